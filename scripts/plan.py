@@ -1,0 +1,223 @@
+"""The plan: which artifacts a configuration asks for, each with its spec and so its key.
+
+It is computed from config.yaml, patches/, envs/ and results/machine.json alone: no network, no
+subprocess for each repo. Every answer is computed when it is first asked for and kept.
+"""
+
+import os
+from collections.abc import Mapping
+from functools import cache, cached_property
+from pathlib import Path
+from types import MappingProxyType
+
+from scripts import environment, locks, model, patches, smoke
+from scripts.config import Config
+from scripts.errors import UserError
+from scripts.layout import Layout
+from scripts.machine import Machine, probe
+from scripts.recipes import ANY, RECIPES, Recipe
+from scripts.specs import (
+    CratesSpec,
+    EnvironmentSpec,
+    ModelSpec,
+    SmokeSpec,
+    SourceSpec,
+    WheelInput,
+    WheelSpec,
+)
+
+# Variables of the user's environment that builds see; they are part of the key.
+_PASSED = ("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_ARGS")
+
+
+class Plan:
+    """What one configuration asks for. All paths are relative to the working folder."""
+
+    def __init__(self, config: Config, layout: Layout, project: Path):
+        self.config, self.layout, self.project = config, layout, project
+
+    @cached_property
+    def machine(self) -> Machine:
+        """This machine's probe, from its cache where that holds."""
+        return probe(self.layout.machine)
+
+    @property
+    def interpreter(self) -> dict[str, str]:
+        """What of the interpreter enters keys: whoever provides it, its ABI is the same."""
+        return {"version": self.config.interpreter.version, "abiflags": "t"}
+
+    def recipe(self, repo: str) -> Recipe:
+        """A repo's recipe."""
+        return RECIPES[self.config.repos[repo].recipe]
+
+    def variant_of(self, repo: str, variant: str) -> str:
+        """The variant that a repo's wheel is labelled with in an environment of `variant`."""
+        return variant if self.recipe(repo).per_variant else ANY
+
+    @cached_property
+    def left_out(self) -> Mapping[str, str]:
+        """Enabled repos that this machine cannot build, with the reason; never required ones.
+
+        Raises UserError when a required repo cannot be built here.
+        """
+        missing = {}
+        for name, repo in self.config.repos.items():
+            lacks = [
+                tool
+                for tool in (*self.recipe(name).tools, *self._cargo(name))
+                if repo.enabled and tool not in self.machine.tools
+            ]
+            if lacks:
+                reason = f"this machine has no {' and no '.join(lacks)}"
+                if repo.required:
+                    raise UserError(f"repos.{name} is required, and {reason}")
+                missing[name] = reason
+        return MappingProxyType(missing)
+
+    def _cargo(self, repo: str) -> tuple[str, ...]:
+        return ("cargo",) if "rustc" in self.recipe(repo).tools else ()
+
+    @cached_property
+    def repos(self) -> tuple[str, ...]:
+        """The repos that are used: enabled, buildable here, with what their builds need."""
+        used: list[str] = []
+
+        def use(name: str) -> None:
+            if name not in used:
+                used.append(name)
+                for need in self.config.repos[name].build_needs:
+                    if not any(need in self._skipped(name, v) for v in self._variants(name)):
+                        use(need)
+
+        for name, repo in self.config.repos.items():
+            if repo.enabled and name not in self.left_out and self.recipe(name).environment:
+                use(name)
+        return tuple(used)
+
+    def _variants(self, repo: str) -> tuple[str, ...]:
+        configured = self.config.configured_variants()
+        return configured if self.recipe(repo).per_variant else (ANY,)
+
+    def _skipped(self, repo: str, variant: str) -> frozenset[str]:
+        return self.recipe(repo).left_out(variant, self.config)
+
+    def wheel_repos(self) -> tuple[str, ...]:
+        """The used repos that give wheels."""
+        return tuple(name for name in self.repos if self.recipe(name).environment is not None)
+
+    @cache
+    def source(self, repo: str) -> SourceSpec:
+        """The source of a repo under the origin that the run uses."""
+        entry, origin = self.config.repos[repo], self.config.origin_of(repo)
+        pin = self.config.pin_of(repo)
+        identity = pin.model_dump(exclude={"url", "suite"} if origin == "git" else {"suite"})
+        series = patches.series(self.project / "patches" / repo, origin)
+        return SourceSpec(
+            repo=repo,
+            origin=origin,
+            pin=pin,
+            pin_identity=identity,
+            version=entry.version,
+            version_files=entry.version_files if origin == "git" else {},
+            patches=series,
+            patch_bodies=tuple(patches.body_digest(path) for path in series),
+        )
+
+    @cache
+    def crates(self, repo: str) -> CratesSpec | None:
+        """The crates that a repo's build needs; None for one without Rust."""
+        if "rustc" not in self.recipe(repo).tools:
+            return None
+        source = self.source(repo)
+        return CratesSpec(repo=repo, source_key=source.key, subdirectory=source.pin.subdirectory)
+
+    @cache
+    def build_environment(self, name: str) -> EnvironmentSpec:
+        """A locked environment that wheels are built in."""
+        return self._environment(name, ())
+
+    @cache
+    def run_environment(self, variant: str) -> EnvironmentSpec:
+        """The environment that runs a variant: its lock, and the wheels built here."""
+        wheels = tuple(
+            WheelInput(repo=name, variant=label, key=self.wheel(name, label).key)
+            for name in self.wheel_repos()
+            if (label := self.variant_of(name, variant))
+        )
+        return self._environment(f"run-{variant}", wheels)
+
+    def _environment(self, name: str, wheels: tuple[WheelInput, ...]) -> EnvironmentSpec:
+        torch = self.config.registries.torch
+        torch_index = str(torch) if torch and name.endswith("-cpu") else None
+        folder = self.project / "envs"
+        locks.check_lock(folder, name, torch_index)
+        return EnvironmentSpec(
+            name=name,
+            lock=folder / f"{name}.lock",
+            lock_digest=locks.lock_digest(folder / f"{name}.lock"),
+            interpreter=self.interpreter,
+            wheels=wheels,
+            torch_index=torch_index,
+            recipe_number=environment.RECIPE_NUMBER,
+        )
+
+    @cache
+    def wheel(self, repo: str, variant: str) -> WheelSpec:
+        """A repo's wheel for a variant (or for `any`)."""
+        recipe, entry = self.recipe(repo), self.config.repos[repo]
+        assert recipe.environment is not None
+        build = self.build_environment(recipe.environment.format(variant=variant))
+        source, crates = self.source(repo), self.crates(repo)
+        skipped = self._skipped(repo, variant)
+        settings = recipe.settings(variant, self.config, self.machine)
+        return WheelSpec(
+            repo=repo,
+            variant=variant,
+            version=settings.get("VLLM_VERSION_OVERRIDE", entry.version),
+            recipe=entry.recipe,
+            recipe_number=recipe.number,
+            source_key=source.key,
+            subdirectory=source.pin.subdirectory,
+            interpreter=self.interpreter,
+            environment_key=build.key,
+            environment_name=build.name,
+            compilers={tool: self.machine.tools[tool].identity for tool in recipe.tools}
+            | {"libc": self.machine.libc},
+            settings=settings,
+            passed={name: os.environ[name] for name in _PASSED if os.environ.get(name)},
+            needs={need: self.source(need).key for need in entry.build_needs if need not in skipped},
+            crates_key=crates.key if crates else None,
+            origin=source.origin,
+        )
+
+    @cache
+    def model(self, name: str) -> ModelSpec:
+        """A configured model."""
+        return ModelSpec(
+            name=name, model=self.config.models[name], recipe_number=model.RECIPE_NUMBER
+        )
+
+    @cache
+    def smoke(self, variant: str, model_name: str) -> SmokeSpec:
+        """The smoke run of a variant with a model."""
+        settings = self.config.smoke
+        run = self.run_environment(variant)
+        return SmokeSpec(
+            variant=variant,
+            model=model_name,
+            environment_name=run.name,
+            environment_key=run.key,
+            model_key=self.model(model_name).key,
+            max_tokens=settings.max_tokens,
+            prompts=settings.prompts,
+            throughput=settings.throughput,
+            recipe_number=smoke.RECIPE_NUMBER,
+        )
+
+    def smokes(self) -> tuple[SmokeSpec, ...]:
+        """All smoke runs that the configuration asks for."""
+        return tuple(
+            self.smoke(variant, name)
+            for variant in self.config.smoke.variants
+            for name in self.config.smoke.models
+        )

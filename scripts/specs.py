@@ -1,0 +1,145 @@
+"""Specs: everything that goes into a keyed artifact, written down before it is made.
+
+A spec is to an artifact what a derivation is to a package in Nix: the workflow computes it from
+config.yaml, patches/, envs/ and the machine's probe, names the artifact by the digest of its
+identity, and hands it to the job as a file. Two specs side by side say why a key changed.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from scripts.config import GitPin, HubModel, Origin, PackageModel, Prompt, ReleasePin, Throughput
+from scripts.records import Record
+
+_KEY_DIGITS = 16
+
+
+def digest(value: Any) -> str:
+    """A short hash of a JSON value, the same on every machine (16 hex digits of sha256)."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
+
+
+class Spec(Record):
+    """What goes into an artifact. Fields marked with `beside_key` do not enter the key."""
+
+    kind: ClassVar[str]
+
+    @property
+    def key(self) -> str:
+        """The short hash that names the artifact."""
+        outside = {
+            name
+            for name, info in type(self).model_fields.items()
+            if isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("beside_key")
+        }
+        return digest({"kind": self.kind, **self.model_dump(mode="json", exclude=outside)})
+
+
+def beside_key(**options: Any) -> Any:
+    """A field that the job needs and that does not change what it makes."""
+    return Field(json_schema_extra={"beside_key": True}, **options)
+
+
+class SourceSpec(Spec):
+    """A pin with its patch series applied."""
+
+    kind: ClassVar[str] = "source"
+    repo: str
+    origin: Origin
+    pin_identity: dict[str, Any]
+    """What the pin names: url-free, so that a mirror of the same commit is the same source."""
+    version: str
+    version_files: dict[str, str] = {}
+    patch_bodies: tuple[str, ...] = ()
+    """sha256 of each patch's diff body, in order."""
+    pin: GitPin | ReleasePin = beside_key()
+    patches: tuple[Path, ...] = beside_key(default=())
+    """The patch files, in order."""
+
+
+class CratesSpec(Spec):
+    """The crates that a source's Cargo.lock names, fetched for an offline build."""
+
+    kind: ClassVar[str] = "crates"
+    repo: str
+    source_key: str
+    subdirectory: str
+
+
+class WheelInput(Record):
+    """A wheel of ours that goes into an environment."""
+
+    repo: str
+    variant: str
+    key: str
+
+
+class EnvironmentSpec(Spec):
+    """A virtual environment: a lock, and wheels of ours on top of it."""
+
+    kind: ClassVar[str] = "environment"
+    name: str
+    lock_digest: str
+    """Digest of the lock's requirements, comments left out."""
+    interpreter: dict[str, str]
+    wheels: tuple[WheelInput, ...] = ()
+    torch_index: str | None = None
+    recipe_number: int
+    lock: Path = beside_key()
+
+
+class WheelSpec(Spec):
+    """One wheel."""
+
+    kind: ClassVar[str] = "wheel"
+    repo: str
+    variant: str
+    version: str
+    recipe: str
+    recipe_number: int
+    source_key: str
+    subdirectory: str
+    interpreter: dict[str, str]
+    environment_key: str
+    compilers: dict[str, str]
+    settings: dict[str, str]
+    """Variables that the recipe sets."""
+    passed: dict[str, str] = {}
+    """Variables of the user's environment that are let through (CFLAGS and the like)."""
+    needs: dict[str, str] = {}
+    """Source keys of the repos that the build uses."""
+    crates_key: str | None = beside_key(default=None)
+    environment_name: str = beside_key()
+    origin: Origin = beside_key()
+
+
+class ModelSpec(Spec):
+    """A model folder that vLLM loads."""
+
+    kind: ClassVar[str] = "model"
+    name: str = beside_key()
+    model: PackageModel | HubModel
+    recipe_number: int
+
+
+class SmokeSpec(Spec):
+    """One inference run: an environment, a model and prompts."""
+
+    kind: ClassVar[str] = "smoke"
+    variant: str
+    environment_key: str
+    model_key: str
+    max_tokens: int
+    prompts: tuple[Prompt, ...]
+    throughput: Throughput
+    recipe_number: int
+    model: str = beside_key()
+    environment_name: str = beside_key()
+
+
+SpecKind = Literal["source", "crates", "environment", "wheel", "model", "smoke"]

@@ -1,0 +1,280 @@
+"""Building one wheel: PEP 517, without isolation, in a persistent build tree, network cut off.
+
+The tree of a repo is kept from build to build and moved from source to source by git, which
+touches only the files that differ, so a compiler runs only where something changed. What is
+packed always starts clean. The wheel is checked before it is published.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from scripts import buildlock, wheel_check
+from scripts.crates import cargo_configuration
+from scripts.errors import UserError
+from scripts.git import run_git
+from scripts.job import Job, scrubbed
+from scripts.layout import Layout
+from scripts.machine import Machine
+from scripts.records import Record
+from scripts.source import SourceRecord
+from scripts.specs import WheelSpec, digest
+from scripts.store import published
+
+# 2020-01-01: any fixed date after 1980 serves, since zip archives know no earlier one.
+_SOURCE_DATE_EPOCH = "1577836800"
+# What builds see of the user's environment besides the variables that are in the key.
+_KEPT = ("LANG", "TZ", "TERM")
+# Left in place between builds: compiled objects. Everything else that git does not track goes.
+_KEPT_BUILD_FOLDERS = ("build/temp.*",)
+
+
+class WheelPatch(Record):
+    """A patch that is in a wheel."""
+
+    name: str
+    subject: str
+
+
+class WheelRecord(Record):
+    """wheel.json: what a wheel is and how it was made."""
+
+    key: str
+    repo: str
+    variant: str
+    version: str
+    file: str
+    sha256: str
+    size: int
+    tags: tuple[str, ...]
+    requires: tuple[str, ...]
+    origin: str
+    pin: dict[str, str | bool | None]
+    patches: tuple[WheelPatch, ...]
+    recipe: str
+    recipe_number: int
+    settings: dict[str, str]
+    passed: dict[str, str]
+    needs: dict[str, str]
+    compilers: dict[str, str]
+    interpreter: dict[str, str]
+    environment: str
+    network: str
+    """`none` when the build ran in an empty network namespace, else `open`."""
+    gil: dict[str, str]
+    """For each extension: `off`, `on`, or `library` for one that is no Python module."""
+    built: str
+    """When, in UTC."""
+    seconds: float
+
+
+def build_wheel(
+    spec: WheelSpec,
+    layout: Layout,
+    machine: Machine,
+    jobs: int,
+    *,
+    compiler_cache: bool,
+    cut_network: bool,
+    running: Job,
+) -> WheelRecord:
+    """Build a wheel and publish it with its record, or find it in the store.
+
+    ``jobs`` compilations run at once. Raises UserError when the result is not what was asked
+    for, CommandError when the build fails; either leaves nothing in the store.
+    """
+    final = layout.wheel(spec.variant, spec.repo, spec.key)
+    if (final / "wheel.json").is_file():
+        running.say("found in the store")
+        return WheelRecord.read(final / "wheel.json")
+    source_folder = layout.source(spec.repo, spec.source_key)
+    source = SourceRecord.read(source_folder / "source.json")
+    tree_key = digest({"settings": spec.settings, "passed": spec.passed,
+                       "environment": spec.environment_key, "compilers": spec.compilers})
+    folder = (layout.build(spec.variant, spec.repo) / tree_key).resolve()
+    with buildlock.held(folder, running), published(final) as scratch:
+        tree = _move_tree(folder / "tree", source_folder / "tree", running)
+        project = tree / spec.subdirectory
+        _clean(tree, project)
+        network = "none" if cut_network and machine.empty_network else "open"
+        environment = layout.environment(spec.environment_name, spec.environment_key).resolve()
+        variables = _variables(spec, layout, machine, folder, environment, jobs, compiler_cache)
+        dist = folder / "dist"
+        shutil.rmtree(dist, ignore_errors=True)
+        command = [
+            *(("unshare", "--user", "--map-root-user", "--net") if network == "none" else ()),
+            shutil.which("uv") or "uv",
+            *("build", "--wheel", "--no-build-isolation", "--no-config", "--offline"),
+            *("--python", environment / "bin" / "python", "--out-dir", dist, project),
+        ]
+        running.run(command, env=variables, watch=progress(running))
+        wheels = sorted(dist.glob("*.whl"))
+        if len(wheels) != 1:
+            raise UserError(f"{spec.repo}: the build made {len(wheels)} wheels where one is due")
+        checked = wheel_check.check(wheels[0], spec.repo, spec.version, environment, running)
+        data = wheels[0].read_bytes()
+        record = WheelRecord(
+            key=spec.key,
+            repo=spec.repo,
+            variant=spec.variant,
+            version=checked.version,
+            file=wheels[0].name,
+            sha256=hashlib.sha256(data).hexdigest(),
+            size=len(data),
+            tags=checked.tags,
+            requires=checked.requires,
+            origin=source.origin,
+            pin=source.pin,
+            patches=tuple(WheelPatch(name=p.name, subject=p.subject) for p in source.patches),
+            recipe=spec.recipe,
+            recipe_number=spec.recipe_number,
+            settings=spec.settings,
+            passed=spec.passed,
+            needs=spec.needs,
+            compilers=spec.compilers,
+            interpreter=spec.interpreter,
+            environment=f"{spec.environment_name}-{spec.environment_key}",
+            network=network,
+            gil=checked.gil,
+            built=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=round(running.seconds, 1),
+        )
+        (scratch / wheels[0].name).write_bytes(data)
+        shutil.copyfile(running.log_path, scratch / "build.log")
+        record.write(scratch / "wheel.json")
+    running.say(f"{record.file} in {record.seconds:.0f} s")
+    return record
+
+
+def progress(running: Job) -> Callable[[str], None]:
+    """A watcher of build output that says how far ninja or cargo is, at most once per percent."""
+    said = -1
+    crates = 0
+
+    def watch(line: str) -> None:
+        nonlocal said, crates
+        if match := re.match(r"\[(\d+)/(\d+)\]", line.strip()):
+            done, total = int(match[1]), int(match[2])
+            if (percent := 100 * done // total) != said:
+                said = percent
+                running.say(f"{done} of {total} compilations")
+        elif match := re.match(r"\s*Compiling (\S+ \S+)", line):
+            crates += 1
+            running.say(f"crate {crates}: {match[1]}")
+
+    return watch
+
+
+def _move_tree(tree: Path, source: Path, running: Job) -> Path:
+    """Bring the build tree to the source's commit, touching only the files that differ."""
+    if not (tree / ".git").is_dir():
+        shutil.rmtree(tree, ignore_errors=True)
+        tree.mkdir(parents=True)
+        run_git(["init", "--quiet"], tree)
+    run_git(["fetch", "--quiet", "--no-tags", "--force", str(source.resolve()), "HEAD"], tree)
+    for lock in tree.glob(".git/*.lock"):
+        lock.unlink()  # a killed build's; the folder's own lock is held here
+    run_git(["checkout", "--quiet", "--force", "--detach", "FETCH_HEAD"], tree)
+    running.note(f"tree at {run_git(['rev-parse', 'HEAD'], tree)}")
+    return tree
+
+
+def _clean(tree: Path, project: Path) -> None:
+    """Drop everything that git does not track, except compiled objects."""
+    kept = [word for pattern in _KEPT_BUILD_FOLDERS for word in ("-e", pattern)]
+    run_git(["clean", "-q", "-ffdx", *kept], tree)
+    for leftover in project.glob("build/lib*"):
+        shutil.rmtree(leftover)
+
+
+def _variables(
+    spec: WheelSpec,
+    layout: Layout,
+    machine: Machine,
+    folder: Path,
+    environment: Path,
+    jobs: int,
+    compiler_cache: bool,
+) -> dict[str, str]:
+    """The whole environment of a build: nothing of the user's but what is named."""
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    tools = folder / "bin"
+    shutil.rmtree(tools, ignore_errors=True)
+    tools.mkdir()
+    path = [str(tools), str(environment / "bin")]
+    for name in ("cc", "cxx", "rustc", "cargo"):
+        if name in machine.tools:
+            path.append(str(machine.tools[name].path.parent))
+    path += ["/usr/local/bin", "/usr/bin", "/bin"]
+    tree = folder / "tree"
+    mapped = f"-ffile-prefix-map={tree}=/source -ffile-prefix-map={environment}=/environment"
+    variables = {
+        **scrubbed(_KEPT, os.environ),
+        "PATH": ":".join(dict.fromkeys(path)),
+        "HOME": str(home),
+        "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
+        "LC_ALL": "C.UTF-8",
+        "SOURCE_DATE_EPOCH": _SOURCE_DATE_EPOCH,
+        "PYTHONHASHSEED": "0",
+        buildlock.MARK: str(folder),
+        "VIRTUAL_ENV": str(environment),
+        "UV_CACHE_DIR": str(home / "uv"),
+        "MAX_JOBS": str(jobs),
+        "CMAKE_BUILD_PARALLEL_LEVEL": str(jobs),
+        "CARGO_BUILD_JOBS": str(jobs),
+        "CFLAGS": f"{spec.passed.get('CFLAGS', '')} {mapped}".strip(),
+        "CXXFLAGS": f"{spec.passed.get('CXXFLAGS', '')} {mapped}".strip(),
+        **{k: v for k, v in spec.passed.items() if k not in ("CFLAGS", "CXXFLAGS")},
+        **spec.settings,
+    }
+    for variable, name in (("CC", "cc"), ("CXX", "cxx")):
+        if name in machine.tools:
+            variables[variable] = str(machine.tools[name].path)
+    ccache = shutil.which("ccache") if compiler_cache else None
+    if ccache:
+        (tools / "ccache").symlink_to(ccache)
+        variables |= {
+            "CCACHE_DIR": str((layout.cache / "ccache").resolve()),
+            "CCACHE_BASEDIR": str(folder),
+            "CCACHE_NOHASHDIR": "true",
+            "CMAKE_C_COMPILER_LAUNCHER": "ccache",
+            "CMAKE_CXX_COMPILER_LAUNCHER": "ccache",
+        }
+    if spec.crates_key is not None:
+        crates = layout.crates(spec.repo, spec.crates_key).resolve()
+        variables |= _cargo_variables(machine, folder, tree, crates)
+    for need, key in spec.needs.items():
+        name = f"SNAKEDEV_SOURCE_{re.sub('[^A-Z0-9]', '_', need.upper())}"
+        variables[name] = str((layout.source(need, key) / "tree").resolve())
+    # a setting may point into what is made here: ${environment}, ${SNAKEDEV_SOURCE_…}
+    places = {**variables, "environment": str(environment), "tree": str(tree)}
+    return {name: _filled(value, places) for name, value in variables.items()}
+
+
+def _filled(value: str, places: Mapping[str, str]) -> str:
+    return re.sub(r"\$\{(\w+)\}", lambda match: places[match[1]], value)
+
+
+def _cargo_variables(machine: Machine, folder: Path, tree: Path, crates: Path) -> dict[str, str]:
+    """A private CARGO_HOME that knows the vendored crates and nothing else."""
+    home = folder / "cargo"
+    home.mkdir(exist_ok=True)
+    (home / "config.toml").write_text(cargo_configuration(crates), encoding="utf-8")
+    variables = {
+        "CARGO_HOME": str(home),
+        "CARGO_NET_OFFLINE": "true",
+        "CARGO_TARGET_DIR": str(folder / "target"),
+        "CARGO_INCREMENTAL": "0",
+        "MATURIN_PEP517_ARGS": "--locked --offline",
+        "RUSTFLAGS": f"--remap-path-prefix={tree}=/source --remap-path-prefix={crates}=/crates",
+    }
+    # the user's own CARGO_HOME holds rustup's shims: they must go on finding their toolchain
+    if machine.rust_toolchain is not None:
+        variables["RUSTUP_TOOLCHAIN"] = machine.rust_toolchain
+        variables["RUSTUP_HOME"] = os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup"))
+    return variables

@@ -1,0 +1,109 @@
+"""What a wheel must be before it is published.
+
+Its tags fit the free-threaded interpreter (or any), its metadata parse and name what was asked
+for, and each of its extensions loads in the build environment without bringing the GIL back.
+"""
+
+import json
+import tempfile
+import zipfile
+from email.parser import BytesHeaderParser
+from pathlib import Path
+
+from packaging.metadata import Metadata
+from packaging.utils import (
+    InvalidWheelFilename,
+    canonicalize_name,
+    canonicalize_version,
+    parse_wheel_filename,
+)
+
+from scripts.errors import UserError
+from scripts.job import Job
+from scripts.process import output
+from scripts.records import Record
+
+_PROBE = Path(__file__).with_name("extension_probe.py")
+
+
+class CheckedWheel(Record):
+    """What the check read off a wheel."""
+
+    version: str
+    tags: tuple[str, ...]
+    requires: tuple[str, ...]
+    gil: dict[str, str]
+
+
+def check(
+    wheel: Path, name: str, version: str, environment: Path, running: Job
+) -> CheckedWheel:
+    """Check a wheel with the interpreter of a build environment.
+
+    Raises UserError that names the wheel and the first thing that is wrong with it.
+    """
+    try:
+        found_name, found_version, _, tags = parse_wheel_filename(wheel.name)
+    except InvalidWheelFilename as error:
+        raise UserError(f"{wheel.name}: {error}") from None
+    if found_name != canonicalize_name(name):
+        raise UserError(f"{wheel.name}: this is a wheel of {found_name}, not of {name}")
+    if canonicalize_version(found_version) != canonicalize_version(version):
+        raise UserError(
+            f"{wheel.name}: its version is {found_version} where config.yaml says {version}"
+        )
+    metadata = read_metadata(wheel)
+    gil = _probe_extensions(wheel, environment, running)
+    pure = {str(tag) for tag in tags} == {"py3-none-any"}
+    if pure and gil:
+        raise UserError(f"{wheel.name}: tagged for any machine, but it holds {', '.join(gil)}")
+    for tag in tags:
+        if not pure and (tag.abi != "cp314t" or "linux" not in tag.platform):
+            raise UserError(f"{wheel.name}: the tag {tag} is not one of cp314t on linux")
+    holders = [module for module, state in gil.items() if state == "on"]
+    if holders:
+        raise UserError(
+            f"{wheel.name}: importing {', '.join(holders)} turns the GIL back on: its module "
+            f"must declare Py_MOD_GIL_NOT_USED (in PyO3: gil_used = false)"
+        )
+    return CheckedWheel(
+        version=str(found_version),
+        tags=tuple(sorted(map(str, tags))),
+        requires=tuple(map(str, metadata.requires_dist or ())),
+        gil=gil,
+    )
+
+
+def read_metadata(wheel: Path) -> Metadata:
+    """A wheel's METADATA, validated; raises UserError that names what does not parse."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
+        if len(names) != 1:
+            raise UserError(f"{wheel.name}: it holds {len(names)} METADATA files where one is due")
+        data = archive.read(names[0])
+    try:
+        # no validation of fields that a newer metadata version knows and this library may not
+        return Metadata.from_email(data, validate=False)
+    except Exception as error:
+        header = BytesHeaderParser().parsebytes(data)
+        raise UserError(f"{wheel.name}: METADATA of {header['Name']}: {error}") from None
+
+
+def _probe_extensions(wheel: Path, environment: Path, running: Job) -> dict[str, str]:
+    """The GIL's state after each extension was loaded, in a fresh process for each."""
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+        root = Path(folder)
+        states = {}
+        for extension in sorted(root.rglob("*.so")):
+            relative = extension.relative_to(root)
+            if any(part.endswith(".libs") for part in relative.parts):
+                continue
+            module = ".".join(relative.with_name(relative.name.split(".")[0]).parts)
+            command = [environment / "bin" / "python", "-I", _PROBE, module, extension]
+            answer = json.loads(output(command, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}))
+            if "error" in answer:
+                raise UserError(f"{wheel.name}: {relative} does not load: {answer['error']}")
+            states[module] = answer["state"]
+            running.note(f"{relative}: GIL {answer['state']}")
+        return states

@@ -1,0 +1,139 @@
+"""Mirrors: one bare git repository for each repo, into which pinned commits are fetched whole.
+
+Each pin is fetched at depth 1 with all its files (and, where asked, its submodules' into mirrors
+of their own), so that everything after this job runs offline; what is there is never fetched
+again, and a mirror is never deleted by a run. Only here may git see the user's configuration:
+credentials, proxies and insteadOf belong to fetching.
+"""
+
+import fcntl
+import posixpath
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from git import GitCommandError, Repo
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from scripts.errors import UserError
+from scripts.job import Job
+from scripts.layout import Layout
+
+_ATTEMPTS = 4
+# What git says when trying again cannot help.
+_FINAL = re.compile(
+    r"not our ref|couldn't find remote ref|unadvertised object|Repository not found|"
+    r"does not appear to be a git repository|Authentication failed|Permission denied",
+    re.IGNORECASE,
+)
+
+
+class _Final(Exception):
+    """A fetch that failed for good; its text is git's reason."""
+
+
+def ensure_commit(
+    layout: Layout, repo: str, url: str, commit: str, submodules: bool, running: Job
+) -> list[Path]:
+    """Have a commit, whole, in the repo's mirror; returns the mirrors used, the repo's own first.
+
+    Raises UserError that names the URL, the commit and git's reason when it cannot be had.
+    """
+    path = layout.mirror(repo)
+    mirrors = [path]
+    with _open(path, url) as mirror:
+        if _is_whole(mirror, commit):
+            running.note(f"{commit} is in {path}")
+        else:
+            running.say(f"fetching {commit[:12]} from {url}")
+            _fetch(mirror, url, commit, running)
+        if submodules:
+            for name, address, pinned in links(mirror, commit, url):
+                slug = re.sub(r"[^A-Za-z0-9]+", "-", name)
+                mirrors += ensure_commit(
+                    layout, f"{repo}.{slug}", address, pinned, submodules, running
+                )
+    return mirrors
+
+
+def links(mirror: Repo, commit: str, url: str) -> list[tuple[str, str, str]]:
+    """A commit's submodules: path, address and pinned commit of each.
+
+    An address relative to the repository's own is resolved. Raises UserError for a gitlink that
+    .gitmodules does not describe.
+    """
+    rows = mirror.git.ls_tree("-r", commit).splitlines()
+    pinned = {row.split("\t")[1]: row.split()[2] for row in rows if row.startswith("160000")}
+    if not pinned:
+        return []
+    text = mirror.git.config("--blob", f"{commit}:.gitmodules", "--list")
+    settings = dict(line.split("=", 1) for line in text.splitlines())
+    paths = {v: k.removesuffix(".path") for k, v in settings.items() if k.endswith(".path")}
+    found = []
+    for path, wanted in pinned.items():
+        address = settings.get(f"{paths.get(path)}.url")
+        if address is None:
+            raise UserError(f"{url} at {commit[:12]}: .gitmodules gives no url for {path}")
+        if address.startswith(("./", "../")):
+            address = re.sub(r"(?<=[^:/])/+", "/", f"{url.rstrip('/')}/{address}")
+            head, _, tail = address.partition("://")
+            address = f"{head}://{posixpath.normpath(tail)}" if tail else posixpath.normpath(head)
+        found.append((path, address, wanted))
+    return found
+
+
+def ref_of(commit: str) -> str:
+    """The ref that keeps a fetched pin; it is made only when the fetch was complete."""
+    return f"refs/pins/{commit}"
+
+
+@contextmanager
+def _open(path: Path, url: str) -> Iterator[Repo]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        repo = Repo.init(path, bare=True)
+        for stale in (*path.glob("*.lock"), *path.glob("refs/pins/*.lock")):
+            stale.unlink()  # a killed fetch's; the mirror's own lock is held here
+        repo.git.config("remote.origin.url", url)
+        repo.git.config("gc.auto", "0")
+        with repo:
+            yield repo
+
+
+def _is_whole(mirror: Repo, commit: str) -> bool:
+    return bool(mirror.git.for_each_ref(ref_of(commit)))
+
+
+def _fetch(mirror: Repo, url: str, commit: str, running: Job) -> None:
+    def once() -> None:
+        try:
+            with mirror.git.custom_environment(GIT_TERMINAL_PROMPT="0", LC_ALL="C"):
+                mirror.git.fetch(
+                    "origin", f"+{commit}:{ref_of(commit)}", depth=1, no_tags=True, force=True
+                )
+        except GitCommandError as error:
+            reason = _reason(error)
+            if _FINAL.search(reason):
+                raise _Final(reason) from None
+            raise ConnectionError(reason) from None
+
+    attempts = Retrying(
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_exponential(multiplier=0.5, max=20),
+        retry=retry_if_exception_type(ConnectionError),
+        before_sleep=lambda state: running.say(f"{state.outcome.exception()}; trying again"),
+        reraise=True,
+    )
+    try:
+        attempts(once)
+    except (ConnectionError, _Final) as error:
+        raise UserError(f"cannot fetch commit {commit} from {url}: {error}") from None
+
+
+def _reason(error: GitCommandError) -> str:
+    lines = [line.strip() for line in str(error.stderr).splitlines()]
+    lines = [line.strip("' ") for line in lines if "fatal:" in line or "error:" in line]
+    return (lines[-1] if lines else f"git ended with {error.status}").split("fatal: ")[-1]
+

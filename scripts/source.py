@@ -1,0 +1,163 @@
+"""Sources: a pin with its patch series applied, as a git checkout that is the same anywhere."""
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.archive import unpack
+from scripts.errors import UserError
+from scripts.git import run_git
+from scripts.job import Job
+from scripts.layout import Layout
+from scripts.mirror import links, ref_of
+from scripts.patches import PatchRecord, describe
+from scripts.process import CommandError
+from scripts.records import Record
+from scripts.specs import SourceSpec
+from scripts.store import published
+
+# Fixed, so that the same source has the same commit ids anywhere.
+_IDENTITY = {
+    "GIT_AUTHOR_NAME": "snakedev-vllm",
+    "GIT_AUTHOR_EMAIL": "snakedev-vllm@localhost",
+    "GIT_AUTHOR_DATE": "2020-01-01T00:00:00Z",
+    "GIT_COMMITTER_NAME": "snakedev-vllm",
+    "GIT_COMMITTER_EMAIL": "snakedev-vllm@localhost",
+    "GIT_COMMITTER_DATE": "2020-01-01T00:00:00Z",
+}
+_REJECTED_LINES = 30
+
+
+class SourceRecord(Record):
+    """source.json: what a source is."""
+
+    key: str
+    repo: str
+    origin: str
+    version: str
+    pin: dict[str, str | bool | None]
+    patches: tuple[PatchRecord, ...]
+    base_tree: str
+    """Tree id of the pin, before any patch."""
+    tree: str
+    """Tree id with the series applied."""
+    commit: str
+
+
+def make_source(spec: SourceSpec, layout: Layout, archive: Path | None, running: Job) -> SourceRecord:
+    """Make a source and publish it, or find it in the store.
+
+    ``archive`` is the release's, None for origin git (the mirror has the commit then). Raises
+    UserError when the archive is unsafe, a version file has no place for the version, or a patch
+    does not apply; nothing is left behind then.
+    """
+    final = layout.source(spec.repo, spec.key)
+    if (final / "source.json").is_file():
+        running.say("found in the store")
+        return SourceRecord.read(final / "source.json")
+    described = tuple(describe(path) for path in spec.patches)
+    with published(final) as scratch:
+        tree = scratch / "tree"
+        tree.mkdir()
+        if archive is not None:
+            unpack(archive, tree)
+        else:
+            _export(layout, spec.repo, spec.pin.url, spec.pin.commit, spec.pin.submodules, tree)
+        run_git(["init", "--quiet"], tree)
+        _commit(tree, f"{spec.repo} {spec.version} ({spec.origin})")
+        base_tree = run_git(["rev-parse", "HEAD^{tree}"], tree)
+        if spec.version_files:
+            set_version(tree, spec.version_files, spec.version)
+            _commit(tree, f"Set the version to {spec.version}")
+        apply_series(tree, spec.patches, running)
+        record = SourceRecord(
+            key=spec.key,
+            repo=spec.repo,
+            origin=spec.origin,
+            version=spec.version,
+            pin=spec.pin.model_dump(exclude_none=True),
+            patches=described,
+            base_tree=base_tree,
+            tree=run_git(["rev-parse", "HEAD^{tree}"], tree),
+            commit=run_git(["rev-parse", "HEAD"], tree),
+        )
+        record.write(scratch / "source.json")
+    running.say(f"{len(described)} patches on {spec.origin} {spec.version}, tree {record.tree[:12]}")
+    return record
+
+
+def set_version(tree: Path, files: dict[str, str], version: str) -> None:
+    """Put the version in place of the first group of each file's regular expression."""
+    for name, pattern in files.items():
+        path = tree / name
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        match = re.search(pattern, text, re.MULTILINE)
+        if match is None or not match.groups():
+            raise UserError(
+                f"version_files: {name} has no place that {pattern!r} finds, with a group around "
+                f"the version"
+            )
+        path.write_text(text[: match.start(1)] + version + text[match.end(1) :], encoding="utf-8")
+
+
+def apply_series(tree: Path, patches: Sequence[Path], running: Job) -> None:
+    """Commit a patch series on top of a checkout; UserError names the first that does not fit."""
+    for patch in patches:
+        running.note(f"applying {patch}")
+        try:
+            run_git(
+                ["am", "--quiet", "--keep-cr", "--no-3way", "--no-gpg-sign"]
+                + ["--committer-date-is-author-date", patch.resolve()],
+                tree,
+                _IDENTITY,
+            )
+        except CommandError as error:
+            for line in error.tail:
+                running.note(line)
+            raise UserError(_rejection(tree, patch, error.tail)) from None
+
+
+def _commit(tree: Path, message: str) -> None:
+    run_git(["add", "--all", "--force", "."], tree)
+    run_git(["commit", "--quiet", "--no-verify", "--allow-empty", "-m", message], tree, _IDENTITY)
+
+
+def _rejection(tree: Path, patch: Path, tail: Sequence[str]) -> str:
+    """Why a patch does not apply: the files, and the hunks that found no place."""
+    reasons = [line.removeprefix("error: ") for line in tail if line.startswith("error: ")]
+    run_git(["am", "--quiet", "--abort"], tree, _IDENTITY)
+    try:
+        run_git(["apply", "--reject", "--whitespace=nowarn", patch.resolve()], tree)
+    except CommandError:
+        pass  # that it fails is known; what is wanted are the .rej files
+    hunks = [
+        f"{reject.relative_to(tree).with_suffix('')}:\n{reject.read_text(errors='replace')}"
+        for reject in sorted(tree.rglob("*.rej"))
+    ]
+    detail = "\n".join(hunks).splitlines()[:_REJECTED_LINES]
+    return "\n".join([f"{patch} does not apply: {'; '.join(reasons) or 'git am failed'}", *detail])
+
+
+def _export(
+    layout: Layout, repo: str, url: str, commit: str, submodules: bool, tree: Path
+) -> None:
+    """Write a mirrored commit's files, and its submodules' in their places, into a folder."""
+    from git import Repo
+
+    mirror = layout.mirror(repo).resolve()
+    index = tree.parent / f".index-{repo}"
+    places = {"GIT_DIR": str(mirror), "GIT_WORK_TREE": str(tree.resolve())}
+    run_git(["read-tree", ref_of(commit)], tree, {**places, "GIT_INDEX_FILE": str(index)})
+    run_git(
+        ["checkout-index", "--all", "--force"], tree, {**places, "GIT_INDEX_FILE": str(index)}
+    )
+    index.unlink()
+    if submodules:
+        with Repo(mirror) as opened:
+            for path, address, pinned in links(opened, commit, url):
+                slug = re.sub(r"[^A-Za-z0-9]+", "-", path)
+                inner = tree / path
+                shutil.rmtree(inner, ignore_errors=True)
+                inner.mkdir(parents=True)
+                _export(layout, f"{repo}.{slug}", address, pinned, submodules, inner)

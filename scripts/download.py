@@ -16,11 +16,18 @@ from scripts.debian import DebianPackages
 from scripts.errors import UserError
 from scripts.indexes import ca_bundle, index_url
 from scripts.job import Job
+from scripts.records import Record
 
 _Result = TypeVar("_Result")
 _ATTEMPTS = 5
 _TIMEOUT_SECONDS = 60
 _CHUNK_BYTES = 1 << 20
+
+
+class DownloadRecord(Record):
+    """Where a downloaded archive lies."""
+
+    archive: Path
 
 
 def fetch_release(pin: ReleasePin, folder: Path, mirror: str | None, running: Job) -> Path:

@@ -1,21 +1,27 @@
 """Virtual environments from locks, with the wheels built here on top."""
 
+import re
 import shutil
+from collections.abc import Iterator, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from scripts import cuda_toolkit
-from scripts.indexes import index_environment
+from scripts.errors import UserError
 from scripts.job import Job
-from scripts.process import CommandError
+from scripts.process import CommandError, output
 from scripts.records import Record
 from scripts.specs import EnvironmentSpec, WheelInput
 from scripts.store import published
+from scripts.uvtool import run_uv
 
-RECIPE_NUMBER = 1
-"""Part of every environment's key; raised when environments are made in another way."""
+# What uv says of a fetch; the rest of its output, a line for each package, is for the log.
+_PROGRESS = re.compile(r"^\s*(Downloading .*|Prepared .*|Installed .*)$")
+# `uv pip check`: The package `a` requires `b>=1`, but it's not installed
+_CONFLICT = re.compile(r"^The package `(?P<name>[^`]+)` requires `(?P<requirement>[^`]+)`")
 
 
 class Package(Record):
@@ -32,59 +38,78 @@ class EnvironmentRecord(Record):
     key: str
     name: str
     lock: str
+    lock_digest: str
     python: str
+    """The interpreter's full version."""
     packages: tuple[Package, ...]
     wheels: tuple[WheelInput, ...]
     cuda_toolkit: str | None
     """The completed CUDA toolkit's folder inside the environment, if it has nvcc."""
     conflicts: tuple[str, ...]
-    """What `uv pip check` found."""
+    """What `uv pip check` found; in a run environment, only repos that were left out."""
+    bytes: int
+    """Size of its files; those that are hard links into uv's cache take no room of their own."""
     seconds: float
 
 
 def make_environment(
-    spec: EnvironmentSpec, python: Path, final: Path, wheels: list[Path], running: Job
+    spec: EnvironmentSpec,
+    python: Path,
+    final: Path,
+    wheels: list[Path],
+    running: Job,
+    left_out: Mapping[str, str] | None = None,
 ) -> EnvironmentRecord:
     """Make an environment and publish it, or find it in the store.
 
-    ``wheels`` are installed over the lock's packages, without their requirements. Raises
-    CommandError when a package cannot be had or its hash differs.
+    ``wheels`` are installed over the lock's packages, without their requirements. ``left_out``
+    are repos that this machine does not build, with the reason: a run environment may lack
+    them, and nothing else that its packages ask for. Raises UserError for what it lacks and for
+    an index that does not answer, CommandError when a package cannot be had as locked.
     """
     if (final / "env.json").is_file():
         running.say("found in the store")
         return EnvironmentRecord.read(final / "env.json")
-    variables = index_environment()
     with published(final) as scratch:
         # relocatable: the folder is made under another name and renamed when it is whole
-        running.run(
-            ["uv", "venv", "--quiet", "--no-config", "--relocatable", "--allow-existing"]
+        run_uv(
+            f"making {spec.name}",
+            ["venv", "--quiet", "--no-config", "--relocatable", "--allow-existing"]
             + ["--python", python.absolute(), "--prompt", spec.name, scratch],
-            env=variables,
+            running,
         )
-        install = ["uv", "pip", "install", "--quiet", "--no-config", "--python", scratch / "bin/python"]
-        options = ["--require-hashes", "--no-deps", "--only-binary", ":all:"]
-        if spec.torch_index is not None:
-            options += ["--index", spec.torch_index, "--index-strategy", "unsafe-best-match"]
-        running.say(f"installing {spec.lock.name}")
-        running.run([*install, *options, "-r", spec.lock], env=variables)
+        _install(
+            spec,
+            scratch,
+            ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirements", spec.lock],
+            running,
+        )
         if wheels:
             running.say(f"installing {', '.join(wheel.name for wheel in wheels)}")
-            running.run([*install, "--no-deps", "--reinstall", *wheels], env=variables)
+            # by path, over a locked package of the same name; offline, as nothing is to be fetched
+            _install(spec, scratch, ["--no-deps", "--reinstall", "--offline", *wheels], running)
         (site_packages,) = scratch.glob("lib/python*/site-packages")
-        toolkit = cuda_toolkit.complete(site_packages)
+        toolkit = cuda_toolkit.complete(site_packages, running)
+        conflicts = _conflicts(scratch, running)
+        if spec.name.startswith("run-"):
+            _refuse(spec, conflicts, left_out or {}, running)
         record = EnvironmentRecord(
             key=spec.key,
             name=spec.name,
             lock=spec.lock.name,
-            python=python.name,
-            packages=_packages(site_packages, spec.wheels),
+            lock_digest=spec.lock_digest,
+            python=output([scratch / "bin" / "python", "-IBc", "import platform as p; print(p.python_version())"]),
+            packages=_packages(site_packages, wheels),
             wheels=spec.wheels,
             cuda_toolkit=str(toolkit.relative_to(scratch)) if toolkit else None,
-            conflicts=_conflicts(scratch, variables, running),
+            conflicts=conflicts,
+            bytes=sum(path.lstat().st_size for path in scratch.rglob("*") if not path.is_dir()),
             seconds=round(running.seconds, 1),
         )
         record.write(scratch / "env.json")
-    running.say(f"{len(record.packages)} packages in {record.seconds:.0f} s")
+    running.say(
+        f"{len(record.packages)} packages, {record.bytes / 1e9:.1f} GB, in {record.seconds:.0f} s"
+    )
     return record
 
 
@@ -98,8 +123,24 @@ def point_view(view: Path, environment: Path) -> None:
     scratch.replace(view)
 
 
-def _packages(site_packages: Path, wheels: tuple[WheelInput, ...]) -> tuple[Package, ...]:
-    ours = {canonicalize_name(wheel.repo) for wheel in wheels}
+def _install(
+    spec: EnvironmentSpec, environment: Path, arguments: list[str | Path], running: Job
+) -> None:
+    def watch(line: str) -> None:
+        if found := _PROGRESS.match(line):
+            running.show(found[1])
+
+    run_uv(
+        f"installing {spec.name}",
+        ["pip", "install", "--python", environment / "bin" / "python", *arguments],
+        running,
+        torch_index=spec.torch_index,
+        watch=watch,
+    )
+
+
+def _packages(site_packages: Path, wheels: list[Path]) -> tuple[Package, ...]:
+    ours = {parse_wheel_filename(wheel.name)[0] for wheel in wheels}
     found = {
         canonicalize_name(distribution.metadata["Name"]): distribution.version
         for distribution in distributions(path=[str(site_packages)])
@@ -110,11 +151,51 @@ def _packages(site_packages: Path, wheels: tuple[WheelInput, ...]) -> tuple[Pack
     )
 
 
-def _conflicts(environment: Path, variables: dict[str, str], running: Job) -> tuple[str, ...]:
-    try:
-        command = ["uv", "pip", "check", "--no-config", "--python", environment / "bin" / "python"]
-        running.run(command, env=variables)
-    except CommandError as error:
-        return tuple(line for line in error.tail if line.startswith("The package"))
-    return ()
+def _conflicts(environment: Path, running: Job) -> tuple[str, ...]:
+    """The lines of `uv pip check` that name a requirement which does not hold."""
+    found: list[str] = []
 
+    def watch(line: str) -> None:
+        if _CONFLICT.match(line):
+            found.append(line.strip())
+
+    try:
+        run_uv(
+            "checking",
+            ["pip", "check", "--no-config", "--python", environment / "bin" / "python"],
+            running,
+            watch=watch,
+        )
+    except CommandError:
+        if not found:
+            raise
+    return tuple(found)
+
+
+def _refuse(
+    spec: EnvironmentSpec, conflicts: tuple[str, ...], left_out: Mapping[str, str], running: Job
+) -> None:
+    """Raise UserError for every conflict that no left-out repo explains."""
+    wrong = []
+    for line in conflicts:
+        names = set(_missing(line)) & {canonicalize_name(name) for name in left_out}
+        if names:
+            running.say(f"warning: {line}")
+        else:
+            wrong.append(line)
+    if wrong:
+        raise UserError(
+            f"{spec.name}: the packages of {spec.lock} and the wheels built here do not fit "
+            f"together:\n" + "\n".join(f"  {line}" for line in wrong) + "\nchange "
+            f"{spec.lock.with_suffix('.in')} and run `snakemake locks`, or mend the wheel's patches"
+        )
+
+
+def _missing(conflict: str) -> Iterator[str]:
+    """The name of the package that is not there at all, if that is the conflict."""
+    found = _CONFLICT.match(conflict)
+    if found and "not installed" in conflict:
+        try:
+            yield canonicalize_name(Requirement(found["requirement"]).name)
+        except InvalidRequirement:
+            return

@@ -6,22 +6,44 @@ from, so that a changed `.in` file is noticed without asking any index.
 
 import hashlib
 import re
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
 from scripts.errors import UserError
-from scripts.indexes import index_environment
+from scripts.exclusions import FILE as EXCLUSIONS_FILE
+from scripts.exclusions import read_exclusions
 from scripts.job import Job
 from scripts.records import write_text
+from scripts.uvtool import run_uv
 
 NAMES = ("tools", "build-any", "build-cpu", "run-cpu")
 """Every lock: the tools' one is for ordinary Pythons, the others for the free-threaded one."""
 
-_TOOLS_PYTHON = "3.11"  # the oldest Python that the workflow itself runs on
+_TOOLS = "tools"
+# The oldest Python that the workflow itself runs on.
+_TOOLS_TARGET = ("--universal", "--python-version", "3.11")
+# Wheels only, for any Linux whose C library is as old as torch's own wheels permit: the machine
+# that compiles a lock leaves no trace in it.
+_WHEELS_TARGET = ("--only-binary", ":all:", "--python-platform", "x86_64-manylinux_2_28")
 _INPUTS = re.compile(r"^# inputs: ([0-9a-f]{64})$", re.MULTILINE)
+_INCLUDE = re.compile(r"^(?:-r|-c|--requirements?|--constraints?)[ =]\s*(\S+)$")
 
 
-def sources(folder: Path, name: str, torch_index: str | None) -> tuple[Path, ...]:
+@dataclass(frozen=True)
+class Pin:
+    """One package of a lock."""
+
+    version: Version
+    extras: frozenset[str]
+
+
+def lock_sources(folder: Path, name: str, torch_index: str | None) -> tuple[Path, ...]:
     """The `.in` files of a lock. NAME.cuda.in is for a torch built with CUDA, which is what the
     package index serves; an index given for torch is taken to serve one without."""
     files = [folder / f"{name}.in"]
@@ -31,73 +53,121 @@ def sources(folder: Path, name: str, torch_index: str | None) -> tuple[Path, ...
     return tuple(files)
 
 
-def inputs_digest(files: Sequence[Path], torch_index: str | None) -> str:
-    """sha256 of the requirements in the `.in` files (comments left out) and the torch index."""
-    lines = [line for file in files for line in _requirement_lines(file)]
-    return hashlib.sha256("\n".join([*lines, f"torch index: {torch_index}"]).encode()).hexdigest()
+def inputs_digest(folder: Path, name: str, torch_index: str | None) -> str:
+    """sha256 of all that a lock is compiled from: requirements, included files, exclusions, the
+    platform and the torch index. Comments and reasons are left out."""
+    files = lock_sources(folder, name, torch_index)
+    parts = [line for file in files for line in _closure(file, frozenset())]
+    if name == _TOOLS:
+        parts += _TOOLS_TARGET
+    else:
+        parts += [*_WHEELS_TARGET, *(f"without {e}" for e in sorted(_excluded(folder)))]
+    return _sha256([*parts, f"torch index: {torch_index}"])
 
 
 def lock_digest(lock: Path) -> str:
     """sha256 of a lock's requirements and hashes, comments left out."""
-    return hashlib.sha256("\n".join(_requirement_lines(lock)).encode()).hexdigest()
+    return _sha256(_requirement_lines(lock))
+
+
+def lock_pins(lock: Path) -> dict[str, Pin]:
+    """The packages of a lock by canonical name."""
+    pins = {}
+    for line in _requirement_lines(lock):
+        if line.startswith("--hash"):
+            continue
+        requirement = Requirement(line.removesuffix("\\").strip())
+        (specifier,) = requirement.specifier
+        extras = frozenset(canonicalize_name(extra) for extra in requirement.extras)
+        pins[canonicalize_name(requirement.name)] = Pin(Version(specifier.version), extras)
+    return pins
 
 
 def check_lock(folder: Path, name: str, torch_index: str | None = None) -> None:
     """Raise UserError when a lock is missing or was compiled from something else."""
     lock = folder / f"{name}.lock"
-    files = sources(folder, name, torch_index)
-    if not files[0].is_file():
-        raise UserError(f"{files[0]} is missing: it lists what the environment {name} holds")
     recorded = _INPUTS.search(lock.read_text(encoding="utf-8")) if lock.is_file() else None
-    if recorded is None or recorded[1] != inputs_digest(files, torch_index):
+    if recorded is None or recorded[1] != inputs_digest(folder, name, torch_index):
+        files = ", ".join(file.name for file in lock_sources(folder, name, torch_index))
         setting = f" with registries.torch {torch_index}" if torch_index else ""
-        raise UserError(
-            f"{lock} was not compiled from {', '.join(file.name for file in files)} as they "
-            f"are now{setting}: run `snakemake locks`"
-        )
+        raise UserError(f"{lock} does not fit {files}{setting}: run `snakemake locks`")
 
 
 def compile_lock(
-    folder: Path, name: str, python: Path | None, torch_index: str | None, running: Job
+    folder: Path,
+    name: str,
+    python: Path | None,
+    torch_index: str | None,
+    running: Job,
+    *,
+    upgrade: bool = False,
 ) -> bool:
     """Compile one lock; whether its text changed.
 
-    Pins of the present lock are kept where they still fit. ``python`` is the interpreter that
-    the lock is for; the tools' lock needs none. Raises CommandError when uv finds no solution.
+    Pins of the present lock are kept where they still fit, unless ``upgrade`` is set. ``python``
+    is the interpreter that the lock is for; the tools' lock needs none. ``torch_index`` counts
+    for the cpu variant's locks only. Raises CommandError when uv finds no solution, UserError
+    when an index does not answer.
     """
     lock = folder / f"{name}.lock"
-    files = sources(folder, name, torch_index if name.endswith("-cpu") else None)
     index = torch_index if name.endswith("-cpu") else None
+    files = lock_sources(folder, name, index)
+    inputs = inputs_digest(folder, name, index)
     before = lock.read_text(encoding="utf-8") if lock.is_file() else ""
-    scratch = lock.with_suffix(".lock.scratch")
-    scratch.write_text(before, encoding="utf-8")
-    target = ["--universal", "--python-version", _TOOLS_PYTHON]
-    if name != "tools":
-        assert python is not None
-        target = ["--python", str(python), "--only-binary", ":all:"]
-    if index is not None:
-        target += ["--index", index, "--index-strategy", "unsafe-best-match"]
-    try:
-        running.run(
-            ["uv", "pip", "compile", "--quiet", "--no-config", "--generate-hashes"]
-            + ["--no-header", "--no-annotate", *target, *files, "--output-file", scratch],
-            env=index_environment(),
+    running.note(f"compiling {lock}")
+    with tempfile.TemporaryDirectory() as scratch:
+        result = Path(scratch) / lock.name
+        result.write_text("" if upgrade else before, encoding="utf-8")
+        target: list[str | Path] = list(_TOOLS_TARGET)
+        if name != _TOOLS:
+            assert python is not None
+            excluded = Path(scratch) / "excluded.txt"
+            excluded.write_text("".join(f"{e}\n" for e in sorted(_excluded(folder))))
+            target = [*_WHEELS_TARGET, "--python", python.absolute(), "--excludes", excluded]
+        run_uv(
+            f"compiling {lock.name}",
+            ["pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate"]
+            + ["--no-strip-extras", "--no-emit-index-url", "--no-emit-find-links"]
+            + [*target, *files, "--output-file", result],
+            running,
+            torch_index=index,
         )
-        body = scratch.read_text(encoding="utf-8")
-    finally:
-        scratch.unlink(missing_ok=True)
-    body = "".join(line for line in body.splitlines(True) if not line.startswith("#"))
+        body = "".join(f"{line}\n" for line in _requirement_lines(result, indent="    "))
     head = (
         f"# Compiled by `snakemake locks` from {', '.join(file.name for file in files)}.\n"
-        f"# inputs: {inputs_digest(files, index)}\n"
+        f"# inputs: {inputs}\n"
     )
     if (changed := head + body != before):
         write_text(lock, head + body)
-    running.say(f"{lock}: {'written' if changed else 'unchanged'}")
+    running.say(f"{lock}: {'written' if changed else 'unchanged'}, {body.count('==')} packages")
     return changed
 
 
-def _requirement_lines(file: Path) -> list[str]:
-    text = file.read_text(encoding="utf-8")
-    lines = (line.split(" #")[0].strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+def _excluded(folder: Path) -> tuple[str, ...]:
+    if not (folder / EXCLUSIONS_FILE).is_file():
+        return ()
+    return tuple(read_exclusions(folder).packages)
+
+
+def _closure(file: Path, seen: frozenset[Path]) -> Iterator[str]:
+    """The requirement lines of a file and of the files that it includes."""
+    if not file.is_file():
+        raise UserError(f"{file} is missing: it lists what a lock is compiled from")
+    for line in _requirement_lines(file):
+        if include := _INCLUDE.match(line):
+            included = (file.parent / include[1]).resolve()
+            if included not in seen:
+                yield line.split()[0]
+                yield from _closure(included, seen | {included})
+        else:
+            yield line
+
+
+def _requirement_lines(file: Path, indent: str = "") -> list[str]:
+    """The lines of a requirements file without comments; those of hashes get ``indent``."""
+    lines = (re.sub(r"(^|\s)#.*", "", line).strip() for line in file.read_text("utf-8").splitlines())
+    return [indent + line if line.startswith("--hash") else line for line in lines if line]
+
+
+def _sha256(lines: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

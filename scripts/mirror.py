@@ -19,6 +19,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from scripts.errors import UserError
 from scripts.job import Job
 from scripts.layout import Layout
+from scripts.records import Record
 
 _ATTEMPTS = 4
 # What git says when trying again cannot help.
@@ -27,6 +28,13 @@ _FINAL = re.compile(
     r"does not appear to be a git repository|Authentication failed|Permission denied",
     re.IGNORECASE,
 )
+
+
+class MirrorRecord(Record):
+    """A pinned commit that is there, and the mirrors that hold it and its submodules."""
+
+    commit: str
+    mirrors: tuple[Path, ...]
 
 
 class _Final(Exception):

@@ -4,26 +4,31 @@ It is computed from config.yaml, patches/, envs/ and results/machine.json alone:
 subprocess for each repo. Every answer is computed when it is first asked for and kept.
 """
 
+import json
 import os
+import sys
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 
-from scripts import environment, locks, model, patches, smoke
+from scripts import locks, patches
 from scripts.config import Config
 from scripts.errors import UserError
 from scripts.layout import Layout
 from scripts.machine import Machine, probe
-from scripts.recipes import ANY, RECIPES, Recipe
+from scripts.recipes import ANY, RECIPE_NUMBERS, RECIPES, Recipe
+from scripts.records import write_text
 from scripts.specs import (
     CratesSpec,
     EnvironmentSpec,
     ModelSpec,
     SmokeSpec,
     SourceSpec,
+    Spec,
     WheelInput,
     WheelSpec,
+    digest,
 )
 
 # Variables of the user's environment that builds see; they are part of the key.
@@ -158,7 +163,7 @@ class Plan:
             interpreter=self.interpreter,
             wheels=wheels,
             torch_index=torch_index,
-            recipe_number=environment.RECIPE_NUMBER,
+            recipe_number=RECIPE_NUMBERS["environment"],
         )
 
     @cache
@@ -194,7 +199,7 @@ class Plan:
     def model(self, name: str) -> ModelSpec:
         """A configured model."""
         return ModelSpec(
-            name=name, model=self.config.models[name], recipe_number=model.RECIPE_NUMBER
+            name=name, model=self.config.models[name], recipe_number=RECIPE_NUMBERS["model"]
         )
 
     @cache
@@ -211,7 +216,7 @@ class Plan:
             max_tokens=settings.max_tokens,
             prompts=settings.prompts,
             throughput=settings.throughput,
-            recipe_number=smoke.RECIPE_NUMBER,
+            recipe_number=RECIPE_NUMBERS["smoke"],
         )
 
     def smokes(self) -> tuple[SmokeSpec, ...]:
@@ -221,3 +226,80 @@ class Plan:
             for variant in self.config.smoke.variants
             for name in self.config.smoke.models
         )
+
+    def smokes_key(self) -> str:
+        """One key for all smoke runs together: that of the report and the verdict."""
+        return digest([spec.key for spec in self.smokes()])
+
+    def pin_key(self, repo: str) -> str:
+        """What names a repo's pin among its downloads or mirrored commits."""
+        return digest(self.config.pin_of(repo).model_dump(mode="json"))
+
+    def environment_of(self, name: str, key: str) -> EnvironmentSpec:
+        """The planned environment of a name and key; raises KeyError for one that is not."""
+        running = name.startswith("run-")
+        spec = (
+            self.run_environment(name.removeprefix("run-"))
+            if running
+            else self.build_environment(name)
+        )
+        if spec.key != key:
+            raise KeyError(f"{name}-{key}")
+        return spec
+
+    def run_python(self, variant: str) -> Path:
+        """The interpreter of a variant's run environment."""
+        spec = self.run_environment(variant)
+        return self.layout.environment(spec.name, spec.key) / "bin" / "python"
+
+    def stamp(self, spec: Spec) -> Path:
+        """Where Snakemake sees a keyed artifact; its spec is written down on the way.
+
+        A stamp whose artifact is gone, or whose smoke run failed, says nothing and is dropped,
+        so that the job runs again.
+        """
+        name = _name(spec)
+        write_spec = self.layout.spec(spec.kind, name, spec.key)
+        text = spec.model_dump_json(indent=2) + "\n"
+        if not write_spec.is_file() or write_spec.read_text(encoding="utf-8") != text:
+            write_text(write_spec, text)
+        stamp = self.layout.stamp(spec.kind, name, spec.key)
+        if stamp.is_file() and not self._stands(spec):
+            stamp.unlink()
+        return stamp
+
+    def _stands(self, spec: Spec) -> bool:
+        """Whether a keyed artifact is there."""
+        match spec:
+            case SourceSpec():
+                return (self.layout.source(spec.repo, spec.key) / "source.json").is_file()
+            case CratesSpec():
+                return (self.layout.crates(spec.repo, spec.key) / "crates.json").is_file()
+            case EnvironmentSpec():
+                return (self.layout.environment(spec.name, spec.key) / "env.json").is_file()
+            case WheelSpec():
+                folder = self.layout.wheel(spec.variant, spec.repo, spec.key)
+                return (folder / "wheel.json").is_file()
+            case ModelSpec():
+                return (self.layout.model(spec.name, spec.key) / "model.json").is_file()
+            case SmokeSpec():
+                record = self.layout.smoke(spec.variant, spec.model, spec.key) / "smoke.json"
+                return record.is_file() and json.loads(record.read_bytes())["passed"]
+        raise TypeError(type(spec))
+
+    def announce(self) -> None:
+        """Say on the terminal what is left out of this run, and why."""
+        for repo, reason in self.left_out.items():
+            print(f"warning: {repo} is left out: {reason}", file=sys.stderr)
+
+
+def _name(spec: Spec) -> str:
+    """The folder that a spec and a stamp lie in, under their kind."""
+    match spec:
+        case WheelSpec() | SmokeSpec():
+            return f"{spec.variant}/{spec.repo if isinstance(spec, WheelSpec) else spec.model}"
+        case EnvironmentSpec() | ModelSpec():
+            return spec.name
+        case SourceSpec() | CratesSpec():
+            return spec.repo
+    raise TypeError(type(spec))

@@ -1,0 +1,87 @@
+# snakedev-vllm: vLLM for free-threaded Python, built from pinned and patched sources, and proved
+# by inference. This is the front door: the configuration is checked, the plan is made, and the
+# public targets stand here with a line on each (`snakemake --list-target-rules`).
+
+import os
+import sys
+from pathlib import Path
+
+PROJECT = Path(workflow.basedir)
+# jobs are scripts that import the same modules
+sys.path.insert(0, str(PROJECT))
+os.environ["PYTHONPATH"] = str(PROJECT)
+# and that find the locked tools, whether or not the environment is activated
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+from scripts.errors import UserError
+from scripts.front_door import RunLock, load, stopped
+
+
+configfile: "config.yaml"
+
+
+try:
+    PLAN = load(config, [Path(file) for file in workflow.configfiles], PROJECT)
+except UserError as error:
+    stopped(error)
+LAYOUT = PLAN.layout
+RUN_LOCK = RunLock(LAYOUT.root)
+
+
+wildcard_constraints:
+    key="[0-9a-f]{16}",
+    repo="[a-z0-9][a-z0-9.-]*",
+    variant="any|cpu|cuda|rocm",
+    model="[a-z0-9][a-z0-9.-]*",
+    name="[a-z0-9-]+",
+
+
+include: "rules/interpreter.smk"
+include: "rules/sources.smk"
+include: "rules/environments.smk"
+include: "rules/wheels.smk"
+include: "rules/models.smk"
+include: "rules/smoke.smk"
+include: "rules/reports.smk"
+
+
+onstart:
+    try:
+        RUN_LOCK.acquire()
+        PLAN.announce()
+    except UserError as error:
+        stopped(error)
+
+
+rule smoke_report:
+    default_target: True
+    """
+    Build what changed, run inference with the GIL off, and write results/reports/smoke.html.
+    """
+    input:
+        rules.smoke_page.output,
+        smoke_verdict,
+
+
+rule wheels_cpu:
+    """
+    Build the wheels of the cpu variant.
+    """
+    input:
+        lambda _: wheel_stamps("cpu"),
+
+
+rule wheelhouse:
+    """
+    Show the current wheels of every configured variant, with an index that pip can use.
+    """
+    input:
+        lambda _: [LAYOUT.wheelhouse(v) / "wheelhouse.json" for v in variants()],
+
+
+rule sources:
+    """
+    Fetch and patch the sources of all enabled repos.
+    """
+    input:
+        lambda _: [PLAN.stamp(PLAN.source(repo)) for repo in PLAN.repos],

@@ -1,0 +1,57 @@
+# Virtual environments from locks, and the locks themselves.
+
+
+def environment_inputs(wildcards):
+    """The interpreter, and the wheels built here that a run environment holds."""
+    spec = PLAN.environment_of(wildcards.name, wildcards.key)
+    wheels = [PLAN.stamp(PLAN.wheel(w.repo, w.variant)) for w in spec.wheels]
+    return [ancient(path) for path in (rules.interpreter.output[0], *wheels)]
+
+
+rule environment:
+    input:
+        environment_inputs,
+    output:
+        LAYOUT.stamp("environment", "{name}", "{key}"),
+    params:
+        spec=lambda w: LAYOUT.spec("environment", w.name, w.key),
+    log:
+        LAYOUT.root / "logs/environment/{name}/{key}.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/environment/{name}/{key}.tsv"
+    script:
+        "../scripts/jobs/environment.py"
+
+
+rule env_cpu:
+    """
+    Make the run environment of the cpu variant and print the line that activates it.
+    """
+    input:
+        lambda _: ancient(PLAN.stamp(PLAN.run_environment("cpu"))),
+    params:
+        variant="cpu",
+        name="run-cpu",
+        key=lambda _: PLAN.run_environment("cpu").key,
+    log:
+        LAYOUT.root / "logs/env_cpu.log",
+    script:
+        "../scripts/jobs/environment_view.py"
+
+
+# Locks are committed files: as outputs they would be made again whenever git touches them, so
+# this rule declares none and is run on purpose.
+rule locks:
+    """
+    Compile envs/*.lock from envs/*.in for the free-threaded interpreter.
+    """
+    input:
+        ancient(rules.interpreter.output[0]),
+    params:
+        folder=PROJECT / "envs",
+    log:
+        LAYOUT.root / "logs/locks.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/locks.tsv"
+    script:
+        "../scripts/jobs/locks.py"

@@ -1,0 +1,17 @@
+# The free-threaded interpreter.
+
+
+rule interpreter:
+    """
+    Provide and check the free-threaded interpreter.
+    """
+    output:
+        LAYOUT.interpreter / "interpreter.json",
+    params:
+        wanted=PLAN.config.interpreter.model_dump(mode="json"),
+    log:
+        LAYOUT.root / "logs/interpreter.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/interpreter.tsv"
+    script:
+        "../scripts/jobs/interpreter.py"

@@ -1,0 +1,18 @@
+# Inference runs that prove the wheels.
+
+
+rule smoke:
+    input:
+        environment=lambda w: ancient(PLAN.stamp(PLAN.run_environment(w.variant))),
+        model=lambda w: ancient(PLAN.stamp(PLAN.model(w.model))),
+    output:
+        LAYOUT.stamp("smoke", "{variant}/{model}", "{key}"),
+    params:
+        spec=lambda w: LAYOUT.spec("smoke", f"{w.variant}/{w.model}", w.key),
+    threads: workflow.cores
+    log:
+        LAYOUT.root / "logs/smoke/{variant}/{model}/{key}.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/smoke/{variant}/{model}/{key}.tsv"
+    script:
+        "../scripts/jobs/smoke.py"

@@ -1,0 +1,67 @@
+# From pins to patched sources, and the crates that they name.
+
+
+def source_stamp(repo):
+    return ancient(PLAN.stamp(PLAN.source(repo)))
+
+
+def pin_stamp(wildcards):
+    """What a source is made from: a downloaded archive, or a commit in a mirror."""
+    kind = "mirror" if PLAN.config.origin_of(wildcards.repo) == "git" else "download"
+    return ancient(LAYOUT.stamp(kind, wildcards.repo, PLAN.pin_key(wildcards.repo)))
+
+
+rule download:
+    output:
+        LAYOUT.stamp("download", "{repo}", "{key}"),
+    params:
+        spec=lambda w: LAYOUT.spec("source", w.repo, PLAN.source(w.repo).key),
+    log:
+        LAYOUT.root / "logs/download/{repo}/{key}.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/download/{repo}/{key}.tsv"
+    script:
+        "../scripts/jobs/download.py"
+
+
+rule mirror:
+    output:
+        LAYOUT.stamp("mirror", "{repo}", "{key}"),
+    params:
+        spec=lambda w: LAYOUT.spec("source", w.repo, PLAN.source(w.repo).key),
+    log:
+        LAYOUT.root / "logs/mirror/{repo}/{key}.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/mirror/{repo}/{key}.tsv"
+    script:
+        "../scripts/jobs/mirror.py"
+
+
+rule source:
+    input:
+        pin=pin_stamp,
+    output:
+        LAYOUT.stamp("source", "{repo}", "{key}"),
+    params:
+        spec=lambda w: LAYOUT.spec("source", w.repo, w.key),
+    log:
+        LAYOUT.root / "logs/source/{repo}/{key}.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/source/{repo}/{key}.tsv"
+    script:
+        "../scripts/jobs/source.py"
+
+
+rule crates:
+    input:
+        lambda w: source_stamp(w.repo),
+    output:
+        LAYOUT.stamp("crates", "{repo}", "{key}"),
+    params:
+        spec=lambda w: LAYOUT.spec("crates", w.repo, w.key),
+    log:
+        LAYOUT.root / "logs/crates/{repo}/{key}.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/crates/{repo}/{key}.tsv"
+    script:
+        "../scripts/jobs/crates.py"

@@ -1,0 +1,55 @@
+# Wheels, and the wheelhouse that shows the current ones.
+
+
+def variants():
+    return PLAN.config.configured_variants()
+
+
+def wheel_stamps(variant):
+    """The stamps of all wheels that a variant's environment holds."""
+    return [
+        ancient(PLAN.stamp(PLAN.wheel(repo, PLAN.variant_of(repo, variant))))
+        for repo in PLAN.wheel_repos()
+    ]
+
+
+def wheel_inputs(wildcards):
+    """The patched source, the sources and crates that the build uses, and its environment."""
+    spec = PLAN.wheel(wildcards.repo, wildcards.variant)
+    needed = [PLAN.source(wildcards.repo), *(PLAN.source(need) for need in spec.needs)]
+    crates = PLAN.crates(wildcards.repo)
+    if crates is not None:
+        needed.append(crates)
+    needed.append(PLAN.build_environment(spec.environment_name))
+    return [ancient(PLAN.stamp(need)) for need in needed]
+
+
+rule wheel:
+    input:
+        wheel_inputs,
+    output:
+        LAYOUT.stamp("wheel", "{variant}/{repo}", "{key}"),
+    params:
+        spec=lambda w: LAYOUT.spec("wheel", f"{w.variant}/{w.repo}", w.key),
+    threads: lambda w: workflow.cores if PLAN.recipe(w.repo).heavy else max(1, workflow.cores // 2)
+    log:
+        LAYOUT.root / "logs/wheel/{variant}/{repo}/{key}.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/wheel/{variant}/{repo}/{key}.tsv"
+    script:
+        "../scripts/jobs/wheel.py"
+
+
+rule wheelhouse_view:
+    input:
+        wheels=lambda w: wheel_stamps(w.variant),
+    output:
+        LAYOUT.wheelhouse("{variant}") / "wheelhouse.json",
+    params:
+        wheel_keys=lambda w: [wheel.key for wheel in PLAN.run_environment(w.variant).wheels],
+    log:
+        LAYOUT.root / "logs/wheelhouse/{variant}.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/wheelhouse/{variant}.tsv"
+    script:
+        "../scripts/jobs/wheelhouse.py"

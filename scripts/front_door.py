@@ -1,0 +1,56 @@
+"""What the Snakefile does before any rule: the configuration, the plan, and one run at a time."""
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from scripts.config import check, refuse_duplicates
+from scripts.errors import UserError
+from scripts.layout import Layout
+from scripts.plan import Plan
+
+
+def load(config: dict[str, Any], files: list[Path], project: Path) -> Plan:
+    """Check the configuration that Snakemake put together, and plan what it asks for.
+
+    Raises UserError with a line for each thing that is wrong.
+    """
+    refuse_duplicates(files)
+    names = " + ".join(os.path.relpath(file) for file in files) or "config.yaml"
+    return Plan(check(config, names), Layout(), project)
+
+
+def stopped(error: UserError) -> NoReturn:
+    """End the run with the error's own lines, without Snakemake's traceback around them."""
+    print(error, file=sys.stderr)
+    sys.exit(1)
+
+
+class RunLock:
+    """One run at a time in a results folder, by a kernel lock that ends with its process.
+
+    Snakemake's own lock outlives a killed run and must then be taken away by hand; this one
+    does not, so the profile switches Snakemake's off.
+    """
+
+    def __init__(self, root: Path):
+        self._path = root / ".run.lock"
+
+    def acquire(self) -> None:
+        """Take the lock for the rest of the process; raises UserError when another run has it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.seek(0)
+            owner = self._file.read().strip() or "unknown"
+            raise UserError(
+                f"another run (process {owner}) is at work in {self._path.parent.absolute()}: "
+                "wait for it, or stop it"
+            ) from None
+        self._file.truncate(0)
+        self._file.write(f"{os.getpid()}\n")
+        self._file.flush()

@@ -1,0 +1,18 @@
+"""Job: download the archive of a release pin."""
+
+from pathlib import Path
+
+from scripts.config import ReleasePin, check
+from scripts.download import DownloadRecord, fetch_release
+from scripts.job import job
+from scripts.layout import Layout
+from scripts.specs import SourceSpec
+
+if __name__ == "__main__":
+    with job(f"download {snakemake.wildcards.repo}", snakemake.log[0]) as running:
+        spec = SourceSpec.read(Path(snakemake.params.spec))
+        assert isinstance(spec.pin, ReleasePin)
+        mirror = check(snakemake.config).registries.debian
+        folder = Layout().downloads
+        archive = fetch_release(spec.pin, folder, str(mirror) if mirror else None, running)
+        DownloadRecord(archive=archive).write(Path(snakemake.output[0]))

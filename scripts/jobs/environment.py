@@ -1,0 +1,20 @@
+"""Job: make a virtual environment from a lock and the wheels built here."""
+
+from pathlib import Path
+
+from scripts.environment import make_environment
+from scripts.job import job
+from scripts.layout import Layout
+from scripts.specs import EnvironmentSpec
+
+if __name__ == "__main__":
+    with job(f"environment {snakemake.wildcards.name}", snakemake.log[0]) as running:
+        layout = Layout()
+        spec = EnvironmentSpec.read(Path(snakemake.params.spec))
+        wheels = [
+            next(layout.wheel(wheel.variant, wheel.repo, wheel.key).glob("*.whl"))
+            for wheel in spec.wheels
+        ]
+        final = layout.environment(spec.name, spec.key)
+        record = make_environment(spec, layout.python, final, wheels, running)
+        record.write(Path(snakemake.output[0]))

@@ -1,0 +1,19 @@
+"""Job: have a pinned commit, whole, in the repo's mirror."""
+
+from pathlib import Path
+
+from scripts.config import GitPin
+from scripts.job import job
+from scripts.layout import Layout
+from scripts.mirror import MirrorRecord, ensure_commit
+from scripts.specs import SourceSpec
+
+if __name__ == "__main__":
+    with job(f"mirror {snakemake.wildcards.repo}", snakemake.log[0]) as running:
+        spec = SourceSpec.read(Path(snakemake.params.spec))
+        pin = spec.pin
+        assert isinstance(pin, GitPin)
+        mirrors = ensure_commit(
+            Layout(), spec.repo, pin.url, pin.commit, pin.submodules, running
+        )
+        MirrorRecord(commit=pin.commit, mirrors=tuple(mirrors)).write(Path(snakemake.output[0]))

@@ -1,0 +1,15 @@
+"""Job: show the current wheels of a variant under their own names, with an index."""
+
+from pathlib import Path
+
+from scripts.job import job
+from scripts.layout import Layout
+from scripts.wheel import WheelRecord
+from scripts.wheelhouse import write_wheelhouse
+
+if __name__ == "__main__":
+    with job(f"wheelhouse {snakemake.wildcards.variant}", snakemake.log[0]) as running:
+        records = [WheelRecord.read(Path(path)) for path in snakemake.input.wheels]
+        write_wheelhouse(Layout(), snakemake.wildcards.variant, records, running).write(
+            Path(snakemake.output[0])
+        )

@@ -40,7 +40,7 @@ def vendor(spec: CratesSpec, layout: Layout, machine: Machine, running: Job) -> 
     if (final / "crates.json").is_file():
         running.say("found in the store")
         return CratesRecord.read(final / "crates.json")
-    tree = layout.source(spec.repo, spec.source_key) / "tree"
+    tree = (layout.source(spec.repo, spec.source_key) / "tree").resolve()
     manifest = find_manifest(tree / spec.subdirectory)
     workspace = find_lock(manifest, tree, spec.repo)
     with published(final) as scratch:
@@ -99,10 +99,10 @@ def find_lock(manifest: Path, tree: Path, repo: str) -> Path:
     for folder in (manifest.parent, *manifest.parent.parents):
         if (folder / "Cargo.lock").is_file():
             return folder / "Cargo.lock"
-        if folder == tree.resolve():
+        if folder == tree:
             break
     raise UserError(
-        f"{repo}: its source has no Cargo.lock beside {manifest.relative_to(tree.resolve())}: "
+        f"{repo}: its source has no Cargo.lock beside {manifest.relative_to(tree)}: "
         f"a patch in patches/{repo}/ must add one, so that everybody builds with the same crates"
     )
 

@@ -8,10 +8,10 @@ that programs for a GPU are linked against.
 import os
 import shlex
 import shutil
-import subprocess
 from pathlib import Path
 
 from scripts.job import Job
+from scripts.process import CommandError
 
 
 def complete(site_packages: Path, running: Job) -> Path | None:
@@ -46,9 +46,8 @@ def _add_driver_stub(folder: Path, running: Job) -> None:
     if stub.exists() or shutil.which(compiler[0]) is None:
         return
     folder.mkdir(exist_ok=True)
-    command = [*compiler, "-shared", "-nostdlib", "-x", "c", os.devnull]
-    done = subprocess.run(
-        [*command, "-Wl,-soname,libcuda.so.1", "-o", stub], capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        running.note(f"no stub of libcuda.so: {done.stderr.strip()}")
+    library = ["-shared", "-nostdlib", "-Wl,-soname,libcuda.so.1", "-o", stub]
+    try:
+        running.run([*compiler, *library, "-x", "c", os.devnull])
+    except CommandError:
+        running.note("no stub of libcuda.so could be made: linking for a GPU will fail")

@@ -18,6 +18,7 @@ from scripts.specs import EnvironmentSpec, WheelInput
 from scripts.store import published
 from scripts.uvtool import run_uv
 
+_PRINT_VERSION = "import platform; print(platform.python_version())"
 # What uv says of a fetch; the rest of its output, a line for each package, is for the log.
 _PROGRESS = re.compile(r"^\s*(Downloading .*|Prepared .*|Installed .*)$")
 # `uv pip check`: The package `a` requires `b>=1`, but it's not installed
@@ -78,16 +79,12 @@ def make_environment(
             + ["--python", python.absolute(), "--prompt", spec.name, scratch],
             running,
         )
-        _install(
-            spec,
-            scratch,
-            ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirements", spec.lock],
-            running,
-        )
+        locked = ["--require-hashes", "--only-binary", ":all:", "--requirements", spec.lock]
+        _install(spec, scratch, locked, running)
         if wheels:
             running.say(f"installing {', '.join(wheel.name for wheel in wheels)}")
             # by path, over a locked package of the same name; offline, as nothing is to be fetched
-            _install(spec, scratch, ["--no-deps", "--reinstall", "--offline", *wheels], running)
+            _install(spec, scratch, ["--reinstall", "--offline", *wheels], running)
         (site_packages,) = scratch.glob("lib/python*/site-packages")
         toolkit = cuda_toolkit.complete(site_packages, running)
         conflicts = _conflicts(scratch, running)
@@ -98,7 +95,7 @@ def make_environment(
             name=spec.name,
             lock=spec.lock.name,
             lock_digest=spec.lock_digest,
-            python=output([scratch / "bin" / "python", "-IBc", "import platform as p; print(p.python_version())"]),
+            python=output([scratch / "bin" / "python", "-IBc", _PRINT_VERSION]),
             packages=_packages(site_packages, wheels),
             wheels=spec.wheels,
             cuda_toolkit=str(toolkit.relative_to(scratch)) if toolkit else None,
@@ -128,11 +125,11 @@ def _install(
 ) -> None:
     def watch(line: str) -> None:
         if found := _PROGRESS.match(line):
-            running.show(found[1])
+            running.say(found[1])
 
     run_uv(
         f"installing {spec.name}",
-        ["pip", "install", "--python", environment / "bin" / "python", *arguments],
+        ["pip", "install", "--no-deps", "--python", environment / "bin" / "python", *arguments],
         running,
         torch_index=spec.torch_index,
         watch=watch,

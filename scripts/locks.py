@@ -137,9 +137,10 @@ def compile_lock(
         f"# Compiled by `snakemake locks` from {', '.join(file.name for file in files)}.\n"
         f"# inputs: {inputs}\n"
     )
-    if (changed := head + body != before):
+    if changed := head + body != before:
         write_text(lock, head + body)
-    running.say(f"{lock}: {'written' if changed else 'unchanged'}, {body.count('==')} packages")
+    packages = sum(not line.startswith(" ") for line in body.splitlines())
+    running.say(f"{lock}: {'written' if changed else 'unchanged'}, {packages} packages")
     return changed
 
 
@@ -165,7 +166,9 @@ def _closure(file: Path, seen: frozenset[Path]) -> Iterator[str]:
 
 def _requirement_lines(file: Path, indent: str = "") -> list[str]:
     """The lines of a requirements file without comments; those of hashes get ``indent``."""
-    lines = (re.sub(r"(^|\s)#.*", "", line).strip() for line in file.read_text("utf-8").splitlines())
+    lines = (
+        re.sub(r"(^|\s)#.*", "", line).strip() for line in file.read_text("utf-8").splitlines()
+    )
     return [indent + line if line.startswith("--hash") else line for line in lines if line]
 
 

@@ -82,6 +82,7 @@ def _configured_index() -> bool:
         except (OSError, tomllib.TOMLDecodeError):
             continue
         for table in (settings, settings.get("pip", {})):
-            if "index-url" in table or any(index.get("default") for index in table.get("index", [])):
+            named = table.get("index", [])
+            if "index-url" in table or any(index.get("default") for index in named):
                 return True
     return False

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from scripts import buildlock, wheel_check
 from scripts.crates import cargo_configuration
+from scripts.environment import EnvironmentRecord
 from scripts.errors import UserError
 from scripts.git import run_git
 from scripts.job import Job, scrubbed
@@ -244,6 +245,15 @@ def _variables(
             "CCACHE_NOHASHDIR": "true",
             "CMAKE_C_COMPILER_LAUNCHER": "ccache",
             "CMAKE_CXX_COMPILER_LAUNCHER": "ccache",
+        }
+    toolkit = EnvironmentRecord.read(environment / "env.json").cuda_toolkit
+    if toolkit is not None:
+        # CMake's old FindCUDA, which torch uses, reads CUDA_PATH
+        root = environment / toolkit
+        variables |= {
+            "CUDA_HOME": str(root),
+            "CUDA_PATH": str(root),
+            "CUDACXX": str(root / "bin" / "nvcc"),
         }
     if spec.crates_key is not None:
         crates = layout.crates(spec.repo, spec.crates_key).resolve()

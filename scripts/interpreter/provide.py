@@ -50,7 +50,7 @@ def provide(
         scratch.mkdir(parents=True)
         try:
             digests = _PROVIDERS[name](wanted, home, scratch, cache, mirror, running)
-            python = scratch / "bin" / f"python{wanted.version}t"
+            python = scratch.absolute() / "bin" / f"python{wanted.version}t"
             facts, seen = checks.check(python, wanted.version, running)
         except (UserError, CommandError) as error:
             running.say(f"{name}: {error}")

@@ -156,6 +156,8 @@ class Cpu(Section):
     """Instruction sets to compile: `native` (this machine's best), `all` (portable), or a list."""
     onednn: bool = True
     """Whether oneDNN's matrix products are built in."""
+    numa: bool = False
+    """Whether memory can be bound to NUMA nodes; needs libnuma and its headers on the machine."""
 
 
 class Variants(Section):

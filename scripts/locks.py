@@ -31,6 +31,8 @@ _TOOLS_TARGET = ("--universal", "--python-version", "3.11")
 # Wheels only, for any Linux whose C library is as old as torch's own wheels permit: the machine
 # that compiles a lock leaves no trace in it.
 _WHEELS_TARGET = ("--only-binary", ":all:", "--python-platform", "x86_64-manylinux_2_28")
+# What an index for torch may serve in a build of its own, as `2.11.0+cpu`.
+_TORCH_PACKAGES = ("torch", "torchaudio", "torchvision")
 _INPUTS = re.compile(r"^# inputs: ([0-9a-f]{64})$", re.MULTILINE)
 _INCLUDE = re.compile(r"^(?:-r|-c|--requirements?|--constraints?)[ =]\s*(\S+)$")
 
@@ -124,6 +126,9 @@ def compile_lock(
             excluded = Path(scratch) / "excluded.txt"
             excluded.write_text("".join(f"{e}\n" for e in sorted(_excluded(folder))))
             target = [*_WHEELS_TARGET, "--python", python.absolute(), "--excludes", excluded]
+        if index is not None:
+            # a present pin of the usual index's torch would be kept
+            target += [f"--upgrade-package={package}" for package in _TORCH_PACKAGES]
         run_uv(
             f"compiling {lock.name}",
             ["pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate"]

@@ -16,5 +16,6 @@ if __name__ == "__main__":
             for wheel in spec.wheels
         ]
         final = layout.environment(spec.name, spec.key)
-        record = make_environment(spec, layout.python, final, wheels, running)
+        left_out = snakemake.params.get("left_out")
+        record = make_environment(spec, layout.python, final, wheels, running, left_out)
         record.write(Path(snakemake.output[0]))

@@ -17,4 +17,5 @@ if __name__ == "__main__":
                 Layout().python,
                 str(torch) if torch else None,
                 running,
+                upgrade=snakemake.params.get("upgrade", False),
             )

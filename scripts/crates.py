@@ -121,11 +121,12 @@ def registry_problem(machine: Machine) -> str | None:
         if machine.rust_toolchain is not None:
             variables["RUSTUP_TOOLCHAIN"] = machine.rust_toolchain
         try:
-            output(["timeout", str(_PROBE_SECONDS), "cargo", "generate-lockfile"],
-                   cwd=project, env=variables)
+            output(
+                ["timeout", str(_PROBE_SECONDS), "cargo", "generate-lockfile"],
+                cwd=project,
+                env=variables,
+            )
         except CommandError as error:
             reasons = [line.strip() for line in error.tail if line.strip()]
             return reasons[-1] if reasons else "it did not answer in time"
     return None
-
-

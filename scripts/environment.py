@@ -75,8 +75,18 @@ def make_environment(
         # relocatable: the folder is made under another name and renamed when it is whole
         run_uv(
             f"making {spec.name}",
-            ["venv", "--quiet", "--no-config", "--relocatable", "--allow-existing"]
-            + ["--python", python.absolute(), "--prompt", spec.name, scratch],
+            [
+                "venv",
+                "--quiet",
+                "--no-config",
+                "--relocatable",
+                "--allow-existing",
+                "--python",
+                python.absolute(),
+                "--prompt",
+                spec.name,
+                scratch,
+            ],
             running,
         )
         locked = ["--require-hashes", "--only-binary", ":all:", "--requirements", spec.lock]

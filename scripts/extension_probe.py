@@ -16,7 +16,7 @@ def load(module: str, file: str) -> str:
     Raises ImportError or OSError when it does not load.
     """
     if importlib.util.find_spec("torch") is not None:
-        import torch  # the extensions of packages that build on torch need its libraries loaded
+        pass  # the extensions of packages that build on torch need its libraries loaded
     loader = importlib.machinery.ExtensionFileLoader(module, file)
     spec = importlib.util.spec_from_file_location(module, file, loader=loader)
     try:

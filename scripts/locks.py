@@ -73,15 +73,18 @@ def lock_digest(lock: Path) -> str:
 
 
 def lock_pins(lock: Path) -> dict[str, Pin]:
-    """The packages of a lock by canonical name."""
-    pins = {}
+    """The packages of a lock for one platform by canonical name."""
+    pins: dict[str, Pin] = {}
     for line in _requirement_lines(lock):
         if line.startswith("--hash"):
             continue
         requirement = Requirement(line.removesuffix("\\").strip())
         (specifier,) = requirement.specifier
+        name = canonicalize_name(requirement.name)
         extras = frozenset(canonicalize_name(extra) for extra in requirement.extras)
-        pins[canonicalize_name(requirement.name)] = Pin(Version(specifier.version), extras)
+        if name in pins:  # uv gives a package asked for with and without extras two lines
+            extras |= pins[name].extras
+        pins[name] = Pin(Version(specifier.version), extras)
     return pins
 
 
@@ -131,9 +134,21 @@ def compile_lock(
             target += [f"--upgrade-package={package}" for package in _TORCH_PACKAGES]
         run_uv(
             f"compiling {lock.name}",
-            ["pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate"]
-            + ["--no-strip-extras", "--no-emit-index-url", "--no-emit-find-links"]
-            + [*target, *files, "--output-file", result],
+            [
+                "pip",
+                "compile",
+                "--quiet",
+                "--generate-hashes",
+                "--no-header",
+                "--no-annotate",
+                "--no-strip-extras",
+                "--no-emit-index-url",
+                "--no-emit-find-links",
+                *target,
+                *files,
+                "--output-file",
+                result,
+            ],
             running,
             torch_index=index,
         )
@@ -144,8 +159,7 @@ def compile_lock(
     )
     if changed := head + body != before:
         write_text(lock, head + body)
-    packages = sum(not line.startswith(" ") for line in body.splitlines())
-    running.say(f"{lock}: {'written' if changed else 'unchanged'}, {packages} packages")
+    running.say(f"{lock}: {'written' if changed else 'unchanged'}, {len(lock_pins(lock))} packages")
     return changed
 
 

@@ -144,4 +144,3 @@ def _reason(error: GitCommandError) -> str:
     lines = [line.strip() for line in str(error.stderr).splitlines()]
     lines = [line.strip("' ") for line in lines if "fatal:" in line or "error:" in line]
     return (lines[-1] if lines else f"git ended with {error.status}").split("fatal: ")[-1]
-

@@ -190,7 +190,9 @@ class Plan:
             | {"libc": self.machine.libc},
             settings=settings,
             passed={name: os.environ[name] for name in _PASSED if os.environ.get(name)},
-            needs={need: self.source(need).key for need in entry.build_needs if need not in skipped},
+            needs={
+                need: self.source(need).key for need in entry.build_needs if need not in skipped
+            },
             crates_key=crates.key if crates else None,
             origin=source.origin,
         )

@@ -64,6 +64,7 @@ def _vllm_settings(variant: str, config: Config, machine: Machine) -> dict[str, 
         "VLLM_CPU_ISA": ";".join(isas),
         "VLLM_CPU_ONEDNN": "ON" if cpu.onednn else "OFF",
         "VLLM_CPU_NUMA": "ON" if cpu.numa else "OFF",
+        "VLLM_CPU_TCMALLOC": "",
         "VLLM_BUILD_RUST": "0",
     }
     if cpu.onednn:

@@ -45,7 +45,9 @@ class SourceRecord(Record):
     commit: str
 
 
-def make_source(spec: SourceSpec, layout: Layout, archive: Path | None, running: Job) -> SourceRecord:
+def make_source(
+    spec: SourceSpec, layout: Layout, archive: Path | None, running: Job
+) -> SourceRecord:
     """Make a source and publish it, or find it in the store.
 
     ``archive`` is the release's, None for origin git (the mirror has the commit then). Raises
@@ -83,7 +85,9 @@ def make_source(spec: SourceSpec, layout: Layout, archive: Path | None, running:
             commit=run_git(["rev-parse", "HEAD"], tree),
         )
         record.write(scratch / "source.json")
-    running.say(f"{len(described)} patches on {spec.origin} {spec.version}, tree {record.tree[:12]}")
+    running.say(
+        f"{len(described)} patches on {spec.origin} {spec.version}, tree {record.tree[:12]}"
+    )
     return record
 
 
@@ -139,19 +143,15 @@ def _rejection(tree: Path, patch: Path, tail: Sequence[str]) -> str:
     return "\n".join([f"{patch} does not apply: {'; '.join(reasons) or 'git am failed'}", *detail])
 
 
-def _export(
-    layout: Layout, repo: str, url: str, commit: str, submodules: bool, tree: Path
-) -> None:
+def _export(layout: Layout, repo: str, url: str, commit: str, submodules: bool, tree: Path) -> None:
     """Write a mirrored commit's files, and its submodules' in their places, into a folder."""
     from git import Repo
 
     mirror = layout.mirror(repo).resolve()
-    index = tree.parent / f".index-{repo}"
+    index = tree.parent.resolve() / f".index-{repo}"
     places = {"GIT_DIR": str(mirror), "GIT_WORK_TREE": str(tree.resolve())}
     run_git(["read-tree", ref_of(commit)], tree, {**places, "GIT_INDEX_FILE": str(index)})
-    run_git(
-        ["checkout-index", "--all", "--force"], tree, {**places, "GIT_INDEX_FILE": str(index)}
-    )
+    run_git(["checkout-index", "--all", "--force"], tree, {**places, "GIT_INDEX_FILE": str(index)})
     index.unlink()
     if submodules:
         with Repo(mirror) as opened:

@@ -94,8 +94,14 @@ def build_wheel(
         return WheelRecord.read(final / "wheel.json")
     source_folder = layout.source(spec.repo, spec.source_key)
     source = SourceRecord.read(source_folder / "source.json")
-    tree_key = digest({"settings": spec.settings, "passed": spec.passed,
-                       "environment": spec.environment_key, "compilers": spec.compilers})
+    tree_key = digest(
+        {
+            "settings": spec.settings,
+            "passed": spec.passed,
+            "environment": spec.environment_key,
+            "compilers": spec.compilers,
+        }
+    )
     folder = (layout.build(spec.variant, spec.repo) / tree_key).resolve()
     with buildlock.held(folder, running), published(final) as scratch:
         tree = _move_tree(folder / "tree", source_folder / "tree", running)

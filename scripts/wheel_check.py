@@ -35,9 +35,7 @@ class CheckedWheel(Record):
     gil: dict[str, str]
 
 
-def check(
-    wheel: Path, name: str, version: str, environment: Path, running: Job
-) -> CheckedWheel:
+def check(wheel: Path, name: str, version: str, environment: Path, running: Job) -> CheckedWheel:
     """Check a wheel with the interpreter of a build environment.
 
     Raises UserError that names the wheel and the first thing that is wrong with it.

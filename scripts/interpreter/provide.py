@@ -60,7 +60,9 @@ def provide(
         record = InterpreterRecord(
             provider=name,
             version=facts.version,
-            executable=str(python.resolve()) if python.is_symlink() else str(home.absolute() / "bin" / python.name),
+            executable=str(python.resolve())
+            if python.is_symlink()
+            else str(home.absolute() / "bin" / python.name),
             soabi=facts.soabi,
             abiflags=facts.abiflags,
             digests=digests,

@@ -125,7 +125,9 @@ def _headers(debian: Path, target: Path, version: str) -> None:
     # Debian's pyconfig.h only picks the architecture's own, which is put in its place
     text = (debian / _MULTIARCH / f"python{version}" / "pyconfig.h").read_text(encoding="utf-8")
     text, count = re.subn(
-        r"/\* #undef Py_GIL_DISABLED \*/|#define Py_GIL_DISABLED 0", "#define Py_GIL_DISABLED 1", text
+        r"/\* #undef Py_GIL_DISABLED \*/|#define Py_GIL_DISABLED 0",
+        "#define Py_GIL_DISABLED 1",
+        text,
     )
     if count != 1:
         raise UserError(f"pyconfig.h of Debian's Python {version}: Py_GIL_DISABLED is not there")
@@ -171,7 +173,11 @@ def _configuration(library: Path, version: str, final: Path) -> None:
     )
     for module_file, before, after in (
         ("sysconfig/__init__.py", "'DEB_PYTHON_INSTALL_LAYOUT', 'posix_local'", None),
-        ("sysconfig/__init__.py", "prefix_scheme = 'posix_local'", "prefix_scheme = 'posix_prefix'"),
+        (
+            "sysconfig/__init__.py",
+            "prefix_scheme = 'posix_local'",
+            "prefix_scheme = 'posix_prefix'",
+        ),
     ):
         path = library / module_file
         source = path.read_text(encoding="utf-8")
@@ -185,7 +191,9 @@ def _free_threaded(value: Any, version: str, final: Path) -> Any:
     """One sysconfig value, of Debian's build, as the free-threaded build in ``final`` has it."""
     if not isinstance(value, str):
         return value
-    value = value.replace(f"cpython-{version.replace('.', '')}-", f"cpython-{version.replace('.', '')}t-")
+    value = value.replace(
+        f"cpython-{version.replace('.', '')}-", f"cpython-{version.replace('.', '')}t-"
+    )
     value = value.replace(f"{_MULTIARCH}-gcc-", "gcc-")
     value = re.sub(rf"\b{_MULTIARCH}-(gcc|g\+\+)", r"\1", value)
     value = re.sub(r"-f(file|debug|macro)-prefix-map=\S+|-specs=\S+", "", value)

@@ -13,7 +13,5 @@ if __name__ == "__main__":
         spec = SourceSpec.read(Path(snakemake.params.spec))
         pin = spec.pin
         assert isinstance(pin, GitPin)
-        mirrors = ensure_commit(
-            Layout(), spec.repo, pin.url, pin.commit, pin.submodules, running
-        )
+        mirrors = ensure_commit(Layout(), spec.repo, pin.url, pin.commit, pin.submodules, running)
         MirrorRecord(commit=pin.commit, mirrors=tuple(mirrors)).write(Path(snakemake.output[0]))

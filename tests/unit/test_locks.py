@@ -143,3 +143,10 @@ def test_the_locks_of_the_project_fit(name):
     locks.check_lock(PROJECT / "envs", name)
     assert locks.lock_pins(PROJECT / "envs" / f"{name}.lock") or name == "tools"
     assert "://" not in (PROJECT / "envs" / f"{name}.lock").read_text()
+
+
+def test_a_package_with_and_without_extras_is_one_pin(tmp_path):
+    lock = tmp_path / "one.lock"
+    hashes = " \\\n    --hash=sha256:00\n"
+    lock.write_text(f"a[x, y_z]==1.0{hashes}a==1.0{hashes}")
+    assert locks.lock_pins(lock)["a"].extras == {"x", "y-z"}

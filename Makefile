@@ -1,0 +1,31 @@
+# Two commands do all: `make smoke` and `make test`. Both set up .venv from envs/tools.lock first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.tools
+
+.PHONY: smoke test e2e bench lint clean
+
+# Build what is needed, run inference, write results/reports/smoke.html.
+smoke: $(READY)
+	$(BIN)/snakemake smoke_report
+
+# The fast tests: unit tests and real workflow runs on small repositories.
+test: $(READY)
+	$(BIN)/python -m pytest
+
+# The real CPU path, from sources to the report, in a fresh clone.
+e2e: $(READY)
+	$(BIN)/python -m pytest -m e2e tests/e2e
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+$(READY): envs/tools.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "$(PYTHON) is missing or older than 3.11: install Python 3.11 or later, or run make PYTHON=/path/to/it"; exit 1; }
+	@$(PYTHON) -m venv --clear .venv || \
+	  { echo "$(PYTHON) has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv)"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r envs/tools.lock
+	@touch $@

@@ -1,0 +1,14 @@
+"""Job: make a model folder."""
+
+from pathlib import Path
+
+from scripts.job import job
+from scripts.layout import Layout
+from scripts.model import make_model
+from scripts.specs import ModelSpec
+
+if __name__ == "__main__":
+    with job(f"model {snakemake.wildcards.model}", snakemake.log[0]) as running:
+        spec = ModelSpec.read(Path(snakemake.params.spec))
+        record = make_model(spec, Layout(), Path(snakemake.params.python), running)
+        record.write(Path(snakemake.output[0]))

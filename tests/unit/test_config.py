@@ -1,0 +1,119 @@
+"""config.yaml: every mistake gets one line that names the key, the value and what is right."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts.config import check, refuse_duplicates
+from scripts.errors import UserError
+
+PROJECT = Path(__file__).parents[2]
+DEFAULT = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+
+
+def changed(path: str, value: object) -> dict:
+    """The default configuration with one key set (or taken out, for `...`)."""
+    config = copy.deepcopy(DEFAULT)
+    *parents, last = path.split("/")
+    place = config
+    for part in parents:
+        place = place[part]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return config
+
+
+def complaint(path: str, value: object) -> str:
+    with pytest.raises(UserError) as caught:
+        check(changed(path, value))
+    return str(caught.value)
+
+
+def test_the_default_configuration_is_right():
+    config = check(DEFAULT)
+    assert config.repos["vllm"].required
+    assert config.configured_variants() == ("cpu",)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("orgin", "git", "orgin: unknown key: one of build, interpreter, models, origin, registries, "
+         "repos, smoke, variants (did you mean 'origin'?)"),
+        ("repos/vllm/git/comit", "x", "repos.vllm.git.comit: unknown key: one of commit, "
+         "subdirectory, submodules, url (did you mean 'commit'?)"),
+        ("repos/vllm/git/commit", "v0.26.0", "repos.vllm.git.commit: 'v0.26.0' is not a full git "
+         "commit: 40 hex digits, lower case"),
+        ("repos/vllm/release/sha256", ..., "repos.vllm.release.sha256: this key is missing"),
+        ("repos/vllm/release/sha256", "abc", "repos.vllm.release.sha256: 'abc' is not a sha256: 64 "
+         "hex digits, lower case"),
+        ("repos/vllm/recipe", "vlm", "repos.vllm.recipe: there is no recipe 'vlm': one of maturin, "
+         "scikit-build-core, setuptools, source, vllm (did you mean 'vllm'?)"),
+        ("repos/vllm/build_needs", ["onedn"], "repos.vllm.build_needs: there is no repo 'onedn'"),
+        ("origin", "svn", "origin: 'svn' is not allowed: one of release, git"),
+        ("smoke/variants", ["cuda"], "smoke.variants: 'cuda' is not under variants: one of cpu"),
+        ("smoke/variants", ["gpu"], "smoke.variants.0: 'gpu' is not allowed: one of cpu, cuda, rocm"),
+        ("smoke/models", ["smol"], "smoke.models: there is no model 'smol': one of smollm2-135m"),
+        ("variants/gpu", {}, "variants.gpu: unknown key: one of cpu"),
+        ("variants/cpu/isa", "sse9", "variants.cpu.isa"),
+        ("build/memory_per_job_gb", 0, "build.memory_per_job_gb: Input should be greater than 0 "
+         "(found 0)"),
+        ("repos/safetensors/release/subdirectory", "../x", "repos.safetensors.release.subdirectory: "
+         "not a relative path inside the source (found '../x')"),
+        ("repos/onednn/release/suite", ..., "'suite' goes with 'kind: debian'"),
+    ],
+)
+def test_a_mistake_is_named(path, value, said):
+    message = complaint(path, value)
+    assert message.startswith("config.yaml: ")
+    assert said in message
+
+
+def test_a_commit_that_a_release_would_ignore_is_refused():
+    message = complaint("repos/vllm/git/commit", "a" * 40)
+    assert "repos.vllm.git.commit: " + "a" * 40 in message
+    assert "set repos.vllm.origin: git" in message
+    assert len(message.splitlines()) == 1
+    config = changed("repos/vllm/git/commit", "a" * 40)
+    config["repos"]["vllm"]["origin"] = "git"
+    assert check(config).pin_of("vllm").commit == "a" * 40
+
+
+def test_a_repo_without_a_pin_of_the_chosen_origin_is_refused():
+    config = changed("repos/vllm/git", ...)
+    config["repos"]["vllm"]["origin"] = "git"
+    with pytest.raises(UserError, match=r"repos\.vllm\.git: origin is git and there is no git pin"):
+        check(config)
+    with pytest.raises(UserError, match=r"repos\.vllm\.release: origin is release"):
+        check(changed("repos/vllm/release", ...))
+
+
+def test_a_repo_that_needs_itself_is_refused():
+    message = complaint("repos/onednn/build_needs", ["vllm"])
+    assert "repos.vllm.build_needs: 'vllm' needs itself to build" in message
+
+
+def test_every_mistake_is_said_at_once():
+    config = changed("origin", "svn")
+    config["repos"]["vllm"]["git"]["commit"] = "short"
+    with pytest.raises(UserError) as caught:
+        check(config)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("repos:\n  a:\n    git: {commit: x}\n    git: {commit: y}\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"config.yaml:4: the key 'git' stands here and in line 3"):
+        refuse_duplicates([path])
+
+
+def test_a_file_that_is_no_yaml_is_named(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("a: [1\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"broken.yaml: not YAML"):
+        refuse_duplicates([path])

@@ -1,0 +1,112 @@
+"""Keys: what changes them, and what does not."""
+
+from pathlib import Path
+
+import yaml
+
+from scripts.config import check
+from scripts.layout import Layout
+from scripts.machine import Machine, Tool
+from scripts.plan import Plan
+from scripts.specs import SourceSpec, digest
+
+PROJECT = Path(__file__).parents[2]
+MACHINE = Machine(
+    watched={},
+    tools={
+        name: Tool(path=Path(f"/usr/bin/{name}"), identity=f"{name} 1")
+        for name in ("cc", "cxx", "rustc", "cargo")
+    },
+    rust_toolchain=None,
+    libc="glibc-2.36",
+    isa="avx2",
+    empty_network=True,
+)
+
+
+def plan(machine: Machine = MACHINE, **overrides: object) -> Plan:
+    """The default configuration's plan on a given machine, with dotted keys set."""
+    values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+    for path, value in overrides.items():
+        place = values
+        *parents, last = path.split("__")
+        for part in parents:
+            place = place[part.replace("_", "-") if part.replace("_", "-") in place else part]
+        place[last] = value
+    made = Plan(check(values), Layout(), PROJECT)
+    made.machine = machine
+    return made
+
+
+def keys(made: Plan) -> dict[str, str]:
+    """The keys of all wheels and of the run environment."""
+    wheels = {r: made.wheel(r, made.variant_of(r, "cpu")).key for r in made.wheel_repos()}
+    return wheels | {"environment": made.run_environment("cpu").key}
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    return {name for name in before if before[name] != after.get(name)}
+
+
+def test_a_digest_does_not_depend_on_the_order_of_keys():
+    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1}) != digest({"a": 1, "b": [3]})
+
+
+def test_job_counts_memory_and_caches_change_no_key():
+    other = plan(build__memory_per_job_gb=8.0, build__compiler_cache=False, build__network="open")
+    assert keys(plan()) == keys(other)
+
+
+def test_the_provider_of_the_interpreter_changes_no_key():
+    assert keys(plan()) == keys(plan(interpreter__provider="registry"))
+
+
+def test_a_setting_of_the_variant_changes_what_sees_it():
+    assert changed(keys(plan()), keys(plan(variants__cpu__onednn=False))) == {"vllm", "environment"}
+    assert changed(keys(plan()), keys(plan(variants__cpu__isa="all"))) == {"vllm", "environment"}
+
+
+def test_native_is_the_set_that_this_machine_has():
+    named = plan(variants__cpu__isa=["avx2"])
+    assert keys(plan()) == keys(named)
+    better = MACHINE.model_copy(update={"isa": "amx"})
+    assert changed(keys(plan()), keys(plan(better))) == {"vllm", "environment"}
+
+
+def test_a_compiler_changes_the_wheels_that_use_it():
+    tools = MACHINE.tools | {"rustc": Tool(path=Path("/usr/bin/rustc"), identity="rustc 2")}
+    newer = plan(MACHINE.model_copy(update={"tools": tools}))
+    assert changed(keys(plan()), keys(newer)) == {
+        "openai-harmony",
+        "outlines-core",
+        "safetensors",
+        "environment",
+    }
+
+
+def test_what_vllm_builds_with_is_in_its_key():
+    other = plan(repos__onednn__release__sha256="0" * 64)
+    assert changed(keys(plan()), keys(other)) == {"vllm", "environment"}
+    assert keys(plan(variants__cpu__onednn=False)) == keys(
+        plan(variants__cpu__onednn=False, repos__onednn__release__sha256="0" * 64)
+    )
+
+
+def test_a_machine_without_cargo_leaves_rust_repos_out_and_says_so():
+    tools = {name: tool for name, tool in MACHINE.tools.items() if name not in ("rustc", "cargo")}
+    without = plan(MACHINE.model_copy(update={"tools": tools}))
+    assert set(without.wheel_repos()) == {"vllm"}
+    assert without.left_out["safetensors"] == "this machine has no rustc and no cargo"
+
+
+def test_a_mirrors_address_is_not_part_of_a_source():
+    spec = plan(origin="release").source("vllm")
+    moved = spec.model_copy(update={"pin": spec.pin.model_copy(update={"name": "other"})})
+    assert isinstance(moved, SourceSpec)
+    assert moved.key == spec.key
+
+
+def test_a_spec_is_read_back_as_it_was(tmp_path):
+    spec = plan().wheel("vllm", "cpu")
+    spec.write(tmp_path / "spec.json")
+    assert type(spec).read(tmp_path / "spec.json").key == spec.key

@@ -47,6 +47,7 @@ include: "rules/reports.smk"
 
 onstart:
     try:
+        PLAN.require()
         RUN_LOCK.acquire()
         PLAN.announce()
     except UserError as error:

@@ -5,7 +5,26 @@ def environment_inputs(wildcards):
     """The interpreter, and the wheels built here that a run environment holds."""
     spec = PLAN.environment_of(wildcards.name, wildcards.key)
     wheels = [PLAN.stamp(PLAN.wheel(w.repo, w.variant)) for w in spec.wheels]
-    return [ancient(path) for path in (rules.interpreter.output[0], *wheels)]
+    checked = [PLAN.requirements_stamp("cpu")] if "vllm" in PLAN.repos else []
+    return [ancient(path) for path in (rules.interpreter.output[0], *checked, *wheels)]
+
+
+rule requirements:
+    input:
+        lambda _: ancient(PLAN.stamp(PLAN.source("vllm"))),
+    output:
+        LAYOUT.stamp("requirements", "{variant}", "{key}"),
+    params:
+        tree=lambda _: LAYOUT.source("vllm", PLAN.source("vllm").key) / "tree",
+        folder=PROJECT / "envs",
+        variant="{variant}",
+        python_version=PLAN.config.interpreter.version,
+        built=lambda _: PLAN.built_versions(),
+        left_out=lambda _: dict(PLAN.left_out),
+    log:
+        LAYOUT.root / "logs/requirements/{variant}/{key}.log",
+    script:
+        "../scripts/jobs/requirements.py"
 
 
 rule environment:
@@ -15,6 +34,7 @@ rule environment:
         LAYOUT.stamp("environment", "{name}", "{key}"),
     params:
         spec=lambda w: LAYOUT.spec("environment", w.name, w.key),
+        left_out=lambda _: dict(PLAN.left_out),
     log:
         LAYOUT.root / "logs/environment/{name}/{key}.log",
     benchmark:
@@ -51,7 +71,5 @@ rule locks:
         folder=PROJECT / "envs",
     log:
         LAYOUT.root / "logs/locks.log",
-    benchmark:
-        LAYOUT.root / "benchmarks/locks.tsv"
     script:
         "../scripts/jobs/locks.py"

@@ -12,8 +12,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 
-from scripts import locks, patches
+from scripts import locks, patches, preflight
 from scripts.config import Config
+from scripts.crates import registry_problem
 from scripts.errors import UserError
 from scripts.layout import Layout
 from scripts.machine import Machine, probe
@@ -59,28 +60,38 @@ class Plan:
         """The variant that a repo's wheel is labelled with in an environment of `variant`."""
         return variant if self.recipe(repo).per_variant else ANY
 
+    def require(self) -> None:
+        """Raise UserError with all that this machine lacks for the required repos."""
+        required = [n for n, r in self.config.repos.items() if r.enabled and r.required]
+        tools = [tool for name in required for tool in self._tools(name)]
+        if lines := preflight.missing(self.machine, tools):
+            raise UserError("\n".join(lines))
+
     @cached_property
     def left_out(self) -> Mapping[str, str]:
-        """Enabled repos that this machine cannot build, with the reason; never required ones.
+        """Enabled repos that cannot be built here, with the reason; never required ones.
 
-        Raises UserError when a required repo cannot be built here.
+        Where crates must still be fetched, the crate registry is asked whether it answers.
         """
         missing = {}
         for name, repo in self.config.repos.items():
-            lacks = [
-                tool
-                for tool in (*self.recipe(name).tools, *self._cargo(name))
-                if repo.enabled and tool not in self.machine.tools
-            ]
-            if lacks:
-                reason = f"this machine has no {' and no '.join(lacks)}"
-                if repo.required:
-                    raise UserError(f"repos.{name} is required, and {reason}")
-                missing[name] = reason
+            if not repo.enabled or repo.required:
+                continue
+            if lacks := [tool for tool in self._tools(name) if tool not in self.machine.tools]:
+                missing[name] = f"this machine has no {' and no '.join(lacks)}"
+            elif (crates := self.crates(name)) and not self._stands(crates):
+                if problem := self._registry_problem:
+                    missing[name] = f"the crate registry does not answer ({problem})"
         return MappingProxyType(missing)
 
-    def _cargo(self, repo: str) -> tuple[str, ...]:
-        return ("cargo",) if "rustc" in self.recipe(repo).tools else ()
+    @cached_property
+    def _registry_problem(self) -> str | None:
+        return registry_problem(self.machine)
+
+    def _tools(self, repo: str) -> tuple[str, ...]:
+        """The compilers that a repo's build uses."""
+        tools = self.recipe(repo).tools
+        return (*tools, "cargo") if "rustc" in tools else tools
 
     @cached_property
     def repos(self) -> tuple[str, ...]:
@@ -288,6 +299,27 @@ class Plan:
                 record = self.layout.smoke(spec.variant, spec.model, spec.key) / "smoke.json"
                 return record.is_file() and json.loads(record.read_bytes())["passed"]
         raise TypeError(type(spec))
+
+    def built_versions(self) -> dict[str, str]:
+        """The versions of the repos that give wheels."""
+        return {name: self.config.repos[name].version for name in self.wheel_repos()}
+
+    def requirements_stamp(self, variant: str) -> Path:
+        """The check of vLLM's requirements against a variant's locks."""
+        folder = self.project / "envs"
+        key = digest(
+            {
+                "source": self.source("vllm").key,
+                "locks": [
+                    locks.lock_digest(folder / f"{name}-{variant}.lock") for name in ("build", "run")
+                ],
+                "exclusions": (folder / "exclusions.yaml").read_text(encoding="utf-8"),
+                "python": self.config.interpreter.version,
+                "built": self.built_versions(),
+                "left_out": dict(self.left_out),
+            }
+        )
+        return self.layout.stamp("requirements", variant, key)
 
     def announce(self) -> None:
         """Say on the terminal what is left out of this run, and why."""

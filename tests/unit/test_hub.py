@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from scripts import hub
 from scripts.config import HubModel
 from scripts.errors import UserError
@@ -18,7 +19,9 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 REPO = "someone/tiny"
 WEIGHTS = bytes(range(256)) * 40_000
 FILES = {
-    "config.json": json.dumps({"architectures": ["LlamaForCausalLM"], "dtype": "bfloat16"}).encode(),
+    "config.json": json.dumps(
+        {"architectures": ["LlamaForCausalLM"], "dtype": "bfloat16"}
+    ).encode(),
     "model.safetensors": WEIGHTS,
     "tokenizer.json": b"{}",
     "pytorch_model.bin": b"the same weights again",
@@ -147,7 +150,9 @@ def test_a_gated_repo_says_what_opens_it(
 ) -> None:
     small_hub.gated.add(REPO)
     monkeypatch.setenv("HF_TOKEN", token)
-    with pytest.raises(UserError, match=rf"models\.tiny: someone/tiny is gated: .*{advice}") as raised:
+    with pytest.raises(
+        UserError, match=rf"models\.tiny: someone/tiny is gated: .*{advice}"
+    ) as raised:
         make(running)
     assert "\n" not in str(raised.value)
     assert not token or token not in str(raised.value)
@@ -160,7 +165,9 @@ def test_an_unknown_repo_is_named(small_hub: SmallHub, running: Job) -> None:
 
 
 def test_an_unknown_revision_is_named(small_hub: SmallHub, running: Job) -> None:
-    with pytest.raises(UserError, match=rf"models\.tiny\.revision: {REPO} has no revision {'f' * 40}"):
+    with pytest.raises(
+        UserError, match=rf"models\.tiny\.revision: {REPO} has no revision {'f' * 40}"
+    ):
         make(running, revision="f" * 40)
 
 

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from scripts.config import check
+from scripts.errors import UserError
 from scripts.layout import Layout
 from scripts.machine import Machine, Tool
 from scripts.plan import Plan
@@ -24,17 +26,19 @@ MACHINE = Machine(
 )
 
 
-def plan(machine: Machine = MACHINE, **overrides: object) -> Plan:
+def plan(machine: Machine = MACHINE, registry: str | None = None, **overrides: object) -> Plan:
     """The default configuration's plan on a given machine, with dotted keys set."""
     values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+    values["variants"]["cpu"] = {"isa": "native", "onednn": True}
     for path, value in overrides.items():
         place = values
         *parents, last = path.split("__")
         for part in parents:
             place = place[part.replace("_", "-") if part.replace("_", "-") in place else part]
         place[last] = value
-    made = Plan(check(values), Layout(), PROJECT)
+    made = Plan(check(values), Layout(Path("/nowhere")), PROJECT)
     made.machine = machine
+    made._registry_problem = registry
     return made
 
 
@@ -97,6 +101,25 @@ def test_a_machine_without_cargo_leaves_rust_repos_out_and_says_so():
     without = plan(MACHINE.model_copy(update={"tools": tools}))
     assert set(without.wheel_repos()) == {"vllm"}
     assert without.left_out["safetensors"] == "this machine has no rustc and no cargo"
+
+
+def test_a_crate_registry_that_does_not_answer_leaves_rust_repos_out():
+    cut_off = plan(registry="timed out")
+    assert set(cut_off.wheel_repos()) == {"vllm"}
+    assert "timed out" in cut_off.left_out["outlines-core"]
+
+
+def test_what_a_required_repo_lacks_is_said_all_at_once(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    bare = plan(MACHINE.model_copy(update={"tools": {}}))
+    with pytest.raises(UserError) as caught:
+        bare.require()
+    lines = str(caught.value).splitlines()
+    assert [line.split(" is missing")[0] for line in lines[:3]] == [
+        "git",
+        "a C compiler",
+        "a C++ compiler (g++ 12.2 or later)",
+    ]
 
 
 def test_a_mirrors_address_is_not_part_of_a_source():

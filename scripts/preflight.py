@@ -1,0 +1,74 @@
+"""What a machine lacks, all of it at once, before anything is built."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.machine import Machine
+
+# By the package manager that is there: how to get a thing that is missing.
+_COMMANDS = {
+    "git": {
+        "apt-get": "apt-get install git",
+        "dnf": "dnf install git",
+        "pacman": "pacman -S git",
+        "zypper": "zypper install git",
+    },
+    "a C++ compiler (g++ 12.2 or later)": {
+        "apt-get": "apt-get install g++",
+        "dnf": "dnf install gcc-c++",
+        "pacman": "pacman -S gcc",
+        "zypper": "zypper install gcc-c++",
+    },
+    "a C compiler": {
+        "apt-get": "apt-get install gcc",
+        "dnf": "dnf install gcc",
+        "pacman": "pacman -S gcc",
+        "zypper": "zypper install gcc",
+    },
+    "a Rust toolchain (rustc and cargo)": {
+        "": "see https://rustup.rs, or this system's packages rustc and cargo",
+    },
+}
+# Two environments with torch's libraries (hard links into uv's cache where that is on the same
+# file system), sources and builds.
+_DISK_BYTES = 16e9
+_TOOLS = {
+    "cc": "a C compiler",
+    "cxx": "a C++ compiler (g++ 12.2 or later)",
+    "rustc": "a Rust toolchain (rustc and cargo)",
+    "cargo": "a Rust toolchain (rustc and cargo)",
+}
+
+
+def missing(machine: Machine, tools: Sequence[str]) -> list[str]:
+    """A line for each thing that is needed and not there, with the command that gets it.
+
+    ``tools`` are the compilers that the required repos use; a C compiler and git always are.
+    """
+    lacks = [] if shutil.which("git") else ["git"]
+    for tool in ("cc", *tools):
+        if tool not in machine.tools and _TOOLS[tool] not in lacks:
+            lacks.append(_TOOLS[tool])
+    lines = [f"{what} is missing: {_how(what)}" for what in lacks]
+    free = shutil.disk_usage(_existing(Path("results"))).free
+    if free < _DISK_BYTES:
+        lines.append(
+            f"{free / 1e9:.0f} GB are free for results/: a run needs about "
+            f"{_DISK_BYTES / 1e9:.0f} GB, most of it for torch's wheels"
+        )
+    return lines
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() else Path(os.curdir)
+
+
+def _how(what: str) -> str:
+    """The command that gets something with this system's package manager."""
+    ways = _COMMANDS[what]
+    for manager, command in ways.items():
+        if not manager or shutil.which(manager):
+            return command
+    return f"install it with this system's package manager (Debian: {ways['apt-get']})"

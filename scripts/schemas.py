@@ -1,0 +1,45 @@
+"""JSON schemas of the configuration and the records, written to schemas/ for other tools.
+
+Run `python -m scripts.schemas` after a change of a model; a test keeps the files current.
+"""
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from scripts.config import Config
+from scripts.crates import CratesRecord
+from scripts.environment import EnvironmentRecord
+from scripts.interpreter.provide import InterpreterRecord
+from scripts.machine import Machine
+from scripts.model import ModelRecord
+from scripts.source import SourceRecord
+from scripts.wheel import WheelRecord
+from scripts.wheelhouse import WheelhouseRecord
+
+FOLDER = Path(__file__).parents[1] / "schemas"
+MODELS: dict[str, type[BaseModel]] = {
+    "config": Config,
+    "crates": CratesRecord,
+    "env": EnvironmentRecord,
+    "interpreter": InterpreterRecord,
+    "machine": Machine,
+    "model": ModelRecord,
+    "source": SourceRecord,
+    "wheel": WheelRecord,
+    "wheelhouse": WheelhouseRecord,
+}
+
+
+def texts() -> dict[str, str]:
+    """The schema files' contents by file name."""
+    return {
+        f"{name}.schema.json": json.dumps(model.model_json_schema(), indent=2) + "\n"
+        for name, model in MODELS.items()
+    }
+
+
+if __name__ == "__main__":
+    for name, text in texts().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")

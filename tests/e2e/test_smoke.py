@@ -1,0 +1,59 @@
+"""The real CPU path in a fresh clone: `make smoke`, from nothing to answers with the GIL off."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory) -> Path:
+    """A fresh clone in which `make smoke` has run."""
+    folder = tmp_path_factory.mktemp("e2e") / "snakedev-vllm"
+    subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(folder)], check=True)
+    subprocess.run(["make", "smoke"], cwd=folder, check=True)
+    return folder
+
+
+def snakemake(clone: Path, *arguments: str) -> str:
+    """What a Snakemake run in the clone prints."""
+    return subprocess.run(
+        [clone / ".venv/bin/snakemake", *arguments],
+        cwd=clone,
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ).stdout
+
+
+def test_a_model_answers_with_the_gil_off(clone):
+    record = json.loads((clone / "results/smoke/cpu/smollm2-135m.json").read_text())
+    assert record["passed"]
+    assert any("Paris" in answer["text"] for answer in record["answers"])
+    assert (clone / "results/reports/smoke.html").stat().st_size > 10_000
+    assert (clone / "results/reports/smoke.csv").is_file()
+
+
+def test_a_second_run_has_nothing_to_do(clone):
+    assert "Nothing to be done" in snakemake(clone, "smoke_report")
+
+
+def test_vllm_installs_by_name_from_the_wheelhouse(clone, tmp_path):
+    snakemake(clone, "wheelhouse")
+    environment = tmp_path / "venv"
+    python = clone / "results/interpreter/bin/python3.14t"
+    uv = clone / ".venv/bin/uv"
+    subprocess.run([uv, "venv", "--python", python, environment], check=True)
+    house = clone / "results/wheelhouse/cpu/simple"
+    target = ["--python", environment / "bin/python"]
+    subprocess.run(
+        [uv, "pip", "install", *target, "--index", house.as_uri(), "vllm"], check=True
+    )
+    subprocess.run([uv, "pip", "check", *target], check=True)
+    code = "from vllm import LLM; print(LLM.__name__)"
+    subprocess.run([environment / "bin/python", "-c", code], check=True, cwd=tmp_path)

@@ -1,0 +1,20 @@
+"""The committed schemas are those of the models, and the default configuration fits its own."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+from scripts.schemas import FOLDER, texts
+
+
+def test_the_schemas_are_current():
+    written = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
+    assert written == texts(), "run `python -m scripts.schemas`"
+
+
+def test_the_default_configuration_fits_its_schema():
+    schema = json.loads((FOLDER / "config.schema.json").read_text(encoding="utf-8"))
+    config = Path(__file__).parents[2] / "config.yaml"
+    jsonschema.validate(yaml.safe_load(config.read_text(encoding="utf-8")), schema)

@@ -4,6 +4,7 @@ Run by the free-threaded interpreter itself, without PYTHON_GIL: `extension_prob
 It stands alone, since that interpreter has none of the workflow's packages.
 """
 
+import importlib
 import importlib.machinery
 import importlib.util
 import json
@@ -16,7 +17,8 @@ def load(module: str, file: str) -> str:
     Raises ImportError or OSError when it does not load.
     """
     if importlib.util.find_spec("torch") is not None:
-        pass  # the extensions of packages that build on torch need its libraries loaded
+        # extensions of packages that build on torch need its libraries loaded
+        importlib.import_module("torch")
     loader = importlib.machinery.ExtensionFileLoader(module, file)
     spec = importlib.util.spec_from_file_location(module, file, loader=loader)
     try:

@@ -1,0 +1,15 @@
+"""Job: run inference and judge it; a failed check is in the record and fails the verdict."""
+
+from pathlib import Path
+
+from scripts.job import job
+from scripts.layout import Layout
+from scripts.smoke import run_smoke
+from scripts.specs import SmokeSpec
+
+if __name__ == "__main__":
+    title = f"smoke {snakemake.wildcards.variant}/{snakemake.wildcards.model}"
+    with job(title, snakemake.log[0]) as running:
+        spec = SmokeSpec.read(Path(snakemake.params.spec))
+        record = run_smoke(spec, Layout(), snakemake.threads, running)
+        record.write(Path(snakemake.output[0]))

@@ -1,0 +1,293 @@
+"""Smoke runs: inference that proves the wheels, and the checks on what came of it.
+
+A failed check is no failed job: the record says `passed: false`, the report shows it, and the
+verdict ends the workflow with a failure after that.
+"""
+
+import json
+import os
+import platform
+import re
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from scripts.job import Job
+from scripts.layout import Layout
+from scripts.process import CommandError
+from scripts.runtime import run_variables
+from scripts.smoke_record import (
+    MILESTONES,
+    Answer,
+    ProcessState,
+    SmokeRecord,
+    ThroughputResult,
+    WithoutForce,
+    judge,
+    phases,
+)
+from scripts.specs import SmokeSpec
+from scripts.store import published
+
+RECIPE_NUMBER = 1
+"""Part of every smoke run's key; raised when runs are made in another way."""
+ROUNDS = 3
+"""Timed rounds of the throughput batch; the median counts."""
+_INFERENCE = Path(__file__).parent / "inference"
+_LIMIT_SECONDS = 1800
+"""A run that takes longer hangs, and is ended."""
+_MAX_MODEL_LEN = 2048
+_KV_CACHE_BYTES = 1 << 30
+_MEMORY_EVERY_SECONDS = 1.0
+
+
+def run_smoke(spec: SmokeSpec, layout: Layout, threads: int, running: Job) -> SmokeRecord:
+    """Run a model on ``threads`` cores and judge what came of it, or find the run in the store.
+
+    Only a run that passed is kept in the store, so that one that failed is tried again.
+    """
+    final = layout.smoke(spec.variant, spec.model, spec.key)
+    if (final / "smoke.json").is_file():
+        running.say("found in the store")
+        return SmokeRecord.read(final / "smoke.json")
+    environment = layout.environment(spec.environment_name, spec.environment_key)
+    model = layout.model(spec.model, spec.model_key)
+    with tempfile.TemporaryDirectory(prefix="snakedev-smoke-") as scratch:
+        run = _Run(spec, environment, model, layout.cache, threads, Path(scratch), running)
+        record = run.record()
+    if record.passed:
+        with published(final) as folder:
+            record.write(folder / "smoke.json")
+            shutil.copyfile(running.log_path, folder / "smoke.log")
+    for check in record.checks:
+        running.say(f"{'passed' if check.passed else 'FAILED'}: {check.name}: {check.detail}")
+    return record
+
+
+class _Run:
+    """One run: the engine's processes, what they wrote, and how long it took."""
+
+    def __init__(
+        self,
+        spec: SmokeSpec,
+        environment: Path,
+        model: Path,
+        cache: Path,
+        threads: int,
+        scratch: Path,
+        running: Job,
+    ):
+        self.spec, self.running, self.scratch, self.cache = spec, running, scratch, cache
+        self.environment = environment.absolute()
+        self.python = self.environment / "bin" / "python"
+        self.model = model.absolute()
+        self.engine = engine_arguments(self.model)
+        self.settings = settings(threads)
+        self.events: list[tuple[int, float]] = []
+        self.peak_memory = 0
+        self.failure: tuple[str, ...] = ()
+        self.problem: str | None = None
+
+    def record(self) -> SmokeRecord:
+        """Do it all."""
+        started, clock = datetime.now(UTC), time.monotonic()
+        result = self._answer()
+        processes = [dict(process) for process in result.get("processes", ())]
+        extensions = {n: f for process in processes for n, f in process["extensions"]}
+        without_force = self._without_force(sorted(extensions.items())) if processes else None
+        for process in processes:
+            process["extensions"] = len(process["extensions"])
+        states = tuple(ProcessState(**process) for process in processes)
+        answers = tuple(
+            Answer(prompt=prompt.text, expect=prompt.expect, **_rounded(answer))
+            for prompt, answer in zip(self.spec.prompts, result.get("answers", ()), strict=False)
+        )
+        timed = result.get("throughput")
+        checks = judge(self.problem, self.spec.prompts, answers, states)
+        return SmokeRecord(
+            key=self.spec.key,
+            variant=self.spec.variant,
+            model=self.spec.model,
+            passed=all(check.passed for check in checks),
+            checks=checks,
+            answers=answers,
+            phases=phases(self.events),
+            throughput=ThroughputResult(
+                prompts=self.spec.throughput.prompts,
+                tokens=timed["tokens"],
+                rounds=[round(seconds, 3) for seconds in timed["rounds"]],
+            )
+            if timed
+            else None,
+            peak_memory=self.peak_memory,
+            processes=states,
+            without_force=without_force,
+            versions=result.get("versions", {}),
+            machine=_machine(),
+            engine=self.engine,
+            variables=self.settings | {"PYTHON_GIL": "0"},
+            failure=self.failure,
+            started=started.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - clock, 1),
+        )
+
+    def _answer(self) -> dict[str, Any]:
+        """Run inference/answer.py; what it found out, however far it came."""
+        request, result = self.scratch / "request.json", self.scratch / "result.json"
+        request.write_text(
+            json.dumps(
+                {
+                    "model": str(self.model),
+                    "engine": self.engine,
+                    "prompts": [prompt.text for prompt in self.spec.prompts],
+                    "max_tokens": self.spec.max_tokens,
+                    "throughput": self.spec.throughput.model_dump() | {"rounds": ROUNDS},
+                }
+            ),
+            encoding="utf-8",
+        )
+        variables = run_variables(self.environment, self.cache) | self.settings
+        variables["PYTHONPATH"] = str(_INFERENCE / "plugin")
+        variables["VLLM_PLUGINS"] = "snakedev_probe"
+        variables["SNAKEDEV_PROBE"] = f"snakedev-{secrets.token_hex(6)}"
+        self.running.say(f"loading {self.spec.model}")
+        self.events.append((-1, time.monotonic()))
+        try:
+            with self._observed():
+                self.running.run(
+                    [self.python, _INFERENCE / "answer.py", request, result],
+                    env=variables,
+                    cwd=self.scratch,
+                    watch=self._watch,
+                )
+        except CommandError as error:
+            self.problem = self.problem or str(error)
+            self.failure = tuple(error.tail)
+        return json.loads(result.read_bytes()) if result.is_file() else {}
+
+    def _watch(self, line: str) -> None:
+        seen = self.events[-1][0]
+        for number, (pattern, name) in enumerate(MILESTONES):
+            if number > seen and pattern.search(line):
+                self.events.append((number, time.monotonic()))
+                self.running.say(f"{name}: {self.events[-1][1] - self.events[-2][1]:.1f} s")
+                return
+
+    @contextmanager
+    def _observed(self) -> Iterator[None]:
+        """Measure the memory of this job's processes, and end them when they take too long."""
+        done = threading.Event()
+        deadline = time.monotonic() + _LIMIT_SECONDS
+
+        def observe() -> None:
+            while not done.wait(_MEMORY_EVERY_SECONDS):
+                children = psutil.Process().children(recursive=True)
+                self.peak_memory = max(self.peak_memory, sum(_memory(child) for child in children))
+                if time.monotonic() > deadline:
+                    self.problem = f"it did not end within {_LIMIT_SECONDS // 60} minutes"
+                    for child in children:
+                        child.kill()
+                    return
+
+        thread = threading.Thread(target=observe, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _without_force(self, extensions: list[tuple[str, str]]) -> WithoutForce:
+        """Look at what happens without PYTHON_GIL, in a process of its own."""
+        self.running.say(f"loading {len(extensions)} extension modules without PYTHON_GIL")
+        modules, result = self.scratch / "modules.json", self.scratch / "gil.json"
+        modules.write_text(json.dumps(extensions), encoding="utf-8")
+        variables = run_variables(self.environment, self.cache, gil_off=False)
+        try:
+            self.running.run(
+                [self.python, _INFERENCE / "gil_modules.py", modules, result],
+                env=variables,
+                cwd=self.scratch,
+            )
+        except CommandError as error:
+            return WithoutForce(
+                modules={}, tested=0, vllm_gil_enabled=None, first=(), problem=str(error)
+            )
+        found = json.loads(result.read_bytes())
+        problem = found["vllm"]["problem"]
+        return WithoutForce(
+            modules={name: state for name, state in found["modules"].items() if state != "off"},
+            tested=len(found["modules"]),
+            vllm_gil_enabled=None if problem else found["vllm"]["gil_enabled"],
+            first=found["vllm"]["first"],
+            problem=problem,
+        )
+
+
+def engine_arguments(model: Path) -> dict[str, Any]:
+    """What vLLM's engine is made with: the model's own settings, within a modest memory."""
+    config = json.loads((model / "config.json").read_bytes())
+    text = config.get("text_config") or config
+    longest = text.get("max_position_embeddings") or text.get("n_positions") or _MAX_MODEL_LEN
+    return {
+        "max_model_len": min(int(longest), _MAX_MODEL_LEN),
+        "max_num_batched_tokens": _MAX_MODEL_LEN,
+        "kv_cache_memory_bytes": _KV_CACHE_BYTES,
+        "enforce_eager": True,
+    }
+
+
+def settings(threads: int) -> dict[str, str]:
+    """Variables of vLLM and torch for a run on ``threads`` cores."""
+    cores = _physical_cores()[:threads]
+    return {
+        # OpenMP threads, one for each core; vLLM itself would keep one core free for its other
+        # processes, which wait while the model computes
+        "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores)),
+        # vLLM compiles a few small functions with torch's inductor even for an eager engine: a
+        # minute of C++ for samplers that a greedy run never calls
+        "TORCH_COMPILE_DISABLE": "1",
+    }
+
+
+def _rounded(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {**answer, "seconds": round(answer["seconds"], 3)}
+
+
+def _memory(process: psutil.Process) -> int:
+    """A process's share of memory in bytes: pages that it shares count in part."""
+    try:
+        return process.memory_full_info().pss
+    except psutil.Error:
+        return 0
+
+
+def _physical_cores() -> list[int]:
+    """One CPU number for each core that this process may use."""
+    chosen: dict[str, int] = {}
+    for cpu in sorted(os.sched_getaffinity(0)):
+        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        core = siblings.read_text() if siblings.is_file() else str(cpu)
+        chosen.setdefault(core, cpu)
+    return sorted(chosen.values())
+
+
+def _machine() -> dict[str, str]:
+    info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    name = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
+    return {
+        "cpu": name[1].strip() if name else platform.processor() or platform.machine(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "system": f"{platform.system()} {platform.release()}",
+        "libc": " ".join(platform.libc_ver()),
+    }

@@ -60,7 +60,7 @@ rule smoke_report:
     Build what changed, run inference with the GIL off, and write results/reports/smoke.html.
     """
     input:
-        rules.smoke_page.output,
+        lambda _: PLAN.smoke_page(),
         smoke_verdict,
 
 
@@ -77,7 +77,7 @@ rule wheelhouse:
     Show the current wheels of every configured variant, with an index that pip can use.
     """
     input:
-        lambda _: [LAYOUT.wheelhouse(v) / "wheelhouse.json" for v in variants()],
+        lambda _: [PLAN.wheelhouse_view(variant) for variant in variants()],
 
 
 rule sources:

@@ -6,7 +6,7 @@ def environment_inputs(wildcards):
     spec = PLAN.environment_of(wildcards.name, wildcards.key)
     wheels = [PLAN.stamp(PLAN.wheel(w.repo, w.variant)) for w in spec.wheels]
     checked = [PLAN.requirements_stamp("cpu")] if "vllm" in PLAN.repos else []
-    return [ancient(path) for path in (rules.interpreter.output[0], *checked, *wheels)]
+    return [ancient(path) for path in (PLAN.interpreter_record(), *checked, *wheels)]
 
 
 rule requirements:
@@ -66,7 +66,7 @@ rule locks:
     Compile envs/*.lock from envs/*.in for the free-threaded interpreter.
     """
     input:
-        ancient(rules.interpreter.output[0]),
+        lambda _: ancient(PLAN.interpreter_record()),
     params:
         folder=PROJECT / "envs",
     log:

@@ -7,8 +7,6 @@ rule interpreter:
     """
     output:
         LAYOUT.interpreter / "interpreter.json",
-    params:
-        wanted=PLAN.config.interpreter.model_dump(mode="json"),
     log:
         LAYOUT.root / "logs/interpreter.log",
     benchmark:

@@ -18,10 +18,11 @@ rule smoke_page:
             ancient(PLAN.stamp(PLAN.run_environment(v))) for v in PLAN.config.smoke.variants
         ],
     output:
+        record=LAYOUT.reports / "smoke.json",
         html=report(LAYOUT.reports / "smoke.html", category="Smoke"),
         csv=LAYOUT.reports / "smoke.csv",
     params:
-        key=lambda _: PLAN.smokes_key(),
+        key=lambda _: PLAN.smoke_page_key(),
         left_out=lambda _: dict(PLAN.left_out),
     log:
         LAYOUT.root / "logs/smoke_page.log",
@@ -33,7 +34,7 @@ rule smoke_page:
 
 rule verdict:
     input:
-        page=ancient(rules.smoke_page.output),
+        page=lambda _: ancient(PLAN.smoke_page()),
         smoke=smoke_stamps,
     output:
         LAYOUT.stamp("verdict", "smoke", "{key}"),

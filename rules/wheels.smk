@@ -46,7 +46,7 @@ rule wheelhouse_view:
     output:
         LAYOUT.wheelhouse("{variant}") / "wheelhouse.json",
     params:
-        wheel_keys=lambda w: [wheel.key for wheel in PLAN.run_environment(w.variant).wheels],
+        key=lambda w: PLAN.wheelhouse_key(w.variant),
     log:
         LAYOUT.root / "logs/wheelhouse/{variant}.log",
     benchmark:

@@ -51,7 +51,8 @@ def vendor(spec: CratesSpec, layout: Layout, machine: Machine, running: Job) -> 
         running.say(f"vendoring the crates of {workspace.relative_to(tree)}")
         lines: list[str] = []
         running.run(
-            ["cargo", "vendor", "--locked", "--versioned-dirs", "--manifest-path", manifest]
+            ["cargo", "vendor", "--respect-source-config", "--locked", "--versioned-dirs"]
+            + ["--manifest-path", manifest]
             + [(scratch / "vendor").resolve()],
             env=variables,
             watch=lines.append,

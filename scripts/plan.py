@@ -281,6 +281,41 @@ class Plan:
             stamp.unlink()
         return stamp
 
+    def interpreter_record(self) -> Path:
+        """The interpreter's record; dropped when the configuration asks for another one."""
+        path, wanted = self.layout.interpreter / "interpreter.json", self.config.interpreter
+        if path.is_file():
+            record = json.loads(path.read_bytes())
+            version = record["version"].startswith(f"{wanted.version}.")
+            provider = wanted.provider in ("auto", record["provider"])
+            found = wanted.path is None or record["executable"] == str(wanted.path.resolve())
+            if not (version and provider and found and self.layout.python.exists()):
+                path.unlink()
+        return path
+
+    def view(self, path: Path, key: str) -> Path:
+        """The record of a view, which names the key of what it shows; dropped when that differs."""
+        if path.is_file() and json.loads(path.read_bytes())["key"] != key:
+            path.unlink()
+        return path
+
+    def wheelhouse_view(self, variant: str) -> Path:
+        """The record of a variant's wheelhouse."""
+        path = self.layout.wheelhouse(variant) / "wheelhouse.json"
+        return self.view(path, self.wheelhouse_key(variant))
+
+    def wheelhouse_key(self, variant: str) -> str:
+        """One key for all wheels of a variant."""
+        return digest([wheel.key for wheel in self.run_environment(variant).wheels])
+
+    def smoke_page(self) -> Path:
+        """The record of the smoke report."""
+        return self.view(self.layout.reports / "smoke.json", self.smoke_page_key())
+
+    def smoke_page_key(self) -> str:
+        """One key for all that the smoke report shows."""
+        return digest([self.smokes_key(), dict(self.left_out)])
+
     def _stands(self, spec: Spec) -> bool:
         """Whether a keyed artifact is there."""
         match spec:

@@ -231,6 +231,8 @@ def _variables(
         buildlock.MARK: str(folder),
         "VIRTUAL_ENV": str(environment),
         "UV_CACHE_DIR": str(home / "uv"),
+        # for projects that would ask git for their version
+        f"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_{_shouted(spec.repo)}": spec.version,
         "MAX_JOBS": str(jobs),
         "CMAKE_BUILD_PARALLEL_LEVEL": str(jobs),
         "CARGO_BUILD_JOBS": str(jobs),
@@ -265,11 +267,15 @@ def _variables(
         crates = layout.crates(spec.repo, spec.crates_key).resolve()
         variables |= _cargo_variables(machine, folder, tree, crates)
     for need, key in spec.needs.items():
-        name = f"SNAKEDEV_SOURCE_{re.sub('[^A-Z0-9]', '_', need.upper())}"
-        variables[name] = str((layout.source(need, key) / "tree").resolve())
+        variables[f"SNAKEDEV_SOURCE_{_shouted(need)}"] = str((layout.source(need, key) / "tree").resolve())
     # a setting may point into what is made here: ${environment}, ${SNAKEDEV_SOURCE_…}
     places = {**variables, "environment": str(environment), "tree": str(tree)}
     return {name: _filled(value, places) for name, value in variables.items()}
+
+
+def _shouted(name: str) -> str:
+    """A repo's name as part of a variable's."""
+    return re.sub("[^A-Z0-9]", "_", name.upper())
 
 
 def _filled(value: str, places: Mapping[str, str]) -> str:

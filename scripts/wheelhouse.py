@@ -26,12 +26,14 @@ class HeldWheel(Record):
 class WheelhouseRecord(Record):
     """wheelhouse.json: what a wheelhouse holds."""
 
+    key: str
+    """One key for all the wheels."""
     variant: str
     wheels: tuple[HeldWheel, ...]
 
 
 def write_wheelhouse(
-    layout: Layout, variant: str, records: Sequence[WheelRecord], running: Job
+    layout: Layout, variant: str, key: str, records: Sequence[WheelRecord], running: Job
 ) -> WheelhouseRecord:
     """Make a variant's wheelhouse hold these wheels and no others, and write its index.
 
@@ -61,6 +63,7 @@ def write_wheelhouse(
     write_text(simple / "index.html", _page(f"wheelhouse {variant}", links))
     running.say(f"{len(records)} wheels in {folder}")
     return WheelhouseRecord(
+        key=key,
         variant=variant,
         wheels=tuple(
             HeldWheel(repo=r.repo, key=r.key, file=r.file, sha256=r.sha256) for r in records

@@ -10,6 +10,6 @@ from scripts.wheelhouse import write_wheelhouse
 if __name__ == "__main__":
     with job(f"wheelhouse {snakemake.wildcards.variant}", snakemake.log[0]) as running:
         records = [WheelRecord.read(Path(path)) for path in snakemake.input.wheels]
-        write_wheelhouse(Layout(), snakemake.wildcards.variant, records, running).write(
-            Path(snakemake.output[0])
-        )
+        variant, key = snakemake.wildcards.variant, snakemake.params.key
+        record = write_wheelhouse(Layout(), variant, key, records, running)
+        record.write(Path(snakemake.output[0]))

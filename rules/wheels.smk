@@ -31,7 +31,8 @@ rule wheel:
         LAYOUT.stamp("wheel", "{variant}/{repo}", "{key}"),
     params:
         spec=lambda w: LAYOUT.spec("wheel", f"{w.variant}/{w.repo}", w.key),
-    threads: lambda w: workflow.cores if PLAN.recipe(w.repo).heavy else max(1, workflow.cores // 2)
+    threads:
+        lambda w: workflow.cores if PLAN.recipe(w.repo).heavy else max(2, workflow.cores // 2)
     log:
         LAYOUT.root / "logs/wheel/{variant}/{repo}/{key}.log",
     benchmark:

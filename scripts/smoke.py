@@ -46,7 +46,10 @@ _INFERENCE = Path(__file__).parent / "inference"
 _LIMIT_SECONDS = 1800
 """A run that takes longer hangs, and is ended."""
 _MAX_MODEL_LEN = 2048
+_BATCHED_TOKENS = 512
 _KV_CACHE_BYTES = 1 << 30
+_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""Names in /proc/cpuinfo of instructions for bfloat16 (x86, x86, Arm)."""
 _MEMORY_EVERY_SECONDS = 1.0
 
 
@@ -90,7 +93,7 @@ class _Run:
         self.environment = environment.absolute()
         self.python = self.environment / "bin" / "python"
         self.model = model.absolute()
-        self.engine = engine_arguments(self.model)
+        self.engine = engine_arguments(self.model, spec.throughput.prompts, _cpu_flags())
         self.settings = settings(threads)
         self.events: list[tuple[int, float]] = []
         self.peak_memory = 0
@@ -233,14 +236,21 @@ class _Run:
         )
 
 
-def engine_arguments(model: Path) -> dict[str, Any]:
-    """What vLLM's engine is made with: the model's own settings, within a modest memory."""
+def engine_arguments(model: Path, sequences: int, flags: frozenset[str]) -> dict[str, Any]:
+    """What vLLM's engine is made with: the model's own settings, within a modest memory.
+
+    ``sequences`` are answered at once; ``flags`` are the CPU's features.
+    """
     config = json.loads((model / "config.json").read_bytes())
     text = config.get("text_config") or config
     longest = text.get("max_position_embeddings") or text.get("n_positions") or _MAX_MODEL_LEN
     return {
+        # without instructions for bfloat16, products in float32 are several times as fast
+        "dtype": "auto" if flags & _BFLOAT16_FLAGS else "float32",
         "max_model_len": min(int(longest), _MAX_MODEL_LEN),
-        "max_num_batched_tokens": _MAX_MODEL_LEN,
+        # vLLM warms up with as many tokens and sequences as it may ever meet
+        "max_num_batched_tokens": _BATCHED_TOKENS,
+        "max_num_seqs": sequences,
         "kv_cache_memory_bytes": _KV_CACHE_BYTES,
         "enforce_eager": True,
     }
@@ -279,6 +289,12 @@ def _physical_cores() -> list[int]:
         core = siblings.read_text() if siblings.is_file() else str(cpu)
         chosen.setdefault(core, cpu)
     return sorted(chosen.values())
+
+
+def _cpu_flags() -> frozenset[str]:
+    info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", info, re.MULTILINE)
+    return frozenset(found[1].split()) if found else frozenset()
 
 
 def _machine() -> dict[str, str]:

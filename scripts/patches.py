@@ -1,4 +1,4 @@
-"""Patch series: which files belong to one, what of them is identity, what they say of themselves."""
+"""Patch series: which files are in one, what of them is identity, what they say of themselves."""
 
 import hashlib
 import re
@@ -57,7 +57,7 @@ def body_digest(path: Path) -> str:
 
 
 def describe(path: Path) -> PatchRecord:
-    """A patch's subject, author and files; raises UserError when it is no `git format-patch` file."""
+    """A patch's subject, author and files; UserError when it is no `git format-patch` file."""
     data = path.read_bytes()
     message = message_from_bytes(data, policy=policy.default)
     if not message["From"] or not message["Subject"]:

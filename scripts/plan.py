@@ -346,7 +346,8 @@ class Plan:
             {
                 "source": self.source("vllm").key,
                 "locks": [
-                    locks.lock_digest(folder / f"{name}-{variant}.lock") for name in ("build", "run")
+                    locks.lock_digest(folder / f"{name}-{variant}.lock")
+                    for name in ("build", "run")
                 ],
                 "exclusions": (folder / "exclusions.yaml").read_text(encoding="utf-8"),
                 "python": self.config.interpreter.version,

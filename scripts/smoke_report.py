@@ -88,13 +88,17 @@ def start_chart(run: SmokeRecord) -> str:
     axes = figure.subplots()
     left = 0.0
     for phase, color in zip(run.phases, _COLORS * 2, strict=False):
-        axes.barh(0, phase.seconds, left=left, color=color, label=f"{phase.name} {phase.seconds:.1f} s")
+        axes.barh(
+            0, phase.seconds, left=left, color=color, label=f"{phase.name} {phase.seconds:.1f} s"
+        )
         left += phase.seconds
     axes.set_yticks([])
     axes.set_xlabel("seconds since Python started")
     axes.spines[["top", "right", "left"]].set_visible(False)
     if run.phases:
-        axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=8)
+        axes.legend(
+            ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=8
+        )
     return _svg(figure)
 
 
@@ -106,7 +110,9 @@ def throughput_chart(runs: Sequence[SmokeRecord]) -> str:
     for number, run in enumerate(timed):
         rates = [run.throughput.tokens / seconds for seconds in run.throughput.rounds]
         axes.scatter(rates, [number] * len(rates), color=_COLORS[0], alpha=0.6)
-        axes.scatter([run.throughput.tokens_per_second], [number], color=_COLORS[3], marker="|", s=260)
+        axes.scatter(
+            [run.throughput.tokens_per_second], [number], color=_COLORS[3], marker="|", s=260
+        )
     axes.set_yticks(range(len(timed)), [f"{run.variant} · {run.model}" for run in timed])
     axes.set_xlim(left=0)
     axes.set_xlabel("new tokens per second (points: rounds, mark: median)")
@@ -120,4 +126,8 @@ def _svg(figure: Figure) -> str:
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "snakedev-vllm"}):
         figure.savefig(target, format="svg", transparent=True, metadata={"Date": None})
     text = target.getvalue()
-    return text[text.index("<svg") :].replace("#000000", "currentColor").replace("stroke: black", "stroke: currentColor")
+    return (
+        text[text.index("<svg") :]
+        .replace("#000000", "currentColor")
+        .replace("stroke: black", "stroke: currentColor")
+    )

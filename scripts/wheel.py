@@ -267,7 +267,9 @@ def _variables(
         crates = layout.crates(spec.repo, spec.crates_key).resolve()
         variables |= _cargo_variables(machine, folder, tree, crates)
     for need, key in spec.needs.items():
-        variables[f"SNAKEDEV_SOURCE_{_shouted(need)}"] = str((layout.source(need, key) / "tree").resolve())
+        variables[f"SNAKEDEV_SOURCE_{_shouted(need)}"] = str(
+            (layout.source(need, key) / "tree").resolve()
+        )
     # a setting may point into what is made here: ${environment}, ${SNAKEDEV_SOURCE_…}
     places = {**variables, "environment": str(environment), "tree": str(tree)}
     return {name: _filled(value, places) for name, value in variables.items()}

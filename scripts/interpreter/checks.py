@@ -150,7 +150,10 @@ def _check_headers(python: Path, facts: Facts, folder: Path, refuse) -> str:
             [compiler, "-shared", "-fPIC", f"-I{facts.include}", "-o"]
             + [folder / f"probe{facts.suffix}", source]
         )
-        code = "import sys; sys.path.insert(0, '.'); import probe; print(probe.answer, sys._is_gil_enabled())"
+        code = (
+            "import sys; sys.path.insert(0, '.'); import probe; "
+            "print(probe.answer, sys._is_gil_enabled())"
+        )
         answer = _ask(python, "-c", code, cwd=folder)
     except CommandError as error:
         raise refuse("headers", error.tail[-1] if error.tail else error) from None

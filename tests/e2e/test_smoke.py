@@ -51,9 +51,7 @@ def test_vllm_installs_by_name_from_the_wheelhouse(clone, tmp_path):
     subprocess.run([uv, "venv", "--python", python, environment], check=True)
     house = clone / "results/wheelhouse/cpu/simple"
     target = ["--python", environment / "bin/python"]
-    subprocess.run(
-        [uv, "pip", "install", *target, "--index", house.as_uri(), "vllm"], check=True
-    )
+    subprocess.run([uv, "pip", "install", *target, "--index", house.as_uri(), "vllm"], check=True)
     subprocess.run([uv, "pip", "check", *target], check=True)
     code = "from vllm import LLM; print(LLM.__name__)"
     subprocess.run([environment / "bin/python", "-c", code], check=True, cwd=tmp_path)

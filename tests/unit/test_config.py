@@ -42,28 +42,57 @@ def test_the_default_configuration_is_right():
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("orgin", "git", "orgin: unknown key: one of build, interpreter, models, origin, registries, "
-         "repos, smoke, variants (did you mean 'origin'?)"),
-        ("repos/vllm/git/comit", "x", "repos.vllm.git.comit: unknown key: one of commit, "
-         "subdirectory, submodules, url (did you mean 'commit'?)"),
-        ("repos/vllm/git/commit", "v0.26.0", "repos.vllm.git.commit: 'v0.26.0' is not a full git "
-         "commit: 40 hex digits, lower case"),
+        (
+            "orgin",
+            "git",
+            "orgin: unknown key: one of build, interpreter, models, origin, registries, "
+            "repos, smoke, variants (did you mean 'origin'?)",
+        ),
+        (
+            "repos/vllm/git/comit",
+            "x",
+            "repos.vllm.git.comit: unknown key: one of commit, "
+            "subdirectory, submodules, url (did you mean 'commit'?)",
+        ),
+        (
+            "repos/vllm/git/commit",
+            "v0.26.0",
+            "repos.vllm.git.commit: 'v0.26.0' is not a full git commit: 40 hex digits, lower case",
+        ),
         ("repos/vllm/release/sha256", ..., "repos.vllm.release.sha256: this key is missing"),
-        ("repos/vllm/release/sha256", "abc", "repos.vllm.release.sha256: 'abc' is not a sha256: 64 "
-         "hex digits, lower case"),
-        ("repos/vllm/recipe", "vlm", "repos.vllm.recipe: there is no recipe 'vlm': one of maturin, "
-         "scikit-build-core, setuptools, source, vllm (did you mean 'vllm'?)"),
+        (
+            "repos/vllm/release/sha256",
+            "abc",
+            "repos.vllm.release.sha256: 'abc' is not a sha256: 64 hex digits, lower case",
+        ),
+        (
+            "repos/vllm/recipe",
+            "vlm",
+            "repos.vllm.recipe: there is no recipe 'vlm': one of maturin, "
+            "scikit-build-core, setuptools, source, vllm (did you mean 'vllm'?)",
+        ),
         ("repos/vllm/build_needs", ["onedn"], "repos.vllm.build_needs: there is no repo 'onedn'"),
         ("origin", "svn", "origin: 'svn' is not allowed: one of release, git"),
         ("smoke/variants", ["cuda"], "smoke.variants: 'cuda' is not under variants: one of cpu"),
-        ("smoke/variants", ["gpu"], "smoke.variants.0: 'gpu' is not allowed: one of cpu, cuda, rocm"),
+        (
+            "smoke/variants",
+            ["gpu"],
+            "smoke.variants.0: 'gpu' is not allowed: one of cpu, cuda, rocm",
+        ),
         ("smoke/models", ["smol"], "smoke.models: there is no model 'smol': one of smollm2-135m"),
         ("variants/gpu", {}, "variants.gpu: unknown key: one of cpu"),
         ("variants/cpu/isa", "sse9", "variants.cpu.isa"),
-        ("build/memory_per_job_gb", 0, "build.memory_per_job_gb: Input should be greater than 0 "
-         "(found 0)"),
-        ("repos/safetensors/release/subdirectory", "../x", "repos.safetensors.release.subdirectory: "
-         "not a relative path inside the source (found '../x')"),
+        (
+            "build/memory_per_job_gb",
+            0,
+            "build.memory_per_job_gb: Input should be greater than 0 (found 0)",
+        ),
+        (
+            "repos/safetensors/release/subdirectory",
+            "../x",
+            "repos.safetensors.release.subdirectory: "
+            "not a relative path inside the source (found '../x')",
+        ),
         ("repos/onednn/release/suite", ..., "'suite' goes with 'kind: debian'"),
     ],
 )

@@ -113,7 +113,9 @@ class Project:
         assert old in text
         path.write_text(text.replace(old, new), encoding="utf-8")
         git(work, "commit", "--quiet", "--all", "-m", name.replace("-", " ").capitalize())
-        patch = git(work, "format-patch", "-1", "--stdout", "--zero-commit", "--no-signature") + "\n"
+        patch = (
+            git(work, "format-patch", "-1", "--stdout", "--zero-commit", "--no-signature") + "\n"
+        )
         git(work, "reset", "--quiet", "--hard", "HEAD~1")
         target = self.folder / "patches" / repo / f"{name}.patch"
         target.parent.mkdir(parents=True, exist_ok=True)

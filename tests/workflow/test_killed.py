@@ -22,14 +22,17 @@ def test_kill_9_in_the_middle_of_a_wheel_build(project):
     marker = project.folder / "caught"
     slow = SLOW_SETUP.replace('os.environ["CAUGHT"]', repr(str(marker)))
     (project.upstreams / "greeter/setup.py").write_text(slow)
-    files = {path: (project.upstreams / "greeter" / path).read_text() for path in
-             ("setup.py", "pyproject.toml", "greeter/__init__.py", "greeter/_greet.c")}
+    files = {
+        path: (project.upstreams / "greeter" / path).read_text()
+        for path in ("setup.py", "pyproject.toml", "greeter/__init__.py", "greeter/_greet.c")
+    }
     project.add_repo("slow", "setuptools", files)
     project.config["repos"]["greeter"] = project.config["repos"].pop("slow")
 
     with (project.folder / "first.log").open("w") as log:
-        run = subprocess.Popen(project.command("wheels_cpu"), cwd=project.folder,
-                               stdout=log, stderr=subprocess.STDOUT)
+        run = subprocess.Popen(
+            project.command("wheels_cpu"), cwd=project.folder, stdout=log, stderr=subprocess.STDOUT
+        )
         deadline = time.monotonic() + 240
         while not marker.exists() and time.monotonic() < deadline and run.poll() is None:
             time.sleep(0.1)
@@ -46,10 +49,19 @@ def test_kill_9_in_the_middle_of_a_wheel_build(project):
 def test_two_runs_in_one_folder_are_kept_apart(project):
     marker = project.folder / "caught"
     slow = SLOW_SETUP.replace('os.environ["CAUGHT"]', repr(str(marker)))
-    project.add_patch("greeter", "0001-wait", "setup.py",
-                      (project.upstreams / "greeter/setup.py").read_text(), slow)
-    first = subprocess.Popen(project.command("wheels_cpu"), cwd=project.folder,
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    project.add_patch(
+        "greeter",
+        "0001-wait",
+        "setup.py",
+        (project.upstreams / "greeter/setup.py").read_text(),
+        slow,
+    )
+    first = subprocess.Popen(
+        project.command("wheels_cpu"),
+        cwd=project.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         deadline = time.monotonic() + 240
         while not marker.exists() and time.monotonic() < deadline and first.poll() is None:

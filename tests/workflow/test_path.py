@@ -34,7 +34,14 @@ def test_from_pin_and_patch_to_an_imported_wheel(project):
     # another content builds that repo again, and nothing else before it
     before = project.add_patch("greeter", "0001-say-hi", "greeter/_greet.c", '"hello"', '"hey"')
     changed = project.run("wheelhouse", "env_cpu")
-    assert changed.jobs == ["env_cpu", "environment", "source", "wheel", "wheelhouse", "wheelhouse_view"]
+    assert changed.jobs == [
+        "env_cpu",
+        "environment",
+        "source",
+        "wheel",
+        "wheelhouse",
+        "wheelhouse_view",
+    ]
     assert project.ask(GREET) == "hey False"
 
     # a message, an author or a name changes nothing
@@ -53,8 +60,12 @@ def test_from_pin_and_patch_to_an_imported_wheel(project):
 
 def test_a_patch_that_does_not_apply_is_named_with_its_hunk(project):
     patch = project.add_patch("greeter", "0001-say-hi", "greeter/_greet.c", '"hello"', '"hi"')
-    patch.write_text(patch.read_text().replace('-    return PyUnicode_FromString("hello");',
-                                               '-    return PyUnicode_FromString("bonjour");'))
+    patch.write_text(
+        patch.read_text().replace(
+            '-    return PyUnicode_FromString("hello");',
+            '-    return PyUnicode_FromString("bonjour");',
+        )
+    )
     result = project.run("sources")
     assert result.code != 0
     assert "0001-say-hi.patch does not apply" in result.text
@@ -66,7 +77,11 @@ def test_a_patch_that_does_not_apply_is_named_with_its_hunk(project):
 
 def test_an_extension_that_brings_the_gil_back_is_refused(project):
     project.add_patch(
-        "greeter", "0001-need-the-gil", "greeter/_greet.c", "{Py_mod_gil, Py_MOD_GIL_NOT_USED}, ", ""
+        "greeter",
+        "0001-need-the-gil",
+        "greeter/_greet.c",
+        "{Py_mod_gil, Py_MOD_GIL_NOT_USED}, ",
+        "",
     )
     result = project.run("wheels_cpu")
     assert result.code != 0
@@ -79,7 +94,10 @@ def test_an_extension_that_brings_the_gil_back_is_refused(project):
     [
         (["--config", "orign=git"], "orign: unknown key"),
         (["--config", "origin=svn"], "origin: 'svn' is not allowed: one of release, git"),
-        (["--configfile", "mine.yaml"], "repos.greeter.git.commit: 'main' is not a full git commit"),
+        (
+            ["--configfile", "mine.yaml"],
+            "repos.greeter.git.commit: 'main' is not a full git commit",
+        ),
     ],
 )
 def test_bad_input_is_one_line_before_anything_is_built(project, arguments, said):

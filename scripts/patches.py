@@ -65,12 +65,13 @@ def describe(path: Path) -> PatchRecord:
             f"{path}: it has no From and Subject lines: write it with `git format-patch`, so that "
             "it says who changed what and why"
         )
+    sender = message["From"].addresses[0]
     files = re.findall(rb"^diff --git a/(\S+) b/", body(data), re.MULTILINE)
     subject = re.sub(r"^\[PATCH[^\]]*\]\s*", "", " ".join(str(message["Subject"]).split()))
     return PatchRecord(
         name=path.name,
         subject=subject,
-        author=str(message["From"]),
+        author=f"{sender.display_name} <{sender.addr_spec}>",
         files=tuple(file.decode(errors="replace") for file in files),
         body_sha256=body_digest(path),
     )

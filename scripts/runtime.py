@@ -27,7 +27,6 @@ def run_variables(environment: Path, cache: Path, *, gil_off: bool = True) -> di
     variables = scrubbed(_KEPT, os.environ) | {
         "PATH": f"{environment.resolve() / 'bin'}:{_SYSTEM_PATH}",
         "LANG": "C.UTF-8",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "HF_HUB_OFFLINE": "1",
         "HF_HOME": str(cache / "huggingface"),

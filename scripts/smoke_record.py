@@ -123,6 +123,11 @@ class SmokeRecord(Record):
     seconds: float
 
     @property
+    def answer_checks(self) -> tuple[Check, ...]:
+        """The checks of the answers, in the order of the prompts."""
+        return self.checks[1:-1]
+
+    @property
     def start_to_first_token(self) -> float | None:
         """Seconds from the start of Python to the first token; None when there was none."""
         complete = self.phases and self.phases[-1].name == MILESTONES[-1][1]

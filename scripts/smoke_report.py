@@ -1,133 +1,310 @@
-"""The smoke report: one self-contained page for people, and the same as CSV."""
+"""The smoke report: one page for a person, one table for a program, from the records."""
 
-import io
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from matplotlib.figure import Figure
+from markupsafe import Markup, escape
 
 from scripts.environment import EnvironmentRecord
-from scripts.records import Record, write_text
-from scripts.smoke_record import SmokeRecord
+from scripts.records import write_text
+from scripts.report.figures import Bar, bars
+from scripts.smoke_record import Answer, SmokeRecord
 from scripts.wheel import WheelRecord
 
-_TEMPLATES = Path(__file__).with_name("templates")
-_COLORS = ("#2f6f8f", "#5b9e8a", "#c9a24b", "#b8654b", "#7a6aa8", "#8c8c8c", "#4f7cac")
+_TEMPLATES = Path(__file__).parent / "report"
 
 
-class SmokeReportRecord(Record):
-    """What a smoke report shows."""
+@dataclass(frozen=True)
+class Reported:
+    """All that the report tells of."""
 
-    key: str
-    passed: bool
-    runs: tuple[str, ...]
+    runs: Sequence[SmokeRecord]
+    wheels: Sequence[WheelRecord]
+    environments: Sequence[EnvironmentRecord]
+    left_out: Mapping[str, str]
+    """Repos that this machine does not build, with the reason."""
 
 
-def write_report(
-    key: str,
-    runs: Sequence[SmokeRecord],
-    wheels: Sequence[WheelRecord],
-    environments: Sequence[EnvironmentRecord],
-    left_out: Mapping[str, str],
-    html: Path,
-    csv: Path,
-) -> SmokeReportRecord:
-    """Write the page and the table; they show failed checks as plainly as passed ones."""
-    table = answers_table(runs)
-    csv.parent.mkdir(parents=True, exist_ok=True)
-    write_text(csv, table.to_csv(index=False))
-    page = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
-    ).get_template("smoke.html.j2")
-    passed = all(run.passed for run in runs)
-    text = page.render(
-        runs=runs,
-        wheels=wheels,
-        environments=environments,
-        left_out=left_out,
-        passed=passed,
-        start_charts=[start_chart(run) for run in runs],
-        throughput_chart=throughput_chart(runs),
+def write_report(reported: Reported, html: Path, csv: Path) -> None:
+    """Write the page and the table."""
+    write_text(html, page(reported, datetime.now(UTC)))
+    write_text(csv, table(reported.runs).to_csv(index=False))
+
+
+def page(reported: Reported, made: datetime) -> str:
+    """The whole page as HTML; nothing in it is fetched from elsewhere."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        undefined=StrictUndefined,
     )
-    write_text(html, text)
-    return SmokeReportRecord(
-        key=key, passed=passed, runs=tuple(f"{run.variant}/{run.model}" for run in runs)
+    environment.filters |= {"size": size, "duration": duration, "when": when}
+    runs = reported.runs
+    failed = [
+        {"run": _name(run), "name": check.name, "detail": check.detail}
+        for run in runs
+        for check in run.checks
+        if not check.passed
+    ]
+    return environment.get_template("smoke.html.j2").render(
+        page={
+            "made": when(made.isoformat()),
+            "passed": not failed,
+            "failed": failed,
+            "headline": _headline(runs, failed),
+            "summary": _summary(runs),
+            "left_out": reported.left_out,
+            "tiles": _tiles(reported),
+            "runs": [_run(run) for run in runs],
+            "wheels": [_wheel(wheel) for wheel in reported.wheels],
+            "build_figure": _build_figure(reported.wheels),
+            "environments": [
+                {
+                    **record.model_dump(),
+                    "ours": [p.name for p in record.packages if p.built_here],
+                }
+                for record in reported.environments
+            ],
+        }
     )
 
 
-def answers_table(runs: Sequence[SmokeRecord]) -> pd.DataFrame:
-    """A row for each prompt of each run, with the run's figures beside it."""
-    rows = [
-        {
+def table(runs: Sequence[SmokeRecord]) -> pd.DataFrame:
+    """One row for each answer, with its run's figures (seconds, bytes) repeated beside it."""
+    rows = []
+    for run in runs:
+        figures = {
             "variant": run.variant,
             "model": run.model,
-            "passed": run.passed,
-            "prompt": answer.prompt,
-            "expect": answer.expect,
-            "answer": answer.text,
-            "prompt_tokens": answer.prompt_tokens,
-            "tokens": answer.tokens,
-            "seconds": answer.seconds,
-            "start_to_first_token_seconds": run.start_to_first_token,
-            "tokens_per_second": run.throughput.tokens_per_second if run.throughput else None,
+            "key": run.key,
+            "started": run.started,
+            "run_passed": run.passed,
+            "gil_off": bool(run.processes) and not any(p.gil_enabled for p in run.processes),
+            "processes": len(run.processes),
+            "start_to_first_token_s": run.start_to_first_token,
+            "tokens_per_s": run.throughput and round(run.throughput.tokens_per_second, 1),
             "peak_memory_bytes": run.peak_memory,
-            "gil_off_everywhere": not any(p.gil_enabled for p in run.processes),
+            "python": run.versions.get("python"),
+            "vllm": run.versions.get("vllm"),
+            "torch": run.versions.get("torch"),
         }
-        for run in runs
-        for answer in run.answers
-    ]
+        answers = [
+            {
+                "prompt": answer.prompt,
+                "expect": answer.expect,
+                "answer": answer.text,
+                "answer_passed": run.answer_checks[number].passed,
+                "prompt_tokens": answer.prompt_tokens,
+                "tokens": answer.tokens,
+                "seconds": answer.seconds,
+            }
+            for number, answer in enumerate(run.answers)
+        ]
+        rows += [figures | answer for answer in answers or [{}]]
     return pd.DataFrame(rows)
 
 
-def start_chart(run: SmokeRecord) -> str:
-    """The phases from start to first token as one bar, in SVG."""
-    figure = Figure(figsize=(7.2, 1.9), layout="constrained")
-    axes = figure.subplots()
-    left = 0.0
-    for phase, color in zip(run.phases, _COLORS * 2, strict=False):
-        axes.barh(
-            0, phase.seconds, left=left, color=color, label=f"{phase.name} {phase.seconds:.1f} s"
-        )
-        left += phase.seconds
-    axes.set_yticks([])
-    axes.set_xlabel("seconds since Python started")
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    if run.phases:
-        axes.legend(
-            ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=8
-        )
-    return _svg(figure)
+def _name(run: SmokeRecord) -> str:
+    return f"{run.variant}/{run.model}"
 
 
-def throughput_chart(runs: Sequence[SmokeRecord]) -> str:
-    """Tokens per second of every timed round, in SVG."""
-    timed = [run for run in runs if run.throughput]
-    figure = Figure(figsize=(7.2, 0.9 + 0.5 * len(timed)), layout="constrained")
-    axes = figure.subplots()
-    for number, run in enumerate(timed):
-        rates = [run.throughput.tokens / seconds for seconds in run.throughput.rounds]
-        axes.scatter(rates, [number] * len(rates), color=_COLORS[0], alpha=0.6)
-        axes.scatter(
-            [run.throughput.tokens_per_second], [number], color=_COLORS[3], marker="|", s=260
-        )
-    axes.set_yticks(range(len(timed)), [f"{run.variant} · {run.model}" for run in timed])
-    axes.set_xlim(left=0)
-    axes.set_xlabel("new tokens per second (points: rounds, mark: median)")
-    axes.spines[["top", "right"]].set_visible(False)
-    return _svg(figure)
+def _headline(runs: Sequence[SmokeRecord], failed: Sequence[object]) -> str:
+    if failed:
+        return f"{len(failed)} of {sum(len(run.checks) for run in runs)} checks did not hold."
+    models = " and ".join(dict.fromkeys(run.model for run in runs))
+    verb = "answers" if len({run.model for run in runs}) == 1 else "answer"
+    return f"{models} {verb} with the GIL off."
 
 
-def _svg(figure: Figure) -> str:
-    """A figure as SVG text that takes its ink from the page, without a date or random ids."""
-    target = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "snakedev-vllm"}):
-        figure.savefig(target, format="svg", transparent=True, metadata={"Date": None})
-    text = target.getvalue()
+def _summary(runs: Sequence[SmokeRecord]) -> str:
+    first = runs[0].versions
     return (
-        text[text.index("<svg") :]
-        .replace("#000000", "currentColor")
-        .replace("stroke: black", "stroke: currentColor")
+        f"vLLM {first.get('vllm', '?')} with torch {first.get('torch', '?')} on free-threaded "
+        f"Python {first.get('python', '?').split()[0]}, on {runs[0].machine['cpu']} with "
+        f"{runs[0].machine['cores']} cores and {runs[0].machine['memory']}."
     )
+
+
+def _tiles(reported: Reported) -> list[dict[str, str]]:
+    """The few numbers that a person looks for first; the slowest run counts."""
+    runs = reported.runs
+    processes = [process for run in runs for process in run.processes]
+    off = sum(not process.gil_enabled for process in processes)
+    starts = [run.start_to_first_token for run in runs if run.start_to_first_token is not None]
+    speeds = [run.throughput.tokens_per_second for run in runs if run.throughput]
+    tiles = [
+        (f"{off} of {len(processes)}", "processes with the GIL off"),
+        (f"{max(starts):.0f} s" if starts else "none", "from start to first token"),
+        (f"{min(speeds):.0f}/s" if speeds else "none", "new tokens, whole batch"),
+        (size(max(run.peak_memory for run in runs)), "memory at the most"),
+        (str(len(reported.wheels)), "wheels built from source"),
+    ]
+    return [{"value": value, "label": label} for value, label in tiles]
+
+
+def _run(run: SmokeRecord) -> dict[str, Any]:
+    checks = run.answer_checks
+    return {
+        "record": run,
+        "answers": [
+            {**answer.model_dump(), "marked": _marked(answer), "check": check}
+            for answer, check in zip(run.answers, checks, strict=False)
+        ],
+        "figures": [figure for figure in (_start(run), _speed(run), _memory(run)) if figure],
+        "forced": _forced(run),
+        "without_force": _without_force(run),
+        "settings": _settings(run),
+    }
+
+
+def _marked(answer: Answer) -> Markup:
+    """The answer with what was expected marked in it."""
+    text, expect = escape(answer.text), answer.expect
+    if expect is None:
+        return text
+    return Markup(text.replace(escape(expect), Markup(f"<mark>{escape(expect)}</mark>"), 1))
+
+
+def _start(run: SmokeRecord) -> dict[str, Any] | None:
+    if not run.phases:
+        return None
+    rows, at = [], 0.0
+    for phase in run.phases:
+        kind = 1 if phase.name == "warm up" else 0
+        rows.append(Bar(phase.name, phase.seconds, f"{phase.seconds:.1f} s", start=at, kind=kind))
+        at += phase.seconds
+    title = f"Start to first token: {at:.0f} s" if run.start_to_first_token else "The start"
+    return {
+        "title": title,
+        "note": "Every process of the engine imports vLLM and torch; no code is compiled.",
+        "svg": Markup(bars(rows, f"{title}, phase by phase", "seconds since the start")),
+    }
+
+
+def _speed(run: SmokeRecord) -> dict[str, Any] | None:
+    if run.throughput is None:
+        return None
+    result = run.throughput
+    rows = [
+        Bar(f"round {number}", result.tokens / seconds, f"{result.tokens / seconds:.0f}", kind=2)
+        for number, seconds in enumerate(result.rounds, 1)
+    ]
+    title = f"Throughput: {result.tokens_per_second:.0f} tokens a second"
+    return {
+        "title": title,
+        "note": f"{result.prompts} prompts at once, {result.tokens // result.prompts} new tokens "
+        "each; the median round counts.",
+        "svg": Markup(bars(rows, title, "new tokens per second")),
+    }
+
+
+def _memory(run: SmokeRecord) -> dict[str, Any] | None:
+    if not run.processes:
+        return None
+    rows = [
+        Bar(process.role, process.peak_rss / 2**30, size(process.peak_rss), kind=3)
+        for process in run.processes
+    ]
+    title = f"Memory: {size(run.peak_memory)} at the most"
+    return {
+        "title": title,
+        "note": "All processes together, shared pages counted once; below, each for itself.",
+        "svg": Markup(bars(rows, title, "GiB resident at the peak")),
+    }
+
+
+def _build_figure(wheels: Sequence[WheelRecord]) -> dict[str, Any] | None:
+    if not wheels:
+        return None
+    ordered = sorted(wheels, key=lambda wheel: -wheel.seconds)
+    rows = [Bar(w.repo, w.seconds / 60, duration(w.seconds)) for w in ordered]
+    total = duration(sum(wheel.seconds for wheel in wheels))
+    return {
+        "title": f"Building took {total}",
+        "note": "Wall-clock time of each build; some ran side by side.",
+        "svg": Markup(bars(rows, f"Build times, {total} together", "minutes")),
+    }
+
+
+def _forced(run: SmokeRecord) -> str:
+    if all(process.gil_setting == "0" for process in run.processes):
+        return (
+            "PYTHON_GIL=0 kept it off there, whatever a module asks for; what happens without it "
+            "stands below."
+        )
+    return ""
+
+
+def _without_force(run: SmokeRecord) -> str:
+    free = run.without_force
+    if free is None:
+        return ""
+    if free.problem:
+        return f"It could not be tried: {free.problem}"
+    tested = f"Each of the {free.tested} extension modules of the run was loaded alone"
+    back = sum(state == "on" for state in free.modules.values())
+    outcome = f"{back} of them brought the GIL back" if back else "none of them brought it back"
+    after = "on" if free.vllm_gil_enabled else "off"
+    because = f", because of {', '.join(free.first)}" if free.first else ""
+    return f"{tested}: {outcome}. After `from vllm import LLM` the GIL was {after}{because}."
+
+
+def _settings(run: SmokeRecord) -> list[tuple[str, str]]:
+    variables = " ".join(f"{name}={value}" for name, value in run.variables.items())
+    engine = ", ".join(f"{name}={json.dumps(value)}" for name, value in run.engine.items())
+    return [
+        *run.machine.items(),
+        *run.versions.items(),
+        ("engine", engine),
+        ("variables", variables),
+        ("started", when(run.started)),
+        ("took", duration(run.seconds)),
+        ("key", run.key),
+    ]
+
+
+def _wheel(wheel: WheelRecord) -> dict[str, Any]:
+    pin = wheel.pin
+    if wheel.origin == "git":
+        text, digest = f"commit of {pin.get('url')}", pin.get("commit")
+    else:
+        text, digest = f"{pin.get('name')} {pin.get('version')}", pin.get("sha256")
+    compilers = [value.splitlines()[0] for value in wheel.compilers.values()]
+    return {
+        **wheel.model_dump(),
+        "pin_text": text,
+        "digest": digest,
+        "gil_on": "on" in wheel.gil.values(),
+        "with_text": ", ".join(compilers),
+    }
+
+
+def size(count: int) -> str:
+    """Bytes for a reader: `22.2 MB`, `1.43 GB`."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            value = count / factor
+            return f"{value:.2f} {unit}" if value < 10 else f"{value:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a reader: `48 s`, `12 min 30 s`, `1 h 04 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def when(moment: str) -> str:
+    """An ISO time for a reader, in UTC."""
+    return datetime.fromisoformat(moment).astimezone(UTC).strftime("%-d %B %Y, %H:%M UTC")

@@ -1,23 +1,25 @@
-"""Job: write the smoke report."""
+"""Job: write the smoke report, and show the current runs under their own names."""
 
 from pathlib import Path
 
 from scripts.environment import EnvironmentRecord
 from scripts.job import job
+from scripts.layout import Layout
 from scripts.smoke_record import SmokeRecord
-from scripts.smoke_report import write_report
+from scripts.smoke_report import Reported, write_report
 from scripts.wheel import WheelRecord
 
 if __name__ == "__main__":
     with job("smoke report", snakemake.log[0]) as running:
-        record = write_report(
-            snakemake.params.key,
-            [SmokeRecord.read(Path(path)) for path in snakemake.input.smoke],
-            [WheelRecord.read(Path(path)) for path in snakemake.input.wheels],
-            [EnvironmentRecord.read(Path(path)) for path in snakemake.input.environments],
-            snakemake.params.left_out,
-            Path(snakemake.output.html),
-            Path(snakemake.output.csv),
+        given = snakemake.input
+        wheels = dict.fromkeys(given.wheels)
+        reported = Reported(
+            runs=[SmokeRecord.read(Path(path)) for path in given.smoke],
+            wheels=[WheelRecord.read(Path(path)) for path in wheels],
+            environments=[EnvironmentRecord.read(Path(path)) for path in given.environments],
+            left_out=snakemake.params.left_out,
         )
-        record.write(Path(snakemake.output.record))
-        running.say(f"{snakemake.output.html}: {'passed' if record.passed else 'FAILED'}")
+        write_report(reported, Path(snakemake.output.html), Path(snakemake.output.csv))
+        for run in reported.runs:
+            run.write(Layout().smoke_view(run.variant, run.model))
+        running.say(f"see {snakemake.output.html}")

@@ -48,7 +48,7 @@ def bars(rows: Sequence[Bar], title: str, unit: str) -> str:
 
 def _drawn(rows: Sequence[Bar], title: str, unit: str, width: float, *, stacked: bool) -> str:
     step = 1.75 if stacked else 1.0
-    with _axes(width, _ROW * step * len(rows) + 0.55) as axes:
+    with _axes(width, _ROW * step * len(rows) + 0.55, f"{title}{width}") as axes:
         end = max(row.start + row.value for row in rows) or 1.0
         for number, row in enumerate(rows):
             y = number * step
@@ -77,10 +77,10 @@ def _drawn(rows: Sequence[Bar], title: str, unit: str, width: float, *, stacked:
 
 
 @contextmanager
-def _axes(width: float, height: float) -> Iterator[Axes]:
+def _axes(width: float, height: float, salt: str) -> Iterator[Axes]:
     style = {
         "svg.fonttype": "none",  # text stays text: it takes the page's font and can be read aloud
-        "svg.hashsalt": "snakedev",
+        "svg.hashsalt": salt,  # ids must differ between the figures of a page
         "font.size": 10,
         "axes.spines.top": False,
         "axes.spines.right": False,

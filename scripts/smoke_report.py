@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from scripts.environment import EnvironmentRecord
-from scripts.records import write_text
+from scripts.records import Record, write_text
 from scripts.report.figures import Bar, bars
 from scripts.smoke_record import Answer, SmokeRecord
 from scripts.wheel import WheelRecord
@@ -31,10 +31,21 @@ class Reported:
     """Repos that this machine does not build, with the reason."""
 
 
-def write_report(reported: Reported, html: Path, csv: Path) -> None:
+class SmokeReportRecord(Record):
+    """What a smoke report shows."""
+
+    key: str
+    """One key for all of it."""
+    passed: bool
+    runs: tuple[str, ...]
+
+
+def write_report(reported: Reported, key: str, html: Path, csv: Path) -> SmokeReportRecord:
     """Write the page and the table."""
     write_text(html, page(reported, datetime.now(UTC)))
     write_text(csv, table(reported.runs).to_csv(index=False))
+    passed = all(run.passed for run in reported.runs)
+    return SmokeReportRecord(key=key, passed=passed, runs=tuple(map(_name, reported.runs)))
 
 
 def page(reported: Reported, made: datetime) -> str:

@@ -19,7 +19,9 @@ if __name__ == "__main__":
             environments=[EnvironmentRecord.read(Path(path)) for path in given.environments],
             left_out=snakemake.params.left_out,
         )
-        write_report(reported, Path(snakemake.output.html), Path(snakemake.output.csv))
+        html, csv = Path(snakemake.output.html), Path(snakemake.output.csv)
+        record = write_report(reported, snakemake.params.key, html, csv)
         for run in reported.runs:
             run.write(Layout().smoke_view(run.variant, run.model))
-        running.say(f"see {snakemake.output.html}")
+        record.write(Path(snakemake.output.record))
+        running.say(f"see {html}")

@@ -76,8 +76,8 @@ def test_a_series_is_in_name_order_with_those_of_one_origin_between(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(PATCH)
-    names = [path.name for path in series(tmp_path, "git")]
-    assert names == ["0001-a.patch", "0001-b.patch", "0002-b.patch"]
+    found = [path.name for path in series(tmp_path, "git")]
+    assert found == ["0001-a.patch", "0001-b.patch", "0002-b.patch"]
     assert series(tmp_path / "none", "git") == ()
 
 

@@ -11,9 +11,11 @@ from scripts.machine import available_cores, find_compiler
 from scripts.process import CommandError, output
 from scripts.records import Record
 
-_ATTEMPTS = 3
-_PARALLEL_SHARE = 1.3
-"""CPU seconds per wall second that two busy threads must reach; one core alone gives 1."""
+_TURN_SECONDS = (0.5, 5.0, 20.0)
+"""For how long two threads are watched; longer where others keep the cores busy."""
+_AT_ONCE = 100e-6
+"""Seconds. On one core the turn comes back after a time slice of a millisecond or more, on two
+cores in far less than this."""
 
 _FACTS = """
 import json, sys, sysconfig
@@ -29,42 +31,15 @@ print(json.dumps({
 }))
 """
 
-_EXTENSION = """
-#include <Python.h>
-static int run(PyObject *module) { return PyModule_AddIntConstant(module, "answer", 42); }
-static PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, run}, {Py_mod_gil, Py_MOD_GIL_NOT_USED}, {0, NULL}};
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "probe", .m_size = 0, .m_slots = slots};
-PyMODINIT_FUNC PyInit_probe(void) { return PyModuleDef_Init(&definition); }
-"""
+_PROBE = Path(__file__).with_name("probe.c")
 
-_THREADS = """
-import threading, time
-def work():
-    total = 0
-    for number in range(3_000_000):
-        total += number * number
-threads = [threading.Thread(target=work) for _ in range(2)]
-wall, cpu = time.perf_counter(), time.process_time()
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-print((time.process_time() - cpu) / (time.perf_counter() - wall))
-"""
-
-# With a GIL, a busy thread gives way after the switch interval only, and here that is an hour.
-_AT_ONCE = """
-import sys, threading, time
-sys.setswitchinterval(3600)
-met = False
-def answer():
-    global met
-    met = True
-deadline = time.monotonic() + 20
-threading.Thread(target=answer, daemon=True).start()
-while not met and time.monotonic() < deadline:
-    pass
-print(met)
+_TURNS = """
+import sys; sys.path.insert(0, ".")
+from concurrent.futures import ThreadPoolExecutor
+from probe import take_turns
+seconds = float(sys.argv[1])
+with ThreadPoolExecutor(2) as pool:
+    print(max(pool.map(take_turns, (0, 1), (seconds, seconds))))
 """
 
 
@@ -116,7 +91,7 @@ def check(python: Path, version: str, running: Job) -> tuple[Facts, dict[str, st
     with tempfile.TemporaryDirectory() as folder:
         seen["venv"] = _check_venv(python, Path(folder) / "venv", refuse)
         seen["headers"] = _check_headers(python, facts, Path(folder), refuse)
-    seen["threads"] = _check_threads(python, refuse)
+        seen["threads"] = _check_threads(python, Path(folder), refuse)
     for name, what in seen.items():
         running.note(f"check {name}: {what}")
     return facts, seen
@@ -143,35 +118,26 @@ def _check_headers(python: Path, facts: Facts, folder: Path, refuse) -> str:
     compiler = find_compiler("cc")
     if compiler is None:
         raise UserError("this machine has no C compiler: install gcc")
-    source = folder / "probe.c"
-    source.write_text(_EXTENSION, encoding="utf-8")
     try:
         output(
-            [compiler, "-shared", "-fPIC", f"-I{facts.include}", "-o"]
-            + [folder / f"probe{facts.suffix}", source]
+            [compiler, "-O1", "-shared", "-fPIC", f"-I{facts.include}", "-o"]
+            + [folder / f"probe{facts.suffix}", _PROBE]
         )
-        code = (
-            "import sys; sys.path.insert(0, '.'); import probe; "
-            "print(probe.answer, sys._is_gil_enabled())"
-        )
+        code = "import sys; sys.path.insert(0, '.'); import probe; print(sys._is_gil_enabled())"
         answer = _ask(python, "-c", code, cwd=folder)
     except CommandError as error:
         raise refuse("headers", error.tail[-1] if error.tail else error) from None
-    if answer != "42 False":
-        raise refuse("headers", f"a small extension answered {answer!r}, not '42 False'")
+    if answer != "False":
+        raise refuse("headers", "a small extension that declares not to need the GIL turned it on")
     return "an extension compiled, loaded and left the GIL off"
 
 
-def _check_threads(python: Path, refuse) -> str:
-    if _ask(python, "-c", _AT_ONCE) != "True":
-        raise refuse("threads", "a thread that never lets go kept another from running")
-    cores, best = available_cores(), 0.0
-    for _ in range(_ATTEMPTS):
-        best = max(best, float(_ask(python, "-c", _THREADS)))
-        if best >= _PARALLEL_SHARE:
-            return f"two threads ran at once and used {best:.2f} cores"
-    load = os.getloadavg()[0]
-    if cores < 2 or load > cores:
-        # on cores that others keep busy, the share says nothing of the interpreter
-        return f"two threads ran at once; {cores} cores under load {load:.1f} gave them {best:.2f}"
-    raise refuse("threads", f"two busy threads used {best:.2f} cores in {_ATTEMPTS} tries")
+def _check_threads(python: Path, folder: Path, refuse) -> str:
+    """Two threads, neither of which lets go of the interpreter, must take turns."""
+    for seconds in _TURN_SECONDS:
+        shortest = float(_ask(python, "-c", _TURNS, str(seconds), cwd=folder))
+        if shortest < _AT_ONCE:
+            return f"two cores at once, a turn passed to and fro in {shortest * 1e6:.1f} µs"
+        if available_cores() < 2 and shortest < seconds:
+            return "two threads in turns on the one core there is"
+    raise refuse("threads", "two threads did not run at once")

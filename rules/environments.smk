@@ -69,7 +69,23 @@ rule locks:
         lambda _: ancient(PLAN.interpreter_record()),
     params:
         folder=PROJECT / "envs",
+        upgrade=False,
     log:
         LAYOUT.root / "logs/locks.log",
+    script:
+        "../scripts/jobs/locks.py"
+
+
+rule upgrade_locks:
+    """
+    Compile envs/*.lock anew, with the newest versions that fit.
+    """
+    input:
+        lambda _: ancient(PLAN.interpreter_record()),
+    params:
+        folder=PROJECT / "envs",
+        upgrade=True,
+    log:
+        LAYOUT.root / "logs/upgrade_locks.log",
     script:
         "../scripts/jobs/locks.py"

@@ -233,6 +233,11 @@ class Config(Section):
         assert pin is not None
         return pin
 
+    def torch_index(self, environment: str) -> str | None:
+        """The index that an environment's torch comes from, where that is not the usual one."""
+        chosen = self.registries.torch if environment.endswith("-cpu") else None
+        return str(chosen) if chosen else None
+
     def configured_variants(self) -> tuple[str, ...]:
         """The variants that have settings, in the order of VARIANTS."""
         return tuple(v for v in VARIANTS if getattr(self.variants, v, None) is not None)

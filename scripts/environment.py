@@ -60,10 +60,12 @@ def make_environment(
     wheels: list[Path],
     running: Job,
     left_out: Mapping[str, str] | None = None,
+    torch_index: str | None = None,
 ) -> EnvironmentRecord:
     """Make an environment and publish it, or find it in the store.
 
-    ``wheels`` are installed over the lock's packages, without their requirements. ``left_out``
+    ``wheels`` are installed over the lock's packages, without their requirements.
+    ``torch_index`` is the spec's with the password that it may need. ``left_out``
     are repos that this machine does not build, with the reason: a run environment may lack
     them, and nothing else that its packages ask for. Raises UserError for what it lacks and for
     an index that does not answer, CommandError when a package cannot be had as locked.
@@ -90,11 +92,11 @@ def make_environment(
             running,
         )
         locked = ["--require-hashes", "--only-binary", ":all:", "--requirements", spec.lock]
-        _install(spec, scratch, locked, running)
+        _install(spec, scratch, locked, running, torch_index)
         if wheels:
             running.say(f"installing {', '.join(wheel.name for wheel in wheels)}")
             # by path, over a locked package of the same name; offline, as nothing is to be fetched
-            _install(spec, scratch, ["--reinstall", "--offline", *wheels], running)
+            _install(spec, scratch, ["--reinstall", "--offline", *wheels], running, None)
         (site_packages,) = scratch.glob("lib/python*/site-packages")
         toolkit = cuda_toolkit.complete(site_packages, running)
         conflicts = _conflicts(scratch, running)
@@ -131,7 +133,11 @@ def point_view(view: Path, environment: Path) -> None:
 
 
 def _install(
-    spec: EnvironmentSpec, environment: Path, arguments: list[str | Path], running: Job
+    spec: EnvironmentSpec,
+    environment: Path,
+    arguments: list[str | Path],
+    running: Job,
+    torch_index: str | None,
 ) -> None:
     def watch(line: str) -> None:
         if found := _PROGRESS.match(line):
@@ -141,7 +147,7 @@ def _install(
         f"installing {spec.name}",
         ["pip", "install", "--no-deps", "--python", environment / "bin" / "python", *arguments],
         running,
-        torch_index=spec.torch_index,
+        torch_index=torch_index,
         watch=watch,
     )
 

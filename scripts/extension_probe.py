@@ -11,23 +11,31 @@ import json
 import sys
 
 
+# Packages whose import makes libraries known that extensions of other packages are linked to.
+_LENDERS = ("torch", "tvm_ffi")
+
+
 def load(module: str, file: str) -> str:
     """`off` or `on` for a Python module, `library` for a shared object without an init function.
 
-    Raises ImportError or OSError when it does not load.
+    Raises ImportError or OSError when it does not load, also with the lenders' libraries.
     """
-    if importlib.util.find_spec("torch") is not None:
-        # extensions of packages that build on torch need its libraries loaded
-        importlib.import_module("torch")
     loader = importlib.machinery.ExtensionFileLoader(module, file)
     spec = importlib.util.spec_from_file_location(module, file, loader=loader)
-    try:
-        loader.exec_module(loader.create_module(spec))
-    except ImportError as error:
-        if "does not define module export function" not in str(error):
-            raise
-        return "library"
-    return "on" if sys._is_gil_enabled() else "off"
+    lenders = [name for name in _LENDERS if importlib.util.find_spec(name) is not None]
+    while True:
+        try:
+            loader.exec_module(loader.create_module(spec))
+            return "on" if sys._is_gil_enabled() else "off"
+        except ImportError as error:
+            if "does not define module export function" in str(error):
+                return "library"
+            if not lenders:
+                raise
+            lender = lenders.pop(0)
+            importlib.import_module(lender)
+            if sys._is_gil_enabled():
+                raise ImportError(f"{error}; and importing {lender} turned the GIL on") from None
 
 
 if __name__ == "__main__":

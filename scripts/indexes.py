@@ -8,6 +8,7 @@ import configparser
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 _UV_INDEX = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 _DROPPED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHON_GIL", "PYTHONSTARTUP")
@@ -52,3 +53,9 @@ def index_environment() -> dict[str, str]:
     if bundle := ca_bundle():
         variables.setdefault("SSL_CERT_FILE", bundle)
     return variables
+
+
+def public_address(url: str) -> str:
+    """An index's address without the name and password that it may hold, for records and keys."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

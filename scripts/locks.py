@@ -18,6 +18,7 @@ from packaging.version import Version
 from scripts.errors import UserError
 from scripts.exclusions import FILE as EXCLUSIONS_FILE
 from scripts.exclusions import read_exclusions
+from scripts.indexes import public_address
 from scripts.job import Job
 from scripts.records import write_text
 from scripts.uvtool import run_uv
@@ -64,7 +65,8 @@ def inputs_digest(folder: Path, name: str, torch_index: str | None) -> str:
         parts += _TOOLS_TARGET
     else:
         parts += [*_WHEELS_TARGET, *(f"without {e}" for e in sorted(_excluded(folder)))]
-    return _sha256([*parts, f"torch index: {torch_index}"])
+    address = public_address(torch_index) if torch_index else None
+    return _sha256([*parts, f"torch index: {address}"])
 
 
 def lock_digest(lock: Path) -> str:
@@ -94,7 +96,7 @@ def check_lock(folder: Path, name: str, torch_index: str | None = None) -> None:
     recorded = _INPUTS.search(lock.read_text(encoding="utf-8")) if lock.is_file() else None
     if recorded is None or recorded[1] != inputs_digest(folder, name, torch_index):
         files = ", ".join(file.name for file in lock_sources(folder, name, torch_index))
-        setting = f" with registries.torch {torch_index}" if torch_index else ""
+        setting = f" with registries.torch {public_address(torch_index)}" if torch_index else ""
         raise UserError(f"{lock} does not fit {files}{setting}: run `snakemake locks`")
 
 
@@ -110,14 +112,12 @@ def compile_lock(
     """Compile one lock; whether its text changed.
 
     Pins of the present lock are kept where they still fit, unless ``upgrade`` is set. ``python``
-    is the interpreter that the lock is for; the tools' lock needs none. ``torch_index`` counts
-    for the cpu variant's locks only. Raises CommandError when uv finds no solution, UserError
-    when an index does not answer.
+    is the interpreter that the lock is for; the tools' lock needs none. Raises CommandError when
+    uv finds no solution, UserError when an index does not answer.
     """
     lock = folder / f"{name}.lock"
-    index = torch_index if name.endswith("-cpu") else None
-    files = lock_sources(folder, name, index)
-    inputs = inputs_digest(folder, name, index)
+    files = lock_sources(folder, name, torch_index)
+    inputs = inputs_digest(folder, name, torch_index)
     before = lock.read_text(encoding="utf-8") if lock.is_file() else ""
     running.note(f"compiling {lock}")
     with tempfile.TemporaryDirectory() as scratch:
@@ -129,7 +129,7 @@ def compile_lock(
             excluded = Path(scratch) / "excluded.txt"
             excluded.write_text("".join(f"{e}\n" for e in sorted(_excluded(folder))))
             target = [*_WHEELS_TARGET, "--python", python.absolute(), "--excludes", excluded]
-        if index is not None:
+        if torch_index is not None:
             # a present pin of the usual index's torch would be kept
             target += [f"--upgrade-package={package}" for package in _TORCH_PACKAGES]
         run_uv(
@@ -150,7 +150,7 @@ def compile_lock(
                 result,
             ],
             running,
-            torch_index=index,
+            torch_index=torch_index,
         )
         body = "".join(f"{line}\n" for line in _requirement_lines(result, indent="    "))
     head = (

@@ -1,7 +1,4 @@
-"""Models as folders that vLLM loads: converted from a package's GGUF, or fetched from a hub.
-
-The workflow reads RECIPE_NUMBER at each start, so what fetches is imported where it is used.
-"""
+"""Models as folders that vLLM loads: converted from a package's GGUF, or fetched from a hub."""
 
 import hashlib
 import json
@@ -20,8 +17,6 @@ from scripts.runtime import run_variables
 from scripts.specs import ModelSpec
 from scripts.store import published
 
-RECIPE_NUMBER = 1
-"""Part of every model's key; raised when model folders are made in another way."""
 _CONVERTER = Path(__file__).parent / "inference" / "convert_gguf.py"
 _WEIGHTS = "model.safetensors"
 _INDEX = f"{_WEIGHTS}.index.json"

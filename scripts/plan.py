@@ -16,6 +16,7 @@ from scripts import locks, patches, preflight
 from scripts.config import Config
 from scripts.crates import registry_problem
 from scripts.errors import UserError
+from scripts.indexes import public_address
 from scripts.layout import Layout
 from scripts.machine import Machine, probe
 from scripts.recipes import ANY, RECIPE_NUMBERS, RECIPES, Recipe
@@ -163,8 +164,8 @@ class Plan:
         return self._environment(f"run-{variant}", wheels)
 
     def _environment(self, name: str, wheels: tuple[WheelInput, ...]) -> EnvironmentSpec:
-        torch = self.config.registries.torch
-        torch_index = str(torch) if torch and name.endswith("-cpu") else None
+        torch = self.config.torch_index(name)
+        torch_index = public_address(torch) if torch else None
         folder = self.project / "envs"
         locks.check_lock(folder, name, torch_index)
         return EnvironmentSpec(

@@ -81,7 +81,8 @@ def _vllm_left_out(variant: str, config: Config) -> frozenset[str]:
 RECIPES: dict[str, Recipe] = {
     "setuptools": Recipe(number=1),
     "scikit-build-core": Recipe(number=1, heavy=True),
-    "maturin": Recipe(number=1, tools=("cc", "rustc")),
+    # crates may hold C++, as those of tokenizers do
+    "maturin": Recipe(number=1, tools=("cc", "cxx", "rustc")),
     "vllm": Recipe(
         number=1,
         environment="build-{variant}",

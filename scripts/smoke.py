@@ -38,8 +38,6 @@ from scripts.smoke_record import (
 from scripts.specs import SmokeSpec
 from scripts.store import published
 
-RECIPE_NUMBER = 1
-"""Part of every smoke run's key; raised when runs are made in another way."""
 ROUNDS = 3
 """Timed rounds of the throughput batch; the median counts."""
 _INFERENCE = Path(__file__).parent / "inference"

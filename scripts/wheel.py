@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from uv import find_uv_bin
+
 from scripts import buildlock, wheel_check
 from scripts.crates import cargo_configuration
 from scripts.environment import EnvironmentRecord
@@ -114,7 +116,7 @@ def build_wheel(
         shutil.rmtree(dist, ignore_errors=True)
         command = [
             *(("unshare", "--user", "--map-root-user", "--net") if network == "none" else ()),
-            shutil.which("uv") or "uv",
+            find_uv_bin(),
             *("build", "--wheel", "--no-build-isolation", "--no-config", "--offline"),
             *("--python", environment / "bin" / "python", "--out-dir", dist, project),
         ]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scripts.config import check
 from scripts.environment import make_environment
 from scripts.job import job
 from scripts.layout import Layout
@@ -16,6 +17,13 @@ if __name__ == "__main__":
             for wheel in spec.wheels
         ]
         final = layout.environment(spec.name, spec.key)
-        left_out = snakemake.params.get("left_out")
-        record = make_environment(spec, layout.python, final, wheels, running, left_out)
+        record = make_environment(
+            spec,
+            layout.python,
+            final,
+            wheels,
+            running,
+            snakemake.params.left_out,
+            check(snakemake.config).torch_index(spec.name),
+        )
         record.write(Path(snakemake.output[0]))

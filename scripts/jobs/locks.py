@@ -9,13 +9,13 @@ from scripts.locks import NAMES, compile_lock
 
 if __name__ == "__main__":
     with job("locks", snakemake.log[0]) as running:
-        torch = check(snakemake.config).registries.torch
+        config = check(snakemake.config)
         for name in NAMES:
             compile_lock(
                 Path(snakemake.params.folder),
                 name,
                 Layout().python,
-                str(torch) if torch else None,
+                config.torch_index(name),
                 running,
-                upgrade=snakemake.params.get("upgrade", False),
+                upgrade=snakemake.params.upgrade,
             )

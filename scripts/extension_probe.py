@@ -10,7 +10,6 @@ import importlib.util
 import json
 import sys
 
-
 # Packages whose import makes libraries known that extensions of other packages are linked to.
 _LENDERS = ("torch", "tvm_ffi")
 

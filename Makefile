@@ -18,6 +18,11 @@ test: $(READY)
 e2e: $(READY)
 	$(BIN)/python -m pytest -m e2e tests/e2e
 
+# Figures: start-up of the workflow, and inference beside a stock wheel (after `make smoke`).
+bench: $(READY)
+	$(BIN)/python -m benchmarks.dry_run
+	$(BIN)/python -m benchmarks.inference
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -41,6 +41,8 @@ from scripts.store import published
 ROUNDS = 3
 """Timed rounds of the throughput batch; the median counts."""
 _INFERENCE = Path(__file__).parent / "inference"
+ANSWER = _INFERENCE / "answer.py"
+"""The program that loads vLLM and answers: `answer.py REQUEST RESULT`, in a run environment."""
 _LIMIT_SECONDS = 1800
 """A run that takes longer hangs, and is ended."""
 _MAX_MODEL_LEN = 2048
@@ -146,29 +148,15 @@ class _Run:
 
     def _answer(self) -> dict[str, Any]:
         """Run inference/answer.py; what it found out, however far it came."""
-        request, result = self.scratch / "request.json", self.scratch / "result.json"
-        request.write_text(
-            json.dumps(
-                {
-                    "model": str(self.model),
-                    "engine": self.engine,
-                    "prompts": [prompt.text for prompt in self.spec.prompts],
-                    "max_tokens": self.spec.max_tokens,
-                    "throughput": self.spec.throughput.model_dump() | {"rounds": ROUNDS},
-                }
-            ),
-            encoding="utf-8",
-        )
-        variables = run_variables(self.environment, self.cache) | self.settings
-        variables["PYTHONPATH"] = str(_INFERENCE / "plugin")
-        variables["VLLM_PLUGINS"] = "snakedev_probe"
-        variables["SNAKEDEV_PROBE"] = f"snakedev-{secrets.token_hex(6)}"
+        asked, result = self.scratch / "request.json", self.scratch / "result.json"
+        asked.write_text(request(self.spec, self.model, self.engine), encoding="utf-8")
+        variables = run_variables(self.environment, self.cache) | self.settings | probe_variables()
         self.running.say(f"loading {self.spec.model}")
         self.events.append((-1, time.monotonic()))
         try:
             with self._observed():
                 self.running.run(
-                    [self.python, _INFERENCE / "answer.py", request, result],
+                    [self.python, ANSWER, asked, result],
                     env=variables,
                     cwd=self.scratch,
                     watch=self._watch,
@@ -244,6 +232,28 @@ class _Run:
             first=found["vllm"]["first"],
             problem=problem,
         )
+
+
+def request(spec: SmokeSpec, model: Path, engine: Mapping[str, Any]) -> str:
+    """What ANSWER is asked for, as JSON."""
+    return json.dumps(
+        {
+            "model": str(model),
+            "engine": dict(engine),
+            "prompts": [prompt.text for prompt in spec.prompts],
+            "max_tokens": spec.max_tokens,
+            "throughput": spec.throughput.model_dump() | {"rounds": ROUNDS},
+        }
+    )
+
+
+def probe_variables() -> dict[str, str]:
+    """Variables that let every process of one run say in what state it is."""
+    return {
+        "PYTHONPATH": str(_INFERENCE / "plugin"),
+        "VLLM_PLUGINS": "snakedev_probe",
+        "SNAKEDEV_PROBE": f"snakedev-{secrets.token_hex(6)}",
+    }
 
 
 def engine_arguments(model: Path, sequences: int, flags: frozenset[str]) -> dict[str, Any]:

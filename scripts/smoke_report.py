@@ -220,14 +220,14 @@ def _memory(run: SmokeRecord) -> dict[str, Any] | None:
     if not run.processes:
         return None
     rows = [
-        Bar(process.role, process.peak_rss / 2**30, size(process.peak_rss), kind=3)
+        Bar(process.role, process.peak_rss / 1e9, size(process.peak_rss), kind=3)
         for process in run.processes
     ]
     title = f"Memory: {size(run.peak_memory)} at the most"
     return {
         "title": title,
         "note": "All processes together, shared pages counted once; below, each for itself.",
-        "svg": Markup(bars(rows, title, "GiB resident at the peak")),
+        "svg": Markup(bars(rows, title, "GB resident at the peak")),
     }
 
 

@@ -16,7 +16,7 @@ test: $(READY)
 
 # The real CPU path, from sources to the report, in a fresh clone.
 e2e: $(READY)
-	$(BIN)/python -m pytest -m e2e tests/e2e
+	$(BIN)/python -m pytest -s -m e2e tests/e2e
 
 # Figures: start-up of the workflow, and inference beside a stock wheel (after `make smoke`).
 bench: $(READY)

@@ -39,7 +39,7 @@ def main() -> None:
             taken, said = seconds(project)
             ours.append(taken)
     if "Nothing to be done" not in said:
-        print(f"note: there was something to do: run `snakemake smoke_report` first")
+        print("note: there was something to do: run `snakemake smoke_report` first")
     print(f"snakemake -n, median of {rounds}: empty Snakefile {median(empty):.2f} s, ", end="")
     print(f"this project {median(ours):.2f} s, ratio {median(ours) / median(empty):.2f}")
 

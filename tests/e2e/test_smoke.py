@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.indexes import index_environment
+
 PROJECT = Path(__file__).parents[2]
 pytestmark = pytest.mark.e2e
 
@@ -51,7 +53,26 @@ def test_vllm_installs_by_name_from_the_wheelhouse(clone, tmp_path):
     subprocess.run([uv, "venv", "--python", python, environment], check=True)
     house = clone / "results/wheelhouse/cpu/simple"
     target = ["--python", environment / "bin/python"]
-    subprocess.run([uv, "pip", "install", *target, "--index", house.as_uri(), "vllm"], check=True)
+    index = index_environment()
+    install = [uv, "pip", "install", *target, "--index", house.as_uri(), "vllm"]
+    subprocess.run(install, check=True, env=index)
     subprocess.run([uv, "pip", "check", *target], check=True)
     code = "from vllm import LLM; print(LLM.__name__)"
     subprocess.run([environment / "bin/python", "-c", code], check=True, cwd=tmp_path)
+
+
+def test_the_printed_line_activates_the_run_environment(clone):
+    line = snakemake(clone, "--quiet", "all", "env_cpu").splitlines()[-1]
+    ask = "python -c 'import sys, vllm; print(vllm.__version__, sys._is_gil_enabled())'"
+    said = subprocess.run(
+        ["bash", "-c", f"{line} && {ask}"], cwd=clone, check=True, capture_output=True, text=True
+    ).stdout
+    assert said.split() == ["0.26.0+cpu", "False"]
+
+
+def test_compiling_the_locks_again_changes_nothing(clone):
+    snakemake(clone, "locks")
+    changed = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=clone, check=True, capture_output=True, text=True
+    )
+    assert changed.stdout == ""

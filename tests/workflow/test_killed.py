@@ -1,5 +1,6 @@
 """A run that was killed is simply started again."""
 
+import base64
 import os
 import signal
 import subprocess
@@ -18,6 +19,30 @@ setup(name="greeter", version="1.0", packages=["greeter"],
 """
 
 
+# In place of ssh: the first connection hangs, every other one is served by the local git.
+SLOW_SSH = """#!/bin/sh
+if [ ! -e {marker} ]; then touch {marker}; sleep 600; fi
+for command; do :; done
+exec sh -c "$command"
+"""
+
+
+def kill_when(marker, project):
+    """Start a run, and kill it with signal 9 as soon as a file appears."""
+    log = project.folder / "first.log"
+    with log.open("w") as file:
+        run = subprocess.Popen(
+            project.command("wheels_cpu"), cwd=project.folder, stdout=file, stderr=file
+        )
+    deadline = time.monotonic() + 240
+    while not marker.exists() and time.monotonic() < deadline and run.poll() is None:
+        time.sleep(0.1)
+    caught = marker.exists()
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    assert caught, log.read_text()
+
+
 def test_kill_9_in_the_middle_of_a_wheel_build(project):
     marker = project.folder / "caught"
     slow = SLOW_SETUP.replace('os.environ["CAUGHT"]', repr(str(marker)))
@@ -29,20 +54,42 @@ def test_kill_9_in_the_middle_of_a_wheel_build(project):
     project.add_repo("slow", "setuptools", files)
     project.config["repos"]["greeter"] = project.config["repos"].pop("slow")
 
-    with (project.folder / "first.log").open("w") as log:
-        run = subprocess.Popen(
-            project.command("wheels_cpu"), cwd=project.folder, stdout=log, stderr=subprocess.STDOUT
-        )
-        deadline = time.monotonic() + 240
-        while not marker.exists() and time.monotonic() < deadline and run.poll() is None:
-            time.sleep(0.1)
-        assert marker.exists(), (project.folder / "first.log").read_text()
-        os.kill(run.pid, signal.SIGKILL)
-        run.wait()
-
+    kill_when(marker, project)
     again = project.run("wheels_cpu")
     assert again.code == 0, again.text
     assert "wheel" in again.jobs
+    assert list((project.folder / "results").glob("wheels/any/greeter/*/*.whl"))
+
+
+def test_kill_9_in_the_middle_of_a_fetch(project, tmp_path, monkeypatch):
+    marker, ssh = tmp_path / "caught", tmp_path / "ssh"
+    ssh.write_text(SLOW_SSH.format(marker=marker))
+    ssh.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(ssh))
+    monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
+    pin = project.config["repos"]["greeter"]["git"]
+    pin["url"] = f"ssh://example.org{pin['url']}"
+    kill_when(marker, project)
+
+    again = project.run("wheels_cpu")
+    assert again.code == 0, again.text
+    assert {"mirror", "source", "wheel", "wheels_cpu"} <= set(again.jobs)
+    assert list((project.folder / "results").glob("wheels/any/greeter/*/*.whl"))
+
+
+def test_kill_9_between_a_job_s_stamp_and_its_end(project):
+    assert project.run("sources").code == 0
+    # what Snakemake keeps of a job that began and did not end
+    stamps = (project.folder / "results/stamps/mirror").rglob("*.json")
+    for stamp in stamps:
+        name = base64.urlsafe_b64encode(str(stamp.relative_to(project.folder)).encode()).decode()
+        marker = project.folder / ".snakemake/incomplete" / name
+        marker.parent.mkdir(exist_ok=True)
+        marker.touch()
+
+    again = project.run("wheels_cpu")
+    assert again.code == 0, again.text
+    assert again.jobs == ["environment", "interpreter", "wheel", "wheels_cpu"]
     assert list((project.folder / "results").glob("wheels/any/greeter/*/*.whl"))
 
 

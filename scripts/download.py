@@ -60,8 +60,14 @@ def _fetch(name: str, version: str, sha256: str, folder: Path, kind: str, runnin
     known.mkdir(parents=True, exist_ok=True)
     part = final.with_name(final.name + ".part")
     running.say(f"downloading {package.filename}")
+    left_behind = part.is_file()
     _retried(what, running, lambda: _transfer(package.url, part, running))
     found = _sha256(part)
+    if found != sha256 and left_behind:
+        running.say(f"what an earlier run has left of {package.filename} does not fit: once more")
+        part.unlink()
+        _retried(what, running, lambda: _transfer(package.url, part, running))
+        found = _sha256(part)
     if found != sha256:
         part.unlink()
         raise UserError(f"{package.filename}: its sha256 is {found}, pinned is {sha256}")
@@ -98,7 +104,8 @@ def _find(name: str, version: str, sha256: str, kind: str) -> DistributionPackag
 def _transfer(url: str, part: Path, running: Job) -> None:
     """Fetch a file, going on behind what an interrupted transfer has left."""
     done = part.stat().st_size if part.is_file() else 0
-    headers = {"Range": f"bytes={done}-"} if done else {}
+    # as the file is: some servers call an archive's own compression an encoding of the transfer
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
     context = ssl.create_default_context(cafile=ca_bundle())
     with httpx.stream(
         "GET", url, headers=headers, follow_redirects=True, timeout=_TIMEOUT_SECONDS, verify=context
@@ -110,7 +117,7 @@ def _transfer(url: str, part: Path, running: Job) -> None:
         if resumed:
             running.say(f"going on after {done / 1e6:.0f} MB")
         with part.open("ab" if resumed else "wb") as file:
-            for chunk in response.iter_bytes(_CHUNK_BYTES):
+            for chunk in response.iter_raw(_CHUNK_BYTES):
                 file.write(chunk)
 
 
@@ -136,9 +143,9 @@ def _retried(what: str, running: Job, action: Callable[[], _Result]) -> _Result:
 
 def _reason(error: BaseException) -> str:
     """A network failure in few words; an address may hold a password, so none is repeated."""
-    if isinstance(error, httpx.HTTPStatusError):
-        return f"HTTP status {error.response.status_code}"
-    return type(error.__cause__ or error).__name__
+    cause = error.__cause__ or error
+    response = getattr(cause, "response", None)  # of httpx and of requests
+    return type(cause).__name__ if response is None else f"HTTP status {response.status_code}"
 
 
 def _sha256(path: Path) -> str:

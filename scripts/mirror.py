@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from git import GitCommandError, Repo
+from git import Git, GitCommandError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from scripts.errors import UserError
+from scripts.git import run_git
+from scripts.indexes import public_address
 from scripts.job import Job
 from scripts.layout import Layout
 from scripts.records import Record
@@ -25,7 +27,8 @@ _ATTEMPTS = 4
 # What git says when trying again cannot help.
 _FINAL = re.compile(
     r"not our ref|couldn't find remote ref|unadvertised object|Repository not found|"
-    r"does not appear to be a git repository|Authentication failed|Permission denied",
+    r"does not appear to be a git repository|Authentication failed|Permission denied|"
+    r"terminal prompts disabled",
     re.IGNORECASE,
 )
 
@@ -50,14 +53,14 @@ def ensure_commit(
     """
     path = layout.mirror(repo)
     mirrors = [path]
-    with _open(path, url) as mirror:
-        if _is_whole(mirror, commit):
+    with _held(path, url):
+        if _is_whole(path, commit):
             running.note(f"{commit} is in {path}")
         else:
-            running.say(f"fetching {commit[:12]} from {url}")
-            _fetch(mirror, url, commit, running)
+            running.say(f"fetching {commit[:12]} from {public_address(url)}")
+            _fetch(path, url, commit, running)
         if submodules:
-            for name, address, pinned in links(mirror, commit, url):
+            for name, address, pinned in links(path, commit, url):
                 slug = re.sub(r"[^A-Za-z0-9]+", "-", name)
                 mirrors += ensure_commit(
                     layout, f"{repo}.{slug}", address, pinned, submodules, running
@@ -65,24 +68,28 @@ def ensure_commit(
     return mirrors
 
 
-def links(mirror: Repo, commit: str, url: str) -> list[tuple[str, str, str]]:
+def links(mirror: Path, commit: str, url: str) -> list[tuple[str, str, str]]:
     """A commit's submodules: path, address and pinned commit of each.
 
     An address relative to the repository's own is resolved. Raises UserError for a gitlink that
     .gitmodules does not describe.
     """
-    rows = mirror.git.ls_tree("-r", commit).splitlines()
+    rows = run_git(["ls-tree", "-r", "-z", commit], mirror).split("\0")
     pinned = {row.split("\t")[1]: row.split()[2] for row in rows if row.startswith("160000")}
     if not pinned:
         return []
-    text = mirror.git.config("--blob", f"{commit}:.gitmodules", "--list")
-    settings = dict(line.split("=", 1) for line in text.splitlines())
+    settings = {}
+    if run_git(["ls-tree", commit, ".gitmodules"], mirror):
+        described = run_git(["config", "--blob", f"{commit}:.gitmodules", "--list", "-z"], mirror)
+        settings = dict(entry.split("\n", 1) for entry in described.split("\0") if "\n" in entry)
     paths = {v: k.removesuffix(".path") for k, v in settings.items() if k.endswith(".path")}
     found = []
     for path, wanted in pinned.items():
         address = settings.get(f"{paths.get(path)}.url")
         if address is None:
-            raise UserError(f"{url} at {commit[:12]}: .gitmodules gives no url for {path}")
+            raise UserError(
+                f"{public_address(url)} at {commit[:12]}: .gitmodules gives no url for {path}"
+            )
         if address.startswith(("./", "../")):
             address = re.sub(r"(?<=[^:/])/+", "/", f"{url.rstrip('/')}/{address}")
             head, _, tail = address.partition("://")
@@ -97,30 +104,31 @@ def ref_of(commit: str) -> str:
 
 
 @contextmanager
-def _open(path: Path, url: str) -> Iterator[Repo]:
+def _held(path: Path, url: str) -> Iterator[None]:
+    """Hold a mirror's lock, with the mirror made and its address set."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        repo = Repo.init(path, bare=True)
         for stale in (*path.glob("*.lock"), *path.glob("refs/pins/*.lock")):
-            stale.unlink()  # a killed fetch's; the mirror's own lock is held here
-        repo.git.config("remote.origin.url", url)
-        repo.git.config("gc.auto", "0")
-        with repo:
-            yield repo
+            stale.unlink()  # a killed git's; the mirror's own lock is held here
+        run_git(["init", "--quiet", "--bare", path.resolve()], path.parent)
+        run_git(["config", "remote.origin.url", url], path)
+        run_git(["config", "gc.auto", "0"], path)
+        yield
 
 
-def _is_whole(mirror: Repo, commit: str) -> bool:
-    return bool(mirror.git.for_each_ref(ref_of(commit)))
+def _is_whole(mirror: Path, commit: str) -> bool:
+    return bool(run_git(["for-each-ref", ref_of(commit)], mirror))
 
 
-def _fetch(mirror: Repo, url: str, commit: str, running: Job) -> None:
+def _fetch(mirror: Path, url: str, commit: str, running: Job) -> None:
+    # git's variables of a hook that runs this would lead to the hook's repository
+    git = Git(mirror)
+    git.update_environment(GIT_DIR=str(mirror.resolve()), GIT_TERMINAL_PROMPT="0", LC_ALL="C")
+
     def once() -> None:
         try:
-            with mirror.git.custom_environment(GIT_TERMINAL_PROMPT="0", LC_ALL="C"):
-                mirror.git.fetch(
-                    "origin", f"+{commit}:{ref_of(commit)}", depth=1, no_tags=True, force=True
-                )
+            git.fetch("origin", f"+{commit}:{ref_of(commit)}", depth=1, no_tags=True, force=True)
         except GitCommandError as error:
             reason = _reason(error)
             if _FINAL.search(reason):
@@ -137,10 +145,15 @@ def _fetch(mirror: Repo, url: str, commit: str, running: Job) -> None:
     try:
         attempts(once)
     except (ConnectionError, _Final) as error:
-        raise UserError(f"cannot fetch commit {commit} from {url}: {error}") from None
+        raise UserError(
+            f"cannot fetch commit {commit} from {public_address(url)}: {error}"
+        ) from None
 
 
 def _reason(error: GitCommandError) -> str:
-    lines = [line.strip() for line in str(error.stderr).splitlines()]
-    lines = [line.strip("' ") for line in lines if "fatal:" in line or "error:" in line]
-    return (lines[-1] if lines else f"git ended with {error.status}").split("fatal: ")[-1]
+    """The line of git's output that says most: its last one often says just that it failed."""
+    lines = [line.strip("' ").removeprefix("stderr: '") for line in str(error.stderr).splitlines()]
+    telling = [line for line in lines if _FINAL.search(line)]
+    failed = [line for line in lines if "fatal:" in line or "error:" in line]
+    line = next(iter((telling or failed)[-1:]), f"git ended with {error.status}")
+    return re.sub(r"^(fatal|error): ", "", line, flags=re.IGNORECASE)

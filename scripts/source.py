@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.archive import unpack
+from scripts.config import GitPin, ReleasePin
 from scripts.errors import UserError
 from scripts.git import run_git
+from scripts.indexes import public_address
 from scripts.job import Job
 from scripts.layout import Layout
 from scripts.mirror import links, ref_of
@@ -67,6 +69,7 @@ def make_source(
         else:
             _export(layout, spec.repo, spec.pin.url, spec.pin.commit, spec.pin.submodules, tree)
         run_git(["init", "--quiet"], tree)
+        _keep_bytes(tree / ".git")
         _commit(tree, f"{spec.repo} {spec.version} ({spec.origin})")
         base_tree = run_git(["rev-parse", "HEAD^{tree}"], tree)
         if spec.version_files:
@@ -78,7 +81,7 @@ def make_source(
             repo=spec.repo,
             origin=spec.origin,
             version=spec.version,
-            pin=spec.pin.model_dump(exclude_none=True),
+            pin=_public(spec.pin),
             patches=described,
             base_tree=base_tree,
             tree=run_git(["rev-parse", "HEAD^{tree}"], tree),
@@ -95,14 +98,14 @@ def set_version(tree: Path, files: dict[str, str], version: str) -> None:
     """Put the version in place of the first group of each file's regular expression."""
     for name, pattern in files.items():
         path = tree / name
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        text = path.read_bytes().decode() if path.is_file() else ""  # line ends as they are
         match = re.search(pattern, text, re.MULTILINE)
-        if match is None or not match.groups():
+        if match is None or not match.groups() or match[1] is None:
             raise UserError(
                 f"version_files: {name} has no place that {pattern!r} finds, with a group around "
                 f"the version"
             )
-        path.write_text(text[: match.start(1)] + version + text[match.end(1) :], encoding="utf-8")
+        path.write_bytes((text[: match.start(1)] + version + text[match.end(1) :]).encode())
 
 
 def apply_series(tree: Path, patches: Sequence[Path], running: Job) -> None:
@@ -120,6 +123,19 @@ def apply_series(tree: Path, patches: Sequence[Path], running: Job) -> None:
             for line in error.tail:
                 running.note(line)
             raise UserError(_rejection(tree, patch, error.tail)) from None
+
+
+def _keep_bytes(repository: Path) -> None:
+    """Have git take files as they are, whatever a source's own .gitattributes ask for."""
+    info = repository / "info"
+    info.mkdir(exist_ok=True)
+    (info / "attributes").write_text("* -text -ident -filter -working-tree-encoding\n")
+
+
+def _public(pin: GitPin | ReleasePin) -> dict[str, str | bool | None]:
+    """A pin for the record; an address may hold a password."""
+    stated = pin.model_dump(exclude_none=True)
+    return stated | ({"url": public_address(pin.url)} if isinstance(pin, GitPin) else {})
 
 
 def _commit(tree: Path, message: str) -> None:
@@ -145,19 +161,17 @@ def _rejection(tree: Path, patch: Path, tail: Sequence[str]) -> str:
 
 def _export(layout: Layout, repo: str, url: str, commit: str, submodules: bool, tree: Path) -> None:
     """Write a mirrored commit's files, and its submodules' in their places, into a folder."""
-    from git import Repo
-
     mirror = layout.mirror(repo).resolve()
+    _keep_bytes(mirror)
     index = tree.parent.resolve() / f".index-{repo}"
     places = {"GIT_DIR": str(mirror), "GIT_WORK_TREE": str(tree.resolve())}
     run_git(["read-tree", ref_of(commit)], tree, {**places, "GIT_INDEX_FILE": str(index)})
     run_git(["checkout-index", "--all", "--force"], tree, {**places, "GIT_INDEX_FILE": str(index)})
     index.unlink()
     if submodules:
-        with Repo(mirror) as opened:
-            for path, address, pinned in links(opened, commit, url):
-                slug = re.sub(r"[^A-Za-z0-9]+", "-", path)
-                inner = tree / path
-                shutil.rmtree(inner, ignore_errors=True)
-                inner.mkdir(parents=True)
-                _export(layout, f"{repo}.{slug}", address, pinned, submodules, inner)
+        for path, address, pinned in links(mirror, commit, url):
+            slug = re.sub(r"[^A-Za-z0-9]+", "-", path)
+            inner = tree / path
+            shutil.rmtree(inner, ignore_errors=True)
+            inner.mkdir(parents=True)
+            _export(layout, f"{repo}.{slug}", address, pinned, submodules, inner)

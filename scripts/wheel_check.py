@@ -7,7 +7,6 @@ for, and each of its extensions loads in the build environment without bringing 
 import json
 import tempfile
 import zipfile
-from email.parser import BytesHeaderParser
 from pathlib import Path
 
 from packaging.metadata import Metadata
@@ -51,8 +50,12 @@ def check(wheel: Path, name: str, version: str, environment: Path, running: Job)
             f"{wheel.name}: its version is {found_version} where config.yaml says {version}"
         )
     metadata = read_metadata(wheel)
+    if (canonicalize_name(metadata.name), metadata.version) != (found_name, found_version):
+        raise UserError(
+            f"{wheel.name}: its METADATA are those of {metadata.name} {metadata.version}"
+        )
     gil = _probe_extensions(wheel, environment, running)
-    pure = {str(tag) for tag in tags} == {"py3-none-any"}
+    pure = {str(tag) for tag in tags} in ({"py3-none-any"}, {"py2-none-any", "py3-none-any"})
     if pure and gil:
         raise UserError(f"{wheel.name}: tagged for any machine, but it holds {', '.join(gil)}")
     for tag in tags:
@@ -74,17 +77,22 @@ def check(wheel: Path, name: str, version: str, environment: Path, running: Job)
 
 def read_metadata(wheel: Path) -> Metadata:
     """A wheel's METADATA, validated; raises UserError that names what does not parse."""
-    with zipfile.ZipFile(wheel) as archive:
-        names = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
-        if len(names) != 1:
-            raise UserError(f"{wheel.name}: it holds {len(names)} METADATA files where one is due")
-        data = archive.read(names[0])
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            names = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
+            data = archive.read(names[0]) if len(names) == 1 else b""
+    except zipfile.BadZipFile as error:
+        raise UserError(f"{wheel.name}: not a readable wheel: {error}") from None
+    if len(names) != 1:
+        raise UserError(f"{wheel.name}: it holds {len(names)} METADATA files where one is due")
     try:
         # no validation of fields that a newer metadata version knows and this library may not
-        return Metadata.from_email(data, validate=False)
+        metadata = Metadata.from_email(data, validate=False)
+        # each is validated when it is asked for
+        _ = metadata.name, metadata.version, metadata.requires_dist
     except Exception as error:
-        header = BytesHeaderParser().parsebytes(data)
-        raise UserError(f"{wheel.name}: METADATA of {header['Name']}: {error}") from None
+        raise UserError(f"{wheel.name}: METADATA: {error}") from None
+    return metadata
 
 
 def _probe_extensions(wheel: Path, environment: Path, running: Job) -> dict[str, str]:

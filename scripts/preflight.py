@@ -34,6 +34,8 @@ _COMMANDS = {
 # Two environments with torch's libraries (hard links into uv's cache where that is on the same
 # file system), sources and builds.
 _DISK_BYTES = 16e9
+# Where a run environment stands, most of that is there.
+_LATER_BYTES = 4e9
 _TOOLS = {
     "cc": "a C compiler",
     "cxx": "a C++ compiler (g++ 12.2 or later)",
@@ -52,11 +54,14 @@ def missing(machine: Machine, tools: Sequence[str]) -> list[str]:
         if tool not in machine.tools and _TOOLS[tool] not in lacks:
             lacks.append(_TOOLS[tool])
     lines = [f"{what} is missing: {_how(what)}" for what in lacks]
-    free = shutil.disk_usage(_existing(Path("results"))).free
-    if free < _DISK_BYTES:
+    results = Path("results")
+    free = shutil.disk_usage(_existing(results)).free
+    needed, run = _DISK_BYTES, "a first run, with torch's wheels,"
+    if any(results.glob("envs/run-*")):
+        needed, run = _LATER_BYTES, "a later run"
+    if free < needed:
         lines.append(
-            f"{free / 1e9:.0f} GB are free for results/: a run needs about "
-            f"{_DISK_BYTES / 1e9:.0f} GB, most of it for torch's wheels"
+            f"{free / 1e9:.0f} GB are free for results/: {run} needs about {needed / 1e9:.0f} GB"
         )
     return lines
 

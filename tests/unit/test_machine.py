@@ -1,0 +1,180 @@
+"""The probe of the machine: instruction sets, parallel jobs, compilers, and its cache."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from scripts.machine import (
+    Machine,
+    available_cores,
+    available_memory_gb,
+    best_isa,
+    find_compiler,
+    parallel_jobs,
+    probe,
+)
+
+AVX2 = "fpu sse4_2 avx avx2 fma"
+AVX512 = f"{AVX2} avx512f avx512bw avx512dq avx512vl"
+AMX = f"{AVX512} avx512_bf16 amx_bf16 amx_tile amx_int8"
+
+
+def cpuinfo(flags: str, cores: int = 2) -> str:
+    """/proc/cpuinfo of a machine with these flags."""
+    core = f"processor\t: 0\nmodel name\t: A CPU\nflags\t\t: {flags}\nbugs\t\t: spectre\n\n"
+    return core * cores
+
+
+@pytest.mark.parametrize(
+    ("flags", "isa"),
+    [
+        ("fpu sse2", "none"),
+        ("avx avx2", "none"),  # without fma
+        (AVX2, "avx2"),
+        (f"{AVX2} avx512f", "avx2"),  # vLLM needs more of AVX-512 than its base
+        (AVX512, "avx512"),
+        (f"{AVX512} avx512_bf16", "avx512"),
+        (AMX, "amx"),
+        (f"{AVX2} amx_tile_extended", "avx2"),
+    ],
+)
+def test_the_best_complete_instruction_set_counts(flags: str, isa: str) -> None:
+    assert best_isa(cpuinfo(flags)) == isa
+
+
+@pytest.mark.parametrize("text", ["", "processor\t: 0\nFeatures\t: fp asimd bf16\n"])
+def test_a_cpu_of_another_kind_has_none(text: str) -> None:
+    assert best_isa(text) == "none"
+
+
+def test_this_machines_own_text_is_understood() -> None:
+    assert best_isa(Path("/proc/cpuinfo").read_text()) in ("none", "avx2", "avx512", "amx")
+
+
+def test_cores_and_memory_limit_parallel_jobs() -> None:
+    assert available_cores() >= 1 and available_memory_gb() > 0
+    assert parallel_jobs(3, 1e-6) == 3
+    assert parallel_jobs(1000, available_memory_gb() / 2.5) in (1, 2, 3)
+
+
+def test_there_is_always_one_job() -> None:
+    assert parallel_jobs(8, 1e6) == 1
+    assert parallel_jobs(1, 1e6) == 1
+
+
+def program(folder: Path, name: str, answer: str, status: int = 0) -> Path:
+    """A compiler that answers every question in the same way, and counts them in a file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\necho asked >> {folder}/asked\necho '{answer}'\nexit {status}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A PATH with a compiler of each kind, and nothing of this machine's."""
+    folder = tmp_path / "tools"
+    for name in ("gcc", "g++", "rustc", "cargo"):
+        program(folder, name, "1.0")
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    for name in ("CC", "CXX", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return folder
+
+
+def asked(folder: Path) -> int:
+    """How often the compilers were started."""
+    log = folder / "asked"
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def test_compilers_are_identified_by_what_they_say(tmp_path: Path, tools: Path) -> None:
+    machine = probe(tmp_path / "machine.json")
+    assert set(machine.tools) == {"cc", "cxx", "rustc", "cargo"}
+    assert machine.tools["cc"].path == tools / "gcc"
+    assert machine.tools["cc"].identity == "gcc 1.0 1.0"  # its version and its target
+    assert machine.tools["rustc"].identity == "1.0"
+    assert machine == Machine.read(tmp_path / "machine.json")
+
+
+def test_a_second_probe_starts_no_compiler(tmp_path: Path, tools: Path) -> None:
+    first = probe(tmp_path / "machine.json")
+    before = asked(tools)
+    assert before > 0
+    assert probe(tmp_path / "machine.json") == first
+    assert asked(tools) == before
+
+
+def test_a_compiler_that_was_updated_is_asked_again(tmp_path: Path, tools: Path) -> None:
+    probe(tmp_path / "machine.json")
+    path = program(tools, "g++", "2.0")
+    os.utime(path, (2e9, 2e9))
+    machine = probe(tmp_path / "machine.json")
+    assert machine.tools["cxx"].identity == "g++ 2.0 2.0"
+    assert machine.tools["cc"].identity == "gcc 1.0 1.0"
+
+
+def test_a_link_that_points_to_another_compiler_is_noticed(tmp_path: Path, tools: Path) -> None:
+    (tools / "g++").unlink()
+    (tools / "g++").symlink_to(program(tmp_path / "old", "g++-12", "12"))
+    probe(tmp_path / "machine.json")
+    (tools / "g++").unlink()
+    (tools / "g++").symlink_to(program(tmp_path / "new", "g++-13", "13"))
+    assert probe(tmp_path / "machine.json").tools["cxx"].identity == "g++ 13 13"
+
+
+def test_tools_that_come_and_go_are_noticed(tmp_path: Path, tools: Path) -> None:
+    cargo = tools / "cargo"
+    # a tool that does not answer is as good as none, as a shim without a toolchain
+    program(tools, "cargo", "no toolchain", status=1)
+    assert "cargo" not in probe(tmp_path / "machine.json").tools
+    program(tools, "cargo", "cargo 1.0")
+    os.utime(cargo, (2e9, 2e9))
+    assert probe(tmp_path / "machine.json").tools["cargo"].identity == "cargo 1.0"
+    cargo.unlink()
+    found = probe(tmp_path / "machine.json").tools.get("cargo")
+    assert found is None or found.path != cargo  # the system may have one
+
+
+def test_cc_and_cxx_choose_the_compiler(
+    tmp_path: Path, tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe(tmp_path / "machine.json")
+    chosen = program(tmp_path / "mine", "clang++", "19")
+    monkeypatch.setenv("CXX", f"{chosen} -stdlib=libc++")
+    machine = probe(tmp_path / "machine.json")
+    assert machine.tools["cxx"].path == chosen
+    assert machine.tools["cxx"].identity == "clang++ 19 19"
+    assert machine.tools["cc"].path == tools / "gcc"
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert "cxx" not in probe(tmp_path / "machine.json").tools
+    monkeypatch.delenv("CXX")
+    assert probe(tmp_path / "machine.json").tools["cxx"].path == tools / "g++"
+
+
+def test_the_usual_names_are_tried_in_their_order(tmp_path: Path, tools: Path) -> None:
+    assert find_compiler("cxx", {}) == tools / "g++"
+    assert find_compiler("cxx", {"CXX": ""}) == tools / "g++"
+    assert find_compiler("cc", {"CC": "g++"}) == tools / "g++"
+    assert find_compiler("cc", {"CC": str(tmp_path / "nowhere")}) is None
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"probe": 1}', '{"probe": 1, "compilers": {}}'])
+def test_a_cache_of_another_version_or_kind_is_made_again(
+    tmp_path: Path, tools: Path, text: str
+) -> None:
+    (tmp_path / "machine.json").write_text(text)
+    assert "cc" in probe(tmp_path / "machine.json").tools
+    assert "cc" in Machine.read(tmp_path / "machine.json").tools
+
+
+def test_an_older_probes_answers_are_not_used(tmp_path: Path, tools: Path) -> None:
+    path = tmp_path / "machine.json"
+    machine = probe(path)
+    machine.model_copy(update={"probe": machine.probe - 1, "isa": "stale"}).write(path)
+    assert probe(path) == machine
+    machine.model_copy(update={"isa": "kept"}).write(path)
+    assert probe(path).isa == "kept"

@@ -35,7 +35,8 @@ class Job:
     def say(self, line: str) -> None:
         """Write a line to the log and show it, headed by the job's title, on the terminal."""
         self.note(line)
-        print(f"[{self.title}] {line}", file=sys.stderr, flush=True)
+        # in one write, so that the lines of jobs that run at once stay whole
+        sys.stderr.write(f"[{self.title}] {line}\n")
 
     def run(self, command: Sequence[str | Path], **options: Any) -> None:
         """Run a program into the job's log; see :func:`scripts.process.run`."""
@@ -78,7 +79,7 @@ def report_failure(title: str, message: str, log: Path, tail: Sequence[str]) -> 
     if tail:
         lines += ["  last lines of its output:", *(f"  | {line}" for line in tail[-_TAIL_LINES:])]
     lines.append(f"  log: {log}")
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    sys.stderr.write("\n".join(lines) + "\n")
 
 
 def scrubbed(keep: Sequence[str], source: Mapping[str, str]) -> dict[str, str]:

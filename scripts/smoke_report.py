@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from scripts.environment import EnvironmentRecord
+from scripts.errors import UserError
 from scripts.records import Record, write_text
 from scripts.report.figures import Bar, bars
 from scripts.smoke_record import Answer, SmokeRecord
@@ -41,7 +42,11 @@ class SmokeReportRecord(Record):
 
 
 def write_report(reported: Reported, key: str, html: Path, csv: Path) -> SmokeReportRecord:
-    """Write the page and the table."""
+    """Write the page and the table; raises UserError when there is no run to report."""
+    if not reported.runs:
+        raise UserError(
+            "config.yaml: smoke.variants and smoke.models ask for no run: name at least one of each"
+        )
     write_text(html, page(reported, datetime.now(UTC)))
     write_text(csv, table(reported.runs).to_csv(index=False))
     passed = all(run.passed for run in reported.runs)
@@ -106,19 +111,21 @@ def table(runs: Sequence[SmokeRecord]) -> pd.DataFrame:
             "vllm": run.versions.get("vllm"),
             "torch": run.versions.get("torch"),
         }
-        answers = [
-            {
-                "prompt": answer.prompt,
-                "expect": answer.expect,
-                "answer": answer.text,
-                "answer_passed": run.answer_checks[number].passed,
-                "prompt_tokens": answer.prompt_tokens,
-                "tokens": answer.tokens,
-                "seconds": answer.seconds,
+        # a run without answers has a row too, with these columns empty
+        pairs = zip(run.answers, run.answer_checks, strict=False) if run.answers else [(None, None)]
+        rows += [
+            figures
+            | {
+                "prompt": answer and answer.prompt,
+                "expect": answer and answer.expect,
+                "answer": answer and answer.text,
+                "answer_passed": check and check.passed,
+                "prompt_tokens": answer and answer.prompt_tokens,
+                "tokens": answer and answer.tokens,
+                "seconds": answer and answer.seconds,
             }
-            for number, answer in enumerate(run.answers)
+            for answer, check in pairs
         ]
-        rows += [figures | answer for answer in answers or [{}]]
     return pd.DataFrame(rows)
 
 

@@ -10,6 +10,7 @@ from bs4 import BeautifulSoup, Tag
 
 from scripts.config import Prompt
 from scripts.environment import EnvironmentRecord, Package
+from scripts.errors import UserError
 from scripts.smoke_record import (
     MILESTONES,
     Answer,
@@ -421,11 +422,16 @@ def test_a_run_without_answers_has_a_row_too(tmp_path: Path) -> None:
     assert pd.isna(last.answer) and pd.isna(last.tokens_per_s)
 
 
-@pytest.mark.xfail(reason="columns of answers are missing where no run has an answer")
 def test_the_table_has_the_same_columns_when_every_run_failed(
     tmp_path: Path, good: Written
 ) -> None:
     assert list(Written(tmp_path, crashed()).table.columns) == list(good.table.columns)
+
+
+def test_a_report_of_no_run_says_which_keys_to_fill(tmp_path: Path) -> None:
+    nothing = Reported(runs=[], wheels=[], environments=[], left_out={})
+    with pytest.raises(UserError, match=r"smoke\.models ask for no run"):
+        write_report(nothing, "key", tmp_path / "smoke.html", tmp_path / "smoke.csv")
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,13 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     HttpUrl,
     StringConstraints,
+    Tag,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -44,6 +47,17 @@ def _inside(value: str) -> str:
     return value
 
 
+def _known_isa(value: object) -> object:
+    listed = isinstance(value, list | tuple) and all(isa in CPU_ISAS for isa in value) and value
+    if value in ("native", "all") or listed:
+        return value
+    raise ValueError(f"not native, all, or a list of {', '.join(CPU_ISAS)}")
+
+
+Isa = Annotated[
+    Literal["native", "all"] | tuple[Literal["avx2", "avx512", "amx"], ...],
+    BeforeValidator(_known_isa),
+]
 Subdirectory = Annotated[str, AfterValidator(_inside)]
 
 # What a value must look like, for the error line of a pattern that did not match.
@@ -152,7 +166,7 @@ class Repo(Section):
 class Cpu(Section):
     """Settings of the cpu variant."""
 
-    isa: Literal["native", "all"] | tuple[Literal["avx2", "avx512", "amx"], ...] = "native"
+    isa: Isa = "native"
     """Instruction sets to compile: `native` (this machine's best), `all` (portable), or a list."""
     onednn: bool = True
     """Whether oneDNN's matrix products are built in."""
@@ -181,6 +195,18 @@ class HubModel(Section):
 
     repo: Annotated[str, StringConstraints(pattern=r"^[^/\s]+/[^/\s]+$")]
     revision: Commit
+
+
+def _model_kind(value: object) -> str:
+    packaged = "package" in value if isinstance(value, Mapping) else hasattr(value, "package")
+    return "PackageModel" if packaged else "HubModel"
+
+
+# The kind is decided first, so that a mistake is told of that kind alone.
+Model = Annotated[
+    Annotated[HubModel, Tag("HubModel")] | Annotated[PackageModel, Tag("PackageModel")],
+    Discriminator(_model_kind),
+]
 
 
 class Prompt(Section):
@@ -219,7 +245,7 @@ class Config(Section):
     build: Build = Build()
     variants: Variants
     repos: dict[Name, Repo]
-    models: dict[Name, HubModel | PackageModel]
+    models: dict[Name, Model]
     smoke: Smoke
 
     def origin_of(self, name: str) -> Origin:
@@ -391,9 +417,7 @@ def _line(detail: Mapping[str, Any]) -> str:
 
 
 def _is_union_tag(part: str | int) -> bool:
-    return isinstance(part, str) and (
-        part in {"HubModel", "PackageModel"} or part.startswith(("literal[", "tuple["))
-    )
+    return part in {"HubModel", "PackageModel"}
 
 
 def _known_keys(location: Sequence[str | int]) -> str:
@@ -412,7 +436,7 @@ def _below(kind: Any, part: str | int) -> Any:
         return _bare(get_args(kind)[1])
     if get_origin(kind) is tuple:
         return _bare(get_args(kind)[0])
-    return next(member for member in get_args(kind) if member.__name__ == part)
+    return next(m for m in map(_bare, get_args(kind)) if m.__name__ == part)
 
 
 def _bare(annotation: Any) -> Any:

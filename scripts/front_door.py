@@ -18,7 +18,7 @@ def load(config: dict[str, Any], files: list[Path], project: Path) -> Plan:
     Raises UserError with a line for each thing that is wrong.
     """
     refuse_duplicates(files)
-    names = " + ".join(os.path.relpath(file) for file in files) or "config.yaml"
+    names = " + ".join(dict.fromkeys(map(os.path.relpath, files))) or "config.yaml"
     return Plan(check(config, names), Layout(), project)
 
 

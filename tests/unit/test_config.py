@@ -81,7 +81,22 @@ def test_the_default_configuration_is_right():
         ),
         ("smoke/models", ["smol"], "smoke.models: there is no model 'smol': one of smollm2-135m"),
         ("variants/gpu", {}, "variants.gpu: unknown key: one of cpu"),
-        ("variants/cpu/isa", "sse9", "variants.cpu.isa"),
+        (
+            "variants/cpu/isa",
+            "sse9",
+            "variants.cpu.isa: not native, all, or a list of avx2, avx512, amx (found 'sse9')",
+        ),
+        ("variants/cpu/isa", ["avx2", "sse9"], "variants.cpu.isa: not native, all, or a list"),
+        (
+            "models/tiny",
+            {"repo": "a/b", "revison": "main"},
+            "models.tiny.revison: unknown key: one of repo, revision (did you mean 'revision'?)",
+        ),
+        (
+            "models/tiny",
+            {"package": "a", "version": "1", "sha256": "0" * 64, "fiel": "x.gguf"},
+            "models.tiny.fiel: unknown key",
+        ),
         (
             "build/memory_per_job_gb",
             0,

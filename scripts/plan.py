@@ -7,7 +7,7 @@ subprocess for each repo. Every answer is computed when it is first asked for an
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -35,6 +35,15 @@ from scripts.specs import (
 
 # Variables of the user's environment that builds see; they are part of the key.
 _PASSED = ("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_ARGS")
+# The record that a whole artifact of each kind holds.
+_RECORDS = {
+    "source": "source.json",
+    "crates": "crates.json",
+    "environment": "env.json",
+    "wheel": "wheel.json",
+    "model": "model.json",
+    "smoke": "smoke.json",
+}
 
 
 class Plan:
@@ -317,23 +326,42 @@ class Plan:
         """One key for all that the smoke report shows."""
         return digest([self.smokes_key(), dict(self.left_out)])
 
+    def reached(self) -> Iterator[Path]:
+        """The keyed folders, made or not, of everything that the configuration asks for."""
+        specs: list[Spec] = [*self.smokes()]
+        specs += [self.model(name) for name in self.config.smoke.models]
+        specs += [self.run_environment(variant) for variant in self.config.configured_variants()]
+        for repo in self.repos:
+            specs += [self.source(repo), *filter(None, [self.crates(repo)])]
+        for repo in self.wheel_repos():
+            for variant in self._variants(repo):
+                wheel = self.wheel(repo, variant)
+                specs += [wheel, self.build_environment(wheel.environment_name)]
+                yield self.layout.build(variant, repo) / wheel.tree_key
+        yield from map(self._folder, specs)
+
     def _stands(self, spec: Spec) -> bool:
-        """Whether a keyed artifact is there."""
+        """Whether a keyed artifact is there; a smoke run that failed is as good as none."""
+        record = self._folder(spec) / _RECORDS[spec.kind]
+        if not record.is_file():
+            return False
+        return spec.kind != "smoke" or json.loads(record.read_bytes())["passed"]
+
+    def _folder(self, spec: Spec) -> Path:
+        """Where a keyed artifact lies."""
         match spec:
             case SourceSpec():
-                return (self.layout.source(spec.repo, spec.key) / "source.json").is_file()
+                return self.layout.source(spec.repo, spec.key)
             case CratesSpec():
-                return (self.layout.crates(spec.repo, spec.key) / "crates.json").is_file()
+                return self.layout.crates(spec.repo, spec.key)
             case EnvironmentSpec():
-                return (self.layout.environment(spec.name, spec.key) / "env.json").is_file()
+                return self.layout.environment(spec.name, spec.key)
             case WheelSpec():
-                folder = self.layout.wheel(spec.variant, spec.repo, spec.key)
-                return (folder / "wheel.json").is_file()
+                return self.layout.wheel(spec.variant, spec.repo, spec.key)
             case ModelSpec():
-                return (self.layout.model(spec.name, spec.key) / "model.json").is_file()
+                return self.layout.model(spec.name, spec.key)
             case SmokeSpec():
-                record = self.layout.smoke(spec.variant, spec.model, spec.key) / "smoke.json"
-                return record.is_file() and json.loads(record.read_bytes())["passed"]
+                return self.layout.smoke(spec.variant, spec.model, spec.key)
         raise TypeError(type(spec))
 
     def built_versions(self) -> dict[str, str]:

@@ -117,6 +117,18 @@ class WheelSpec(Spec):
     environment_name: str = beside_key()
     origin: Origin = beside_key()
 
+    @property
+    def tree_key(self) -> str:
+        """What names the build tree that builds of these settings share, whatever the source."""
+        return digest(
+            {
+                "settings": self.settings,
+                "passed": self.passed,
+                "environment": self.environment_key,
+                "compilers": self.compilers,
+            }
+        )
+
 
 class ModelSpec(Spec):
     """A model folder that vLLM loads."""

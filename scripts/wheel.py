@@ -25,7 +25,7 @@ from scripts.layout import Layout
 from scripts.machine import Machine
 from scripts.records import Record
 from scripts.source import SourceRecord
-from scripts.specs import WheelSpec, digest
+from scripts.specs import WheelSpec
 from scripts.store import published
 
 # 2020-01-01: any fixed date after 1980 serves, since zip archives know no earlier one.
@@ -96,15 +96,7 @@ def build_wheel(
         return WheelRecord.read(final / "wheel.json")
     source_folder = layout.source(spec.repo, spec.source_key)
     source = SourceRecord.read(source_folder / "source.json")
-    tree_key = digest(
-        {
-            "settings": spec.settings,
-            "passed": spec.passed,
-            "environment": spec.environment_key,
-            "compilers": spec.compilers,
-        }
-    )
-    folder = (layout.build(spec.variant, spec.repo) / tree_key).resolve()
+    folder = (layout.build(spec.variant, spec.repo) / spec.tree_key).resolve()
     with buildlock.held(folder, running), published(final) as scratch:
         tree = _move_tree(folder / "tree", source_folder / "tree", running)
         project = tree / spec.subdirectory

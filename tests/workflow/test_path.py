@@ -117,3 +117,21 @@ def test_a_lock_that_does_not_fit_its_in_file_is_said_before_anything_is_built(p
     assert result.code != 0
     assert "run `snakemake locks`" in result.text
     assert not (project.folder / "results/wheels").exists()
+
+
+def test_pruning_removes_what_an_earlier_patch_made_and_nothing_else(project):
+    project.add_patch("greeter", "0001-say-hi", "greeter/_greet.c", '"hello"', '"hi"')
+    assert project.run("env_cpu").code == 0
+    project.add_patch("greeter", "0001-say-hi", "greeter/_greet.c", '"hello"', '"hey"')
+    assert project.run("env_cpu").code == 0
+
+    results = project.folder / "results"
+    assert len(list(results.glob("wheels/any/greeter/*"))) == 2
+    listed = project.run("prune_now")
+    assert listed.code == 0, listed.text
+    # the source, the wheel and the environment of the first patch; the build tree is shared
+    assert "removed 3 folders" in listed.text
+    assert len(list(results.glob("wheels/any/greeter/*"))) == 1
+    assert project.ask(GREET) == "hey False"
+    again = project.run("wheels_cpu")
+    assert again.jobs == ["wheels_cpu"] or "Nothing to be done" in again.text

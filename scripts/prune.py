@@ -72,9 +72,9 @@ def prune(found: list[Unreached], confirm: Callable[[str], bool], running: Job) 
 def asked_on_the_terminal(question: str) -> bool:
     """Whether the person at the terminal says yes; no where there is no terminal."""
     try:
-        with open("/dev/tty", "r+", encoding="utf-8", buffering=1) as terminal:
-            terminal.write(f"{question} [y/N] ")
-            return terminal.readline().strip().lower() in ("y", "yes")
+        with open("/dev/tty", "w") as shown, open("/dev/tty") as typed:
+            print(f"{question} [y/N]", end=" ", file=shown, flush=True)
+            return typed.readline().strip().lower() in ("y", "yes")
     except OSError:
         return False
 

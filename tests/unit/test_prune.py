@@ -1,13 +1,14 @@
 """Pruning: what it finds, what it asks, and what it leaves."""
 
 import os
+import pty
 from pathlib import Path
 
 import pytest
 
 from scripts.job import job
 from scripts.layout import Layout
-from scripts.prune import prune, unreached
+from scripts.prune import asked_on_the_terminal, prune, unreached
 
 OLD, PRESENT = "0" * 16, "1" * 16
 
@@ -70,3 +71,25 @@ def test_nothing_goes_without_a_yes(layout, reached, tmp_path, answer):
     assert all(one.folder.exists() is not answer for one in found)
     assert all(folder.exists() for folder in reached)
     assert all(str(one.folder) in (tmp_path / "log").read_text() for one in found)
+
+
+@pytest.mark.parametrize(("typed", "yes"), [("y\n", True), ("yes\n", True), ("\n", False)])
+def test_the_question_is_put_on_the_terminal(typed, yes):
+    child, terminal = pty.fork()
+    if child == 0:
+        os._exit(0 if asked_on_the_terminal("sure?") else 1)
+    shown = os.read(terminal, 100).decode()
+    os.write(terminal, typed.encode())
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    assert shown == "sure? [y/N] "
+    assert (os.waitstatus_to_exitcode(status) == 0) is yes
+
+
+def test_without_a_terminal_the_answer_is_no():
+    child = os.fork()
+    if child == 0:
+        os.setsid()  # a session of its own has no terminal
+        os._exit(0 if asked_on_the_terminal("sure?") else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 1

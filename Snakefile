@@ -29,7 +29,7 @@ RUN_LOCK = RunLock(LAYOUT.root)
 
 
 wildcard_constraints:
-    key="[0-9a-f]{16}",
+    key="(work-)?[0-9a-f]{16}",
     repo="[a-z0-9][a-z0-9.-]*",
     variant="any|cpu|cuda|rocm",
     model="[a-z0-9][a-z0-9.-]*",

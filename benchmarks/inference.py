@@ -94,7 +94,8 @@ def main() -> None:
     )
     options = parser.parse_args()
     config = yaml.safe_load((_PROJECT / "config.yaml").read_text(encoding="utf-8"))
-    plan = Plan(check(config), Layout(), _PROJECT)
+    checked = check(config)
+    plan = Plan(checked, Layout.of(checked), _PROJECT)
     layout = plan.layout
     spec = plan.smoke("cpu", plan.config.smoke.models[0])
     ours = layout.environment(spec.environment_name, spec.environment_key).absolute()

@@ -240,6 +240,9 @@ class Config(Section):
 
     origin: Origin = "release"
     """Where sources come from: releases of package registries, or git."""
+    store: Path | None = None
+    """Another folder for sources, crates, wheels, models and smoke results, such as one on a
+    network disk that several people share (null: results/)."""
     interpreter: Interpreter = Interpreter()
     registries: Registries = Registries()
     build: Build = Build()

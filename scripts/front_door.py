@@ -19,7 +19,8 @@ def load(config: dict[str, Any], files: list[Path], project: Path) -> Plan:
     """
     refuse_duplicates(files)
     names = " + ".join(dict.fromkeys(map(os.path.relpath, files))) or "config.yaml"
-    return Plan(check(config, names), Layout(), project)
+    checked = check(config, names)
+    return Plan(checked, Layout.of(checked), project)
 
 
 def stopped(error: UserError) -> NoReturn:

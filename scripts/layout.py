@@ -1,14 +1,43 @@
 """Where everything under results/ lies; the only place that spells these paths."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scripts.config import Config
+
+WORK_PREFIX = "work-"
+"""What the key of an artifact begins with that stems from a work folder: it lies under
+results/work, never in the store."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The paths of one results folder."""
+    """The paths of one results folder, and of the store, which may be another folder."""
 
     root: Path = Path("results")
+    store: Path | None = None
+    """The folder of sources, crates, wheels, models and smoke results, where others share it.
+    Environments stay under ``root``: they name its interpreter, and are hard links into this
+    machine's package cache."""
+
+    @classmethod
+    def of(cls, config: Config) -> Layout:
+        """The layout that a configuration asks for."""
+        return cls(store=config.store)
+
+    def _keyed(self, key: str) -> Path:
+        if key.startswith(WORK_PREFIX):
+            return self.work
+        return self.root if self.store is None else self.store
+
+    @property
+    def work(self) -> Path:
+        """What is made from work folders."""
+        return self.root / "work"
 
     @property
     def interpreter(self) -> Path:
@@ -41,15 +70,16 @@ class Layout:
 
     def source(self, repo: str, key: str) -> Path:
         """A patched source: `tree/` is a git checkout, `source.json` its record."""
-        return self.root / "sources" / repo / key
+        return self._keyed(key) / "sources" / repo / key
 
     def crates(self, repo: str, key: str) -> Path:
         """Vendored crates of a source: `vendor/`, `config.toml`, `crates.json`."""
-        return self.root / "crates" / repo / key
+        return self._keyed(key) / "crates" / repo / key
 
     def environment(self, name: str, key: str) -> Path:
         """A virtual environment, with env.json."""
-        return self.root / "envs" / f"{name}-{key}"
+        home = self.work if key.startswith(WORK_PREFIX) else self.root
+        return home / "envs" / f"{name}-{key}"
 
     def environment_view(self, name: str) -> Path:
         """The link to the current environment of a name."""
@@ -61,7 +91,7 @@ class Layout:
 
     def wheel(self, variant: str, repo: str, key: str) -> Path:
         """A store folder with one wheel, wheel.json and build.log."""
-        return self.root / "wheels" / variant / repo / key
+        return self._keyed(key) / "wheels" / variant / repo / key
 
     def wheelhouse(self, variant: str) -> Path:
         """The current wheels of a variant and their index."""
@@ -69,11 +99,11 @@ class Layout:
 
     def model(self, name: str, key: str) -> Path:
         """A model folder, with model.json."""
-        return self.root / "models" / name / key
+        return self._keyed(key) / "models" / name / key
 
     def smoke(self, variant: str, model: str, key: str) -> Path:
         """A store folder with smoke.json."""
-        return self.root / "smoke" / variant / model / key
+        return self._keyed(key) / "smoke" / variant / model / key
 
     def smoke_view(self, variant: str, model: str) -> Path:
         """The current smoke record of a variant and model."""

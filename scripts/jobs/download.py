@@ -12,7 +12,7 @@ if __name__ == "__main__":
     with job(f"download {snakemake.wildcards.repo}", snakemake.log[0]) as running:
         spec = SourceSpec.read(Path(snakemake.params.spec))
         assert isinstance(spec.pin, ReleasePin)
-        mirror = check(snakemake.config).registries.debian
-        folder = Layout().downloads
+        config = check(snakemake.config)
+        mirror, folder = config.registries.debian, Layout.of(config).downloads
         archive = fetch_release(spec.pin, folder, str(mirror) if mirror else None, running)
         DownloadRecord(archive=archive).write(Path(snakemake.output[0]))

@@ -10,7 +10,8 @@ from scripts.specs import EnvironmentSpec
 
 if __name__ == "__main__":
     with job(f"environment {snakemake.wildcards.name}", snakemake.log[0]) as running:
-        layout = Layout()
+        config = check(snakemake.config)
+        layout = Layout.of(config)
         spec = EnvironmentSpec.read(Path(snakemake.params.spec))
         wheels = [
             next(layout.wheel(wheel.variant, wheel.repo, wheel.key).glob("*.whl"))
@@ -24,6 +25,6 @@ if __name__ == "__main__":
             wheels,
             running,
             snakemake.params.left_out,
-            check(snakemake.config).torch_index(spec.name),
+            config.torch_index(spec.name),
         )
         record.write(Path(snakemake.output[0]))

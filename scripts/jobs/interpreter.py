@@ -9,7 +9,8 @@ from scripts.layout import Layout
 
 if __name__ == "__main__":
     with job("interpreter", snakemake.log[0]) as running:
-        config, layout = check(snakemake.config), Layout()
+        config = check(snakemake.config)
+        layout = Layout.of(config)
         mirror = config.registries.debian
         record = provide(
             config.interpreter,

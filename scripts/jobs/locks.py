@@ -14,7 +14,7 @@ if __name__ == "__main__":
             compile_lock(
                 Path(snakemake.params.folder),
                 name,
-                Layout().python,
+                Layout.of(config).python,
                 config.torch_index(name),
                 running,
                 upgrade=snakemake.params.upgrade,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts.config import GitPin
+from scripts.config import GitPin, check
 from scripts.job import job
 from scripts.layout import Layout
 from scripts.mirror import MirrorRecord, ensure_commit
@@ -13,5 +13,6 @@ if __name__ == "__main__":
         spec = SourceSpec.read(Path(snakemake.params.spec))
         pin = spec.pin
         assert isinstance(pin, GitPin)
-        mirrors = ensure_commit(Layout(), spec.repo, pin.url, pin.commit, pin.submodules, running)
+        layout = Layout.of(check(snakemake.config))
+        mirrors = ensure_commit(layout, spec.repo, pin.url, pin.commit, pin.submodules, running)
         MirrorRecord(commit=pin.commit, mirrors=tuple(mirrors)).write(Path(snakemake.output[0]))

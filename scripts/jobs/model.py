@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scripts.config import check
 from scripts.job import job
 from scripts.layout import Layout
 from scripts.model import make_model
@@ -10,5 +11,6 @@ from scripts.specs import ModelSpec
 if __name__ == "__main__":
     with job(f"model {snakemake.wildcards.model}", snakemake.log[0]) as running:
         spec = ModelSpec.read(Path(snakemake.params.spec))
-        record = make_model(spec, Layout(), Path(snakemake.params.python), running)
+        layout = Layout.of(check(snakemake.config))
+        record = make_model(spec, layout, Path(snakemake.params.python), running)
         record.write(Path(snakemake.output[0]))

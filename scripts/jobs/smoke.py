@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scripts.config import check
 from scripts.job import job
 from scripts.layout import Layout
 from scripts.smoke import run_smoke
@@ -11,5 +12,5 @@ if __name__ == "__main__":
     title = f"smoke {snakemake.wildcards.variant}/{snakemake.wildcards.model}"
     with job(title, snakemake.log[0]) as running:
         spec = SmokeSpec.read(Path(snakemake.params.spec))
-        record = run_smoke(spec, Layout(), snakemake.threads, running)
+        record = run_smoke(spec, Layout.of(check(snakemake.config)), snakemake.threads, running)
         record.write(Path(snakemake.output[0]))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scripts.config import check
 from scripts.environment import EnvironmentRecord
 from scripts.job import job
 from scripts.layout import Layout
@@ -22,6 +23,6 @@ if __name__ == "__main__":
         html, csv = Path(snakemake.output.html), Path(snakemake.output.csv)
         record = write_report(reported, snakemake.params.key, html, csv)
         for run in reported.runs:
-            run.write(Layout().smoke_view(run.variant, run.model))
+            run.write(Layout.of(check(snakemake.config)).smoke_view(run.variant, run.model))
         record.write(Path(snakemake.output.record))
         running.say(f"see {html}")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scripts.config import check
 from scripts.download import DownloadRecord
 from scripts.job import job
 from scripts.layout import Layout
@@ -14,5 +15,5 @@ if __name__ == "__main__":
         archive = None
         if spec.origin == "release":
             archive = DownloadRecord.read(Path(snakemake.input.pin)).archive
-        record = make_source(spec, Layout(), archive, running)
+        record = make_source(spec, Layout.of(check(snakemake.config)), archive, running)
         record.write(Path(snakemake.output[0]))

@@ -11,8 +11,8 @@ from scripts.wheel import build_wheel
 
 if __name__ == "__main__":
     with job(f"wheel {snakemake.wildcards.repo}", snakemake.log[0]) as running:
-        layout = Layout()
-        build = check(snakemake.config).build
+        config = check(snakemake.config)
+        layout, build = Layout.of(config), config.build
         record = build_wheel(
             WheelSpec.read(Path(snakemake.params.spec)),
             layout,

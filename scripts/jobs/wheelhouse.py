@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scripts.config import check
 from scripts.job import job
 from scripts.layout import Layout
 from scripts.wheel import WheelRecord
@@ -11,5 +12,6 @@ if __name__ == "__main__":
     with job(f"wheelhouse {snakemake.wildcards.variant}", snakemake.log[0]) as running:
         records = [WheelRecord.read(Path(path)) for path in snakemake.input.wheels]
         variant, key = snakemake.wildcards.variant, snakemake.params.key
-        record = write_wheelhouse(Layout(), variant, key, records, running)
+        layout = Layout.of(check(snakemake.config))
+        record = write_wheelhouse(layout, variant, key, records, running)
         record.write(Path(snakemake.output[0]))

@@ -46,7 +46,7 @@ def test_the_default_configuration_is_right():
             "orgin",
             "git",
             "orgin: unknown key: one of build, interpreter, models, origin, registries, "
-            "repos, smoke, variants (did you mean 'origin'?)",
+            "repos, smoke, store, variants (did you mean 'origin'?)",
         ),
         (
             "repos/vllm/git/comit",

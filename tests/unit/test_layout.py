@@ -1,0 +1,21 @@
+"""Where artifacts lie: in results, in a store that others share, or among work folders' results."""
+
+from pathlib import Path
+
+from scripts.layout import WORK_PREFIX, Layout
+
+KEY = "0123456789abcdef"
+
+
+def test_a_store_elsewhere_holds_what_others_can_use_and_nothing_of_this_machine():
+    layout = Layout(store=Path("/net/store"))
+    assert layout.source("vllm", KEY) == Path("/net/store/sources/vllm") / KEY
+    assert layout.wheel("cpu", "vllm", KEY) == Path("/net/store/wheels/cpu/vllm") / KEY
+    assert layout.environment("run-cpu", KEY) == Path(f"results/envs/run-cpu-{KEY}")
+    assert layout.build("cpu", "vllm") == Path("results/build/cpu/vllm")
+
+
+def test_what_stems_from_a_work_folder_never_lies_in_the_store():
+    layout, key = Layout(store=Path("/net/store")), f"{WORK_PREFIX}{KEY}"
+    assert layout.wheel("cpu", "vllm", key) == Path("results/work/wheels/cpu/vllm") / key
+    assert layout.environment("run-cpu", key) == Path("results/work/envs") / f"run-cpu-{key}"

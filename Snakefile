@@ -14,7 +14,7 @@ os.environ["PYTHONPATH"] = str(PROJECT)
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 from scripts.errors import UserError
-from scripts.front_door import RunLock, load, stopped
+from scripts.front_door import RunLock, load, start_jobserver, stopped
 
 
 configfile: "config.yaml"
@@ -50,6 +50,7 @@ onstart:
     try:
         PLAN.require()
         RUN_LOCK.acquire()
+        start_jobserver(PLAN.config, LAYOUT, workflow.cores)
         PLAN.announce()
     except UserError as error:
         stopped(error)

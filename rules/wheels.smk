@@ -31,8 +31,11 @@ rule wheel:
         LAYOUT.stamp("wheel", "{variant}/{repo}", "{key}"),
     params:
         spec=lambda w: LAYOUT.spec("wheel", f"{w.variant}/{w.repo}", w.key),
-    threads:
-        lambda w: workflow.cores if PLAN.recipe(w.repo).heavy else max(2, workflow.cores // 2)
+        cores=workflow.cores,
+    # the job server shares the cores; the longest build begins first
+    threads: 1
+    priority:
+        lambda w: int(PLAN.recipe(w.repo).heavy)
     log:
         LAYOUT.root / "logs/wheel/{variant}/{repo}/{key}.log",
     benchmark:

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scripts.config import check, refuse_duplicates
+from scripts.config import Config, check, refuse_duplicates
 from scripts.errors import UserError
+from scripts.jobserver import JobServer
 from scripts.layout import Layout
+from scripts.machine import available_memory_gb, parallel_jobs
 from scripts.plan import Plan
 
 
@@ -21,6 +23,16 @@ def load(config: dict[str, Any], files: list[Path], project: Path) -> Plan:
     names = " + ".join(dict.fromkeys(map(os.path.relpath, files))) or "config.yaml"
     checked = check(config, names)
     return Plan(checked, Layout.of(checked), project)
+
+
+def start_jobserver(config: Config, layout: Layout, cores: int) -> None:
+    """Share the cores among all builds of this run, as far as memory permits."""
+    needed = config.build.memory_per_job_gb
+    JobServer(
+        layout.jobserver,
+        parallel_jobs(cores, needed),
+        may_add=lambda: available_memory_gb() >= needed,
+    ).start()
 
 
 def stopped(error: UserError) -> NoReturn:

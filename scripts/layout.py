@@ -55,6 +55,11 @@ class Layout:
         return self.root / "machine.json"
 
     @property
+    def jobserver(self) -> Path:
+        """The socket of the run's job server."""
+        return self.root / ".jobserver"
+
+    @property
     def downloads(self) -> Path:
         """Archives, checked against their sha256."""
         return self.root / "downloads"

@@ -122,6 +122,7 @@ class WheelSpec(Spec):
         """What names the build tree that builds of these settings share, whatever the source."""
         return digest(
             {
+                "recipe": [self.recipe, self.recipe_number],
                 "settings": self.settings,
                 "passed": self.passed,
                 "environment": self.environment_key,

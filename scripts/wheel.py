@@ -15,7 +15,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from scripts import buildlock, wheel_check
+from scripts import buildlock, jobserver, wheel_check
 from scripts.crates import cargo_configuration
 from scripts.environment import EnvironmentRecord
 from scripts.errors import UserError
@@ -87,8 +87,9 @@ def build_wheel(
 ) -> WheelRecord:
     """Build a wheel and publish it with its record, or find it in the store.
 
-    ``jobs`` compilations run at once. Raises UserError when the result is not what was asked
-    for, CommandError when the build fails; either leaves nothing in the store.
+    ``jobs`` compilations run at once, fewer while the run's job server gives other builds a
+    share. Raises UserError when the result is not what was asked for, CommandError when the build
+    fails; either leaves nothing in the store.
     """
     final = layout.wheel(spec.variant, spec.repo, spec.key)
     if (final / "wheel.json").is_file():
@@ -97,13 +98,20 @@ def build_wheel(
     source_folder = layout.source(spec.repo, spec.source_key)
     source = SourceRecord.read(source_folder / "source.json")
     folder = (layout.build(spec.variant, spec.repo) / spec.tree_key).resolve()
-    with buildlock.held(folder, running), published(final) as scratch:
+    with (
+        buildlock.held(folder, running),
+        published(final) as scratch,
+        jobserver.joined(layout.jobserver, folder / "jobs", jobs, running) as tokens,
+    ):
         tree = _move_tree(folder / "tree", source_folder / "tree", running)
         project = tree / spec.subdirectory
         _clean(tree, project)
         network = "none" if cut_network and machine.empty_network else "open"
         environment = layout.environment(spec.environment_name, spec.environment_key).resolve()
         variables = _variables(spec, layout, machine, folder, environment, jobs, compiler_cache)
+        # a build script of a crate may call a make that is too old for such a job server
+        flags = "MAKEFLAGS" if spec.crates_key is None else "CARGO_MAKEFLAGS"
+        variables[flags] = tokens
         dist = folder / "dist"
         shutil.rmtree(dist, ignore_errors=True)
         command = [
@@ -228,8 +236,6 @@ def _variables(
         # for projects that would ask git for their version
         f"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_{_shouted(spec.repo)}": spec.version,
         "MAX_JOBS": str(jobs),
-        "CMAKE_BUILD_PARALLEL_LEVEL": str(jobs),
-        "CARGO_BUILD_JOBS": str(jobs),
         "CFLAGS": f"{spec.passed.get('CFLAGS', '')} {mapped}".strip(),
         "CXXFLAGS": f"{spec.passed.get('CXXFLAGS', '')} {mapped}".strip(),
         **{k: v for k, v in spec.passed.items() if k not in ("CFLAGS", "CXXFLAGS")},

@@ -17,7 +17,7 @@ if __name__ == "__main__":
             WheelSpec.read(Path(snakemake.params.spec)),
             layout,
             probe(layout.machine),
-            parallel_jobs(snakemake.threads, build.memory_per_job_gb),
+            parallel_jobs(snakemake.params.cores, build.memory_per_job_gb),
             compiler_cache=build.compiler_cache,
             cut_network=build.network == "none",
             running=running,

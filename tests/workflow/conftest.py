@@ -77,7 +77,8 @@ class Project:
     """A working folder with its own config, patches and locks."""
 
     def __init__(self, folder: Path, python: Path):
-        self.folder, self.upstreams = folder, folder.parent / "upstream"
+        self.folder, self.python = folder, python
+        self.upstreams = folder.parent / "upstream"
         folder.mkdir()
         for name in _LINKED:
             (folder / name).symlink_to(PROJECT / name)

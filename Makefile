@@ -18,10 +18,11 @@ test: $(READY)
 e2e: $(READY)
 	$(BIN)/python -m pytest -s -m e2e tests/e2e
 
-# Figures: start-up of the workflow, and inference beside a stock wheel (after `make smoke`).
+# Figures: start-up of the workflow, inference beside a stock wheel, and builds (after `make smoke`).
 bench: $(READY)
 	$(BIN)/python -m benchmarks.dry_run
 	$(BIN)/python -m benchmarks.inference
+	$(BIN)/python -m benchmarks.builds
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from scripts.git import run_git
 from scripts.job import Job, scrubbed
 from scripts.layout import Layout
 from scripts.machine import Machine
+from scripts.process import CommandError
 from scripts.records import Record
 from scripts.source import SourceRecord
 from scripts.specs import WheelSpec
@@ -34,6 +35,8 @@ _SOURCE_DATE_EPOCH = "1577836800"
 _KEPT = ("LANG", "TZ", "TERM")
 # Left in place between builds: compiled objects. Everything else that git does not track goes.
 _KEPT_BUILD_FOLDERS = ("build/temp.*",)
+_FAILURE_LINES = 20
+_LINE_LENGTH = 300
 
 
 class WheelPatch(Record):
@@ -114,13 +117,20 @@ def build_wheel(
         variables[flags] = tokens
         dist = folder / "dist"
         shutil.rmtree(dist, ignore_errors=True)
-        command = [
-            *(("unshare", "--user", "--map-root-user", "--net") if network == "none" else ()),
+        cut_off = ["unshare", "--user", "--map-root-user", "--net"] if network == "none" else []
+        build = [
             find_uv_bin(),
             *("build", "--wheel", "--no-build-isolation", "--no-config", "--offline"),
             *("--python", environment / "bin" / "python", "--out-dir", dist, project),
         ]
-        running.run(command, env=variables, watch=progress(running))
+        output = BuildOutput(running)
+        try:
+            running.run([*cut_off, *build], env=variables, watch=output)
+        except CommandError as error:
+            # the last lines are tracebacks of what called the compiler
+            raise CommandError(
+                list(map(str, build)), error.code, output.failure or error.tail
+            ) from None
         wheels = sorted(dist.glob("*.whl"))
         if len(wheels) != 1:
             raise UserError(f"{spec.repo}: the build made {len(wheels)} wheels where one is due")
@@ -159,23 +169,29 @@ def build_wheel(
     return record
 
 
-def progress(running: Job) -> Callable[[str], None]:
-    """A watcher of build output that says how far ninja or cargo is, at most once per percent."""
-    said = -1
-    crates = 0
+class BuildOutput:
+    """Watches a build's output: says how far ninja or cargo is, and keeps what went wrong first."""
 
-    def watch(line: str) -> None:
-        nonlocal said, crates
+    def __init__(self, running: Job):
+        self._running, self._percent, self._crates = running, -1, 0
+        self.failure: list[str] = []
+        """The first failed command's lines, from the one that says so on; none if none did."""
+
+    def __call__(self, line: str) -> None:
+        if self.failure or re.match(
+            r"FAILED: |error(\[E\d+\])?: |\S+:\d+:\d+: (fatal )?error: ", line
+        ):
+            if len(self.failure) < _FAILURE_LINES:
+                self.failure.append(line.rstrip("\n")[:_LINE_LENGTH])
         if match := re.match(r"\[(\d+)/(\d+)\]", line.strip()):
             done, total = int(match[1]), int(match[2])
-            if (percent := 100 * done // total) != said:
-                said = percent
-                running.say(f"{done} of {total} compilations")
+            # at most once per percent
+            if (percent := 100 * done // total) != self._percent:
+                self._percent = percent
+                self._running.say(f"{done} of {total} compilations")
         elif match := re.match(r"\s*Compiling (\S+ \S+)", line):
-            crates += 1
-            running.say(f"crate {crates}: {match[1]}")
-
-    return watch
+            self._crates += 1
+            self._running.say(f"crate {self._crates}: {match[1]}")
 
 
 def _move_tree(tree: Path, source: Path, running: Job) -> Path:

@@ -75,6 +75,15 @@ def test_a_patch_that_does_not_apply_is_named_with_its_hunk(project):
     assert list((project.folder / "results/sources/greeter").iterdir()) == []
 
 
+def test_a_compiler_s_error_is_shown_and_not_what_called_the_compiler(project):
+    project.add_patch("greeter", "0001-break", "greeter/_greet.c", '"hello"', "nothing")
+    result = project.run("wheels_cpu")
+    assert result.code != 0
+    assert re.search(r"  \| greeter/_greet.c:\d+:\d+: error: .nothing. undeclared", result.text)
+    assert "  | Traceback" not in result.text
+    assert re.search(r"  log: results/logs/wheel/any/greeter/\w+\.log", result.text)
+
+
 def test_an_extension_that_brings_the_gil_back_is_refused(project):
     project.add_patch(
         "greeter",

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from scripts.environment import EnvironmentRecord
 from scripts.errors import UserError
 from scripts.records import Record, write_text
 from scripts.report.figures import Bar, bars
+from scripts.report.html import duration, render, size, when
 from scripts.smoke_record import Answer, SmokeRecord
 from scripts.wheel import WheelRecord
-
-_TEMPLATES = Path(__file__).parent / "report"
 
 
 @dataclass(frozen=True)
@@ -55,13 +53,6 @@ def write_report(reported: Reported, key: str, html: Path, csv: Path) -> SmokeRe
 
 def page(reported: Reported, made: datetime) -> str:
     """The whole page as HTML; nothing in it is fetched from elsewhere."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters |= {"size": size, "duration": duration, "when": when}
     runs = reported.runs
     failed = [
         {"run": _name(run), "name": check.name, "detail": check.detail}
@@ -69,8 +60,9 @@ def page(reported: Reported, made: datetime) -> str:
         for check in run.checks
         if not check.passed
     ]
-    return environment.get_template("smoke.html.j2").render(
-        page={
+    return render(
+        "smoke.html.j2",
+        {
             "made": when(made.isoformat()),
             "passed": not failed,
             "failed": failed,
@@ -88,7 +80,7 @@ def page(reported: Reported, made: datetime) -> str:
                 }
                 for record in reported.environments
             ],
-        }
+        },
     )
 
 
@@ -302,27 +294,3 @@ def _wheel(wheel: WheelRecord) -> dict[str, Any]:
         "gil_on": "on" in wheel.gil.values(),
         "with_text": ", ".join(compilers),
     }
-
-
-def size(count: int) -> str:
-    """Bytes for a reader: `22.2 MB`, `1.43 GB`."""
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= factor:
-            value = count / factor
-            return f"{value:.2f} {unit}" if value < 10 else f"{value:.1f} {unit}"
-    return f"{count} bytes"
-
-
-def duration(seconds: float) -> str:
-    """Seconds for a reader: `48 s`, `12 min 30 s`, `1 h 04 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-
-
-def when(moment: str) -> str:
-    """An ISO time for a reader, in UTC."""
-    return datetime.fromisoformat(moment).astimezone(UTC).strftime("%-d %B %Y, %H:%M UTC")

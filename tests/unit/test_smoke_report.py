@@ -21,7 +21,7 @@ from scripts.smoke_record import (
     WithoutForce,
     judge,
 )
-from scripts.smoke_report import Reported, SmokeReportRecord, duration, size, when, write_report
+from scripts.smoke_report import Reported, SmokeReportRecord, write_report
 from scripts.specs import WheelInput
 from scripts.wheel import WheelPatch, WheelRecord
 
@@ -432,29 +432,3 @@ def test_a_report_of_no_run_says_which_keys_to_fill(tmp_path: Path) -> None:
     nothing = Reported(runs=[], wheels=[], environments=[], left_out={})
     with pytest.raises(UserError, match=r"smoke\.models ask for no run"):
         write_report(nothing, "key", tmp_path / "smoke.html", tmp_path / "smoke.csv")
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 bytes"),
-        (999, "999 bytes"),
-        (1_000, "1.00 kB"),
-        (22_200_000, "22.2 MB"),
-        (1_430_000_000, "1.43 GB"),
-    ],
-)
-def test_sizes_are_in_the_unit_that_fits(count: int, text: str) -> None:
-    assert size(count) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (59.6, "1 min 00 s"), (750, "12 min 30 s"), (3840, "1 h 04 min")],
-)
-def test_durations_are_in_the_unit_that_fits(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
-def test_times_are_in_utc() -> None:
-    assert when("2024-05-06T07:08:09+02:00") == "6 May 2024, 05:08 UTC"

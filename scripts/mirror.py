@@ -9,9 +9,11 @@ credentials, proxies and insteadOf belong to fetching.
 import fcntl
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeVar
 
 from git import Git, GitCommandError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
@@ -23,6 +25,7 @@ from scripts.job import Job
 from scripts.layout import Layout
 from scripts.records import Record
 
+_Result = TypeVar("_Result")
 _ATTEMPTS = 4
 # What git says when trying again cannot help.
 _FINAL = re.compile(
@@ -41,7 +44,7 @@ class MirrorRecord(Record):
 
 
 class _Final(Exception):
-    """A fetch that failed for good; its text is git's reason."""
+    """A request that failed for good; its text is git's reason."""
 
 
 def ensure_commit(
@@ -66,6 +69,31 @@ def ensure_commit(
                     layout, f"{repo}.{slug}", address, pinned, submodules, running
                 )
     return mirrors
+
+
+def look_up(layout: Layout, repo: str, url: str, ref: str, running: Job) -> str:
+    """The commit that a branch, a tag or a full ref name stands for upstream, at this moment.
+
+    Of a tag and a branch of one name the tag counts, as in git. Raises UserError that names the
+    URL and the ref when there is none, or git's reason when upstream cannot be asked.
+    """
+    path = layout.mirror(repo)
+    with _held(path, url):
+        running.say(f"looking up {ref} at {public_address(url)}")
+        git = _asking(path)
+        try:
+            listed = _retried(lambda: git.ls_remote("origin"), running)
+        except (ConnectionError, _Final) as error:
+            raise UserError(f"cannot look up {ref} at {public_address(url)}: {error}") from None
+    known = {name: commit for commit, name in (row.split("\t") for row in listed.splitlines())}
+    for name in (ref, f"refs/tags/{ref}", f"refs/heads/{ref}"):
+        # what an annotated tag points at stands under its name with ^{}
+        if commit := known.get(f"{name}^{{}}") or known.get(name):
+            return commit
+    names = [re.sub(r"^refs/(heads|tags)/", "", name) for name in known]
+    close = get_close_matches(ref, names, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else "give one of upstream's, or a full commit"
+    raise UserError(f"{public_address(url)} has no branch or tag '{ref}': {hint}")
 
 
 def links(mirror: Path, commit: str, url: str) -> list[tuple[str, str, str]]:
@@ -122,13 +150,35 @@ def _is_whole(mirror: Path, commit: str) -> bool:
 
 
 def _fetch(mirror: Path, url: str, commit: str, running: Job) -> None:
-    # git's variables of a hook that runs this would lead to the hook's repository
-    git = Git(mirror)
-    git.update_environment(GIT_DIR=str(mirror.resolve()), GIT_TERMINAL_PROMPT="0", LC_ALL="C")
+    git, wanted = _asking(mirror), f"+{commit}:{ref_of(commit)}"
+    try:
+        _retried(
+            lambda: git.fetch("origin", wanted, depth=1, no_tags=True, force=True),
+            running,
+        )
+    except (ConnectionError, _Final) as error:
+        raise UserError(
+            f"cannot fetch commit {commit} from {public_address(url)}: {error}"
+        ) from None
 
-    def once() -> None:
+
+def _asking(mirror: Path) -> Git:
+    """Git as the user has set it up, at work in a mirror."""
+    git = Git(mirror)
+    # git's variables of a hook that runs this would lead to the hook's repository
+    git.update_environment(GIT_DIR=str(mirror.resolve()), GIT_TERMINAL_PROMPT="0", LC_ALL="C")
+    return git
+
+
+def _retried(request: Callable[[], _Result], running: Job) -> _Result:
+    """Do something with the remote, again with growing pauses where that can help.
+
+    Raises _Final or ConnectionError with git's reason.
+    """
+
+    def once() -> _Result:
         try:
-            git.fetch("origin", f"+{commit}:{ref_of(commit)}", depth=1, no_tags=True, force=True)
+            return request()
         except GitCommandError as error:
             reason = _reason(error)
             if _FINAL.search(reason):
@@ -142,12 +192,7 @@ def _fetch(mirror: Path, url: str, commit: str, running: Job) -> None:
         before_sleep=lambda state: running.say(f"{state.outcome.exception()}; trying again"),
         reraise=True,
     )
-    try:
-        attempts(once)
-    except (ConnectionError, _Final) as error:
-        raise UserError(
-            f"cannot fetch commit {commit} from {public_address(url)}: {error}"
-        ) from None
+    return attempts(once)
 
 
 def _reason(error: GitCommandError) -> str:

@@ -14,25 +14,35 @@ from pathlib import Path
 
 
 @contextmanager
+def scratch_in(parent: Path) -> Iterator[Path]:
+    """Yield an empty folder in ``parent`` that is gone when the block ends, however it ends.
+
+    What killed runs have left of theirs goes first.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    _sweep(parent)
+    scratch = Path(tempfile.mkdtemp(dir=parent, prefix=f"{_scratch_prefix()}{os.getpid()}-"))
+    os.chmod(scratch, 0o755)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
 def published(final: Path) -> Iterator[Path]:
     """Yield a scratch folder that becomes ``final`` when the block ends without an exception.
 
     An exception leaves nothing behind. Where ``final`` exists by then, the scratch folder is
     dropped and the published one stays as it is.
     """
-    final.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(final.parent)
-    scratch = Path(tempfile.mkdtemp(dir=final.parent, prefix=f"{_scratch_prefix()}{os.getpid()}-"))
-    os.chmod(scratch, 0o755)
-    try:
+    with scratch_in(final.parent) as scratch:
         yield scratch
         try:
             os.rename(scratch, final)
         except OSError:
             if not final.is_dir():
                 raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _scratch_prefix() -> str:

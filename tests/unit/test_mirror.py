@@ -12,7 +12,7 @@ import pytest
 from scripts.errors import UserError
 from scripts.job import Job
 from scripts.layout import Layout
-from scripts.mirror import ensure_commit, links, ref_of
+from scripts.mirror import ensure_commit, links, look_up, ref_of
 from tests.unit.repositories import commit, git, repository
 
 ABSENT = "0123456789abcdef0123456789abcdef01234567"
@@ -305,3 +305,65 @@ def test_a_run_inside_a_git_hook_leaves_the_hooks_repository_alone(
     assert holds(path, f"{pin}:file")
     assert not holds(mine / ".git", pin)
     assert (mine / ".git" / "config").read_text() == before
+
+
+def test_a_ref_is_looked_up_as_git_does(tmp_path: Path, layout: Layout, running: Job) -> None:
+    upstream = tmp_path / "upstream"
+    first = repository(upstream, {"file": "1\n"})
+    git(upstream, "tag", "v1")
+    second = commit(upstream, {"file": "2\n"})
+    git(upstream, "tag", "-m", "Release", "v2")
+    git(upstream, "branch", "v1")
+    git(upstream, "branch", "team/main", first)
+    git(upstream, "update-ref", "refs/pull/7/head", first)
+    wanted = {
+        "main": second,
+        "v1": first,  # the tag, not the branch of that name
+        "refs/heads/v1": second,
+        "v2": second,  # what the tag's own object points at
+        "team/main": first,
+        "refs/pull/7/head": first,
+        "HEAD": second,
+    }
+    found = {ref: look_up(layout, "repo", str(upstream), ref, running) for ref in wanted}
+    assert found == wanted
+    third = commit(upstream, {"file": "3\n"})
+    assert look_up(layout, "repo", str(upstream), "main", running) == third
+
+
+@pytest.mark.parametrize(
+    ("ref", "right"),
+    [("v0.27", "did you mean 'v0.2.7'?"), ("x", "give one of upstream's, or a full commit")],
+)
+def test_a_ref_that_upstream_lacks_is_named(
+    tmp_path: Path, layout: Layout, running: Job, ref: str, right: str
+) -> None:
+    upstream = tmp_path / "upstream"
+    repository(upstream, {"file": "1\n"})
+    git(upstream, "tag", "v0.2.7")
+    with pytest.raises(UserError) as raised:
+        look_up(layout, "repo", str(upstream), ref, running)
+    assert str(raised.value) == f"{upstream} has no branch or tag '{ref}': {right}"
+
+
+def test_a_ref_that_cannot_be_looked_up_is_asked_for_again_and_shows_no_password(
+    layout: Layout, running: Job, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    url = "http://someone:hunter2@127.0.0.1:9/repo"
+    with pytest.raises(
+        UserError, match=r"cannot look up main at http://127\.0\.0\.1:9/repo: "
+    ) as e:
+        look_up(layout, "repo", url, "main", running)
+    assert len(pauses) > 1
+    assert "hunter2" not in str(e.value) + running.log_path.read_text()
+
+
+def test_refs_are_looked_up_as_the_user_has_set_git_up(
+    tmp_path: Path, layout: Layout, running: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pin = repository(tmp_path / "inside" / "repo", {"file": "1\n"})
+    settings = tmp_path / "gitconfig"
+    settings.write_text(f'[url "{tmp_path}/inside/"]\n\tinsteadOf = https://forge.test/\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    assert look_up(layout, "repo", "https://forge.test/repo", "main", running) == pin

@@ -16,7 +16,7 @@ from scripts.mirror import links, ref_of
 from scripts.patches import PatchRecord, describe
 from scripts.process import CommandError
 from scripts.records import Record
-from scripts.specs import SourceSpec
+from scripts.specs import PinnedSpec, SourceSpec
 from scripts.store import published
 
 # Fixed, so that the same source has the same commit ids anywhere.
@@ -63,25 +63,15 @@ def make_source(
     described = tuple(describe(path) for path in spec.patches)
     with published(final) as scratch:
         tree = scratch / "tree"
-        tree.mkdir()
-        if archive is not None:
-            unpack(archive, tree)
-        else:
-            _export(layout, spec.repo, spec.pin.url, spec.pin.commit, spec.pin.submodules, tree)
-        run_git(["init", "--quiet"], tree)
-        _keep_bytes(tree / ".git")
-        _commit(tree, f"{spec.repo} {spec.version} ({spec.origin})")
-        base_tree = run_git(["rev-parse", "HEAD^{tree}"], tree)
-        if spec.version_files:
-            set_version(tree, spec.version_files, spec.version)
-            _commit(tree, f"Set the version to {spec.version}")
+        base_tree = make_base(spec, layout, archive, tree)
+        commit_version(spec, tree)
         apply_series(tree, spec.patches, running)
         record = SourceRecord(
             key=spec.key,
             repo=spec.repo,
             origin=spec.origin,
             version=spec.version,
-            pin=_public(spec.pin),
+            pin=public_pin(spec.pin),
             patches=described,
             base_tree=base_tree,
             tree=run_git(["rev-parse", "HEAD^{tree}"], tree),
@@ -92,6 +82,30 @@ def make_source(
         f"{len(described)} patches on {spec.origin} {spec.version}, tree {record.tree[:12]}"
     )
     return record
+
+
+def make_base(spec: PinnedSpec, layout: Layout, archive: Path | None, tree: Path) -> str:
+    """Lay out a pin's files in a folder, as a git repository with one commit; returns its tree id.
+
+    ``archive`` is the release's, None for origin git (the mirror has the commit then). Raises
+    UserError when the archive is unsafe.
+    """
+    tree.mkdir()
+    if archive is not None:
+        unpack(archive, tree)
+    else:
+        _export(layout, spec.repo, spec.pin.url, spec.pin.commit, spec.pin.submodules, tree)
+    run_git(["init", "--quiet"], tree)
+    _keep_bytes(tree / ".git")
+    _commit(tree, f"{spec.repo} {spec.version} ({spec.origin})")
+    return run_git(["rev-parse", "HEAD^{tree}"], tree)
+
+
+def commit_version(spec: PinnedSpec, tree: Path) -> None:
+    """Commit the version where upstream's tree leaves it open; raises as `set_version`."""
+    if spec.version_files:
+        set_version(tree, spec.version_files, spec.version)
+        _commit(tree, f"Set the version to {spec.version}")
 
 
 def set_version(tree: Path, files: dict[str, str], version: str) -> None:
@@ -113,16 +127,46 @@ def apply_series(tree: Path, patches: Sequence[Path], running: Job) -> None:
     for patch in patches:
         running.note(f"applying {patch}")
         try:
-            run_git(
-                ["am", "--quiet", "--keep-cr", "--no-3way", "--no-gpg-sign"]
-                + ["--committer-date-is-author-date", patch.resolve()],
-                tree,
-                _IDENTITY,
-            )
+            apply_patch(tree, patch)
         except CommandError as error:
             for line in error.tail:
                 running.note(line)
             raise UserError(_rejection(tree, patch, error.tail)) from None
+
+
+def apply_patch(tree: Path, patch: Path, *, three_way: bool = False) -> None:
+    """Commit one patch on top of a checkout, by a three-way merge where asked and needed.
+
+    Raises CommandError when it does not apply, with git's session for it left open.
+    """
+    run_git(
+        ["am", "--quiet", "--keep-cr", "--3way" if three_way else "--no-3way", "--no-gpg-sign"]
+        + ["--committer-date-is-author-date", patch.resolve()],
+        tree,
+        _IDENTITY,
+    )
+
+
+def rejects(tree: Path, patch: Path) -> dict[str, str]:
+    """The hunks of a patch that find no place, as git writes them, by file.
+
+    What does find a place is left applied, but not committed.
+    """
+    try:
+        run_git(["apply", "--reject", "--whitespace=nowarn", patch.resolve()], tree)
+    except CommandError:
+        pass  # that it fails is known; what is wanted are the .rej files
+    listed = run_git(["ls-files", "--others", "-z", "--", "*.rej"], tree)
+    return {
+        name.removesuffix(".rej"): (tree / name).read_text(errors="replace")
+        for name in sorted(filter(None, listed.split("\0")))
+    }
+
+
+def public_pin(pin: GitPin | ReleasePin) -> dict[str, str | bool | None]:
+    """A pin for records; an address may hold a password."""
+    stated = pin.model_dump(exclude_none=True)
+    return stated | ({"url": public_address(pin.url)} if isinstance(pin, GitPin) else {})
 
 
 def _keep_bytes(repository: Path) -> None:
@@ -130,12 +174,6 @@ def _keep_bytes(repository: Path) -> None:
     info = repository / "info"
     info.mkdir(exist_ok=True)
     (info / "attributes").write_text("* -text -ident -filter -working-tree-encoding\n")
-
-
-def _public(pin: GitPin | ReleasePin) -> dict[str, str | bool | None]:
-    """A pin for the record; an address may hold a password."""
-    stated = pin.model_dump(exclude_none=True)
-    return stated | ({"url": public_address(pin.url)} if isinstance(pin, GitPin) else {})
 
 
 def _commit(tree: Path, message: str) -> None:
@@ -147,14 +185,7 @@ def _rejection(tree: Path, patch: Path, tail: Sequence[str]) -> str:
     """Why a patch does not apply: the files, and the hunks that found no place."""
     reasons = [line.removeprefix("error: ") for line in tail if line.startswith("error: ")]
     run_git(["am", "--quiet", "--abort"], tree, _IDENTITY)
-    try:
-        run_git(["apply", "--reject", "--whitespace=nowarn", patch.resolve()], tree)
-    except CommandError:
-        pass  # that it fails is known; what is wanted are the .rej files
-    hunks = [
-        f"{reject.relative_to(tree).with_suffix('')}:\n{reject.read_text(errors='replace')}"
-        for reject in sorted(tree.rglob("*.rej"))
-    ]
+    hunks = [f"{file}:\n{text}" for file, text in rejects(tree, patch).items()]
     detail = "\n".join(hunks).splitlines()[:_REJECTED_LINES]
     return "\n".join([f"{patch} does not apply: {'; '.join(reasons) or 'git am failed'}", *detail])
 

@@ -7,6 +7,7 @@ identity, and hands it to the job as a file. Two specs side by side say why a ke
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -45,21 +46,51 @@ def beside_key(**options: Any) -> Any:
     return Field(json_schema_extra={"beside_key": True}, **options)
 
 
-class SourceSpec(Spec):
-    """A pin with its patch series applied."""
+class PinnedSpec(Spec):
+    """What a patch series is applied to: a pin's files, with the version set."""
 
-    kind: ClassVar[str] = "source"
     repo: str
     origin: Origin
     pin_identity: dict[str, Any]
     """What the pin names: url-free, so that a mirror of the same commit is the same source."""
     version: str
     version_files: dict[str, str] = {}
-    patch_bodies: tuple[str, ...] = ()
-    """sha256 of each patch's diff body, in order."""
     pin: GitPin | ReleasePin = beside_key()
     patches: tuple[Path, ...] = beside_key(default=())
     """The patch files, in order."""
+
+
+class SourceSpec(PinnedSpec):
+    """A pin with its patch series applied."""
+
+    kind: ClassVar[str] = "source"
+    patch_bodies: tuple[str, ...] = ()
+    """sha256 of each patch's diff body, in order."""
+
+
+class PatchTrialSpec(PinnedSpec):
+    """A patch series tried on a pin, or on another ref of the pin's repository."""
+
+    kind: ClassVar[str] = "patches"
+    patch_files: tuple[tuple[str, str], ...]
+    """Name and sha256 of each whole patch file, in order: the report shows who wrote it and why."""
+    written_for_key: str | None = None
+    """Key of the source that the patches are written for, where it is not this one."""
+    recipe_number: int
+    written_for: SourceSpec | None = beside_key(default=None)
+    ref: str | None = beside_key(default=None)
+    """The ref that is tried, as the configuration names it; None for the pin."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether the ref may stand for another commit tomorrow, as a full commit never does."""
+        return self.ref is not None and not re.fullmatch(r"[0-9a-f]{40}", self.ref)
+
+    def at(self, commit: str) -> "PatchTrialSpec":
+        """The trial on the commit that the ref stands for."""
+        pin = self.pin.model_copy(update={"commit": commit})
+        identity = pin.model_dump(exclude={"url"})
+        return self.model_copy(update={"pin": pin, "pin_identity": identity})
 
 
 class CratesSpec(Spec):

@@ -14,6 +14,7 @@ from scripts.environment import EnvironmentRecord
 from scripts.interpreter.provide import InterpreterRecord
 from scripts.machine import Machine
 from scripts.model import ModelRecord
+from scripts.patch_report import PatchReportRecord
 from scripts.source import SourceRecord
 from scripts.wheel import WheelRecord
 from scripts.wheelhouse import WheelhouseRecord
@@ -26,6 +27,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "interpreter": InterpreterRecord,
     "machine": Machine,
     "model": ModelRecord,
+    "patches": PatchReportRecord,
     "source": SourceRecord,
     "wheel": WheelRecord,
     "wheelhouse": WheelhouseRecord,

@@ -66,6 +66,14 @@ rule smoke_report:
         smoke_verdict,
 
 
+rule patch_report:
+    """
+    Try every patch on its pin, and on patch_report.refs, and write results/reports/patches.html.
+    """
+    input:
+        lambda _: PLAN.patch_page(),
+
+
 rule wheels_cpu:
     """
     Build the wheels of the cpu variant.

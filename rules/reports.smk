@@ -1,4 +1,4 @@
-# Reports, and the verdict that makes a run with a failed check end as a failure.
+# Reports, and the verdict that makes a run with a failed smoke check end as a failure.
 
 
 def smoke_stamps(_):
@@ -42,3 +42,35 @@ rule verdict:
         LAYOUT.root / "logs/verdict/{key}.log",
     script:
         "../scripts/jobs/verdict.py"
+
+
+rule patch_trial:
+    input:
+        pin=pin_stamp,
+    output:
+        LAYOUT.stamp("patches", "{repo}", "{key}"),
+    params:
+        spec=lambda w: LAYOUT.spec("patches", w.repo, w.key),
+    log:
+        LAYOUT.root / "logs/patches/{repo}/{key}.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/patches/{repo}/{key}.tsv"
+    script:
+        "../scripts/jobs/patch_trial.py"
+
+
+rule patch_page:
+    input:
+        trials=lambda _: [ancient(stamp) for stamp in PLAN.patch_trial_stamps],
+    output:
+        record=LAYOUT.reports / "patches.json",
+        html=report(LAYOUT.reports / "patches.html", category="Patches"),
+        csv=LAYOUT.reports / "patches.csv",
+    params:
+        key=lambda _: PLAN.patch_page_key(),
+    log:
+        LAYOUT.root / "logs/patch_page.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/patch_page.tsv"
+    script:
+        "../scripts/jobs/patch_report.py"

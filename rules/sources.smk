@@ -15,7 +15,7 @@ rule download:
     output:
         LAYOUT.stamp("download", "{repo}", "{key}"),
     params:
-        spec=lambda w: LAYOUT.spec("source", w.repo, PLAN.source(w.repo).key),
+        spec=lambda w: PLAN.written(PLAN.source(w.repo)),
     log:
         LAYOUT.root / "logs/download/{repo}/{key}.log",
     benchmark:
@@ -28,7 +28,7 @@ rule mirror:
     output:
         LAYOUT.stamp("mirror", "{repo}", "{key}"),
     params:
-        spec=lambda w: LAYOUT.spec("source", w.repo, PLAN.source(w.repo).key),
+        spec=lambda w: PLAN.written(PLAN.source(w.repo)),
     log:
         LAYOUT.root / "logs/mirror/{repo}/{key}.log",
     benchmark:

@@ -60,6 +60,9 @@ Isa = Annotated[
 ]
 Subdirectory = Annotated[str, AfterValidator(_inside)]
 
+# What git allows in the name of a branch or tag, near enough; none can pass for an option.
+GitRef = Annotated[str, StringConstraints(pattern=r"^[^\s~^:?*\[\\-][^\s~^:?*\[\\]*$")]
+
 # What a value must look like, for the error line of a pattern that did not match.
 _PATTERNS = {
     r"^[0-9a-f]{40}$": "a full git commit: 40 hex digits, lower case",
@@ -67,6 +70,7 @@ _PATTERNS = {
     r"^[a-z0-9][a-z0-9.-]*$": "a name of lower-case letters, digits, dots and hyphens",
     r"^[^/\s]+/[^/\s]+$": "a hub repo such as 'owner/name'",
     r"^3\.\d+$": "a Python version such as '3.14'",
+    r"^[^\s~^:?*\[\\-][^\s~^:?*\[\\]*$": "a git branch, tag or full commit, such as 'main'",
 }
 
 
@@ -235,6 +239,14 @@ class Smoke(Section):
     throughput: Throughput = Throughput()
 
 
+class PatchReport(Section):
+    """What `snakemake patch_report` looks at beside the pins."""
+
+    refs: dict[Name, tuple[GitRef, ...]] = {}
+    """By repo: branches, tags, full ref names or full commits of its git repository, on which its
+    patches are tried too."""
+
+
 class Config(Section):
     """The whole of config.yaml."""
 
@@ -250,6 +262,7 @@ class Config(Section):
     repos: dict[Name, Repo]
     models: dict[Name, Model]
     smoke: Smoke
+    patch_report: PatchReport = PatchReport()
 
     def origin_of(self, name: str) -> Origin:
         """The origin that a run uses for a repo."""
@@ -353,6 +366,15 @@ def _references(config: Config) -> list[str]:
     for model in config.smoke.models:
         if model not in config.models:
             problems.append(f"smoke.models: there is no model '{model}': {_one_of(model, models)}")
+    for name in config.patch_report.refs:
+        if name not in config.repos:
+            right = _one_of(name, repos)
+            problems.append(f"patch_report.refs.{name}: there is no repo '{name}': {right}")
+        elif config.repos[name].git is None:
+            problems.append(
+                f"patch_report.refs.{name}: the repo has no git pin to look refs up with: give "
+                f"repos.{name}.git.url and repos.{name}.git.commit"
+            )
     problems += _cycles(config)
     return problems
 
@@ -415,6 +437,10 @@ def _line(detail: Mapping[str, Any]) -> str:
     if kind == "literal_error":
         known = re.findall(r"'([^']*)'", context["expected"])
         return f"{where}: {value!r} is not allowed: {_one_of(value, known)}"
+    if kind == "tuple_type":
+        return f"{where}: {value!r} is not a list: put it in brackets"
+    if kind == "string_type":
+        return f"{where}: {value!r} is not text: put it in quotes"
     message = detail["msg"].removeprefix("Value error, ")
     return f"{where}: {message} (found {value!r})"
 

@@ -12,7 +12,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 
-from scripts import locks, patches, preflight
+from scripts import locks, patch_plan, patches, preflight
 from scripts.config import Config
 from scripts.crates import registry_problem
 from scripts.errors import UserError
@@ -25,6 +25,7 @@ from scripts.specs import (
     CratesSpec,
     EnvironmentSpec,
     ModelSpec,
+    PatchTrialSpec,
     SmokeSpec,
     SourceSpec,
     Spec,
@@ -281,15 +282,19 @@ class Plan:
         A stamp whose artifact is gone, or whose smoke run failed, says nothing and is dropped,
         so that the job runs again.
         """
-        name = _name(spec)
-        write_spec = self.layout.spec(spec.kind, name, spec.key)
-        text = spec.model_dump_json(indent=2) + "\n"
-        if not write_spec.is_file() or write_spec.read_text(encoding="utf-8") != text:
-            write_text(write_spec, text)
-        stamp = self.layout.stamp(spec.kind, name, spec.key)
+        self.written(spec)
+        stamp = self.layout.stamp(spec.kind, _name(spec), spec.key)
         if stamp.is_file() and not self._stands(spec):
             stamp.unlink()
         return stamp
+
+    def written(self, spec: Spec) -> Path:
+        """The file that hands a spec to its job, written here where it is not there yet."""
+        path = self.layout.spec(spec.kind, _name(spec), spec.key)
+        text = spec.model_dump_json(indent=2) + "\n"
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+        return path
 
     def interpreter_record(self) -> Path:
         """The interpreter's record; dropped when the configuration asks for another one."""
@@ -325,6 +330,37 @@ class Plan:
     def smoke_page_key(self) -> str:
         """One key for all that the smoke report shows."""
         return digest([self.smokes_key(), dict(self.left_out)])
+
+    @cached_property
+    def patch_trials(self) -> tuple[PatchTrialSpec, ...]:
+        """What the patch report tries."""
+        return tuple(patch_plan.trials(self.config, self.project / "patches", self.source))
+
+    @cached_property
+    def patch_trial_stamps(self) -> tuple[Path, ...]:
+        """Their records; one on a ref that can move is dropped, and so the ref is looked up again.
+
+        Each is dropped once in a process, never behind the job that has just written it.
+        """
+        stamps = []
+        for trial in self.patch_trials:
+            self.written(trial)
+            stamps.append(self.layout.stamp(trial.kind, trial.repo, trial.key))
+            if trial.moves:
+                stamps[-1].unlink(missing_ok=True)
+        return tuple(stamps)
+
+    @cache
+    def patch_page(self) -> Path:
+        """The record of the patch report; with refs that can move, it is written each time."""
+        path = self.view(self.layout.reports / "patches.json", self.patch_page_key())
+        if any(trial.moves for trial in self.patch_trials):
+            path.unlink(missing_ok=True)
+        return path
+
+    def patch_page_key(self) -> str:
+        """One key for all that the patch report shows."""
+        return digest([[trial.key, trial.ref] for trial in self.patch_trials])
 
     def reached(self) -> Iterator[Path]:
         """The keyed folders, made or not, of everything that the configuration asks for."""
@@ -399,6 +435,6 @@ def _name(spec: Spec) -> str:
             return f"{spec.variant}/{spec.repo if isinstance(spec, WheelSpec) else spec.model}"
         case EnvironmentSpec() | ModelSpec():
             return spec.name
-        case SourceSpec() | CratesSpec():
+        case SourceSpec() | CratesSpec() | PatchTrialSpec():
             return spec.repo
     raise TypeError(type(spec))

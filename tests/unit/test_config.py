@@ -45,8 +45,8 @@ def test_the_default_configuration_is_right():
         (
             "orgin",
             "git",
-            "orgin: unknown key: one of build, interpreter, models, origin, registries, "
-            "repos, smoke, store, variants (did you mean 'origin'?)",
+            "orgin: unknown key: one of build, interpreter, models, origin, patch_report, "
+            "registries, repos, smoke, store, variants (did you mean 'origin'?)",
         ),
         (
             "repos/vllm/git/comit",
@@ -109,6 +109,36 @@ def test_the_default_configuration_is_right():
             "not a relative path inside the source (found '../x')",
         ),
         ("repos/onednn/release/suite", ..., "'suite' goes with 'kind: debian'"),
+        (
+            "patch_report",
+            {"refs": {"vlm": ["main"]}},
+            "patch_report.refs.vlm: there is no repo 'vlm': one of llguidance, onednn, "
+            "openai-harmony, outlines-core, safetensors, tokenizers, vllm, xgrammar "
+            "(did you mean 'vllm'?)",
+        ),
+        (
+            "patch_report",
+            {"refs": {"tokenizers": ["main"]}},
+            "patch_report.refs.tokenizers: the repo has no git pin to look refs up with: give "
+            "repos.tokenizers.git.url and repos.tokenizers.git.commit",
+        ),
+        (
+            "patch_report",
+            {"refs": {"vllm": "main"}},
+            "patch_report.refs.vllm: 'main' is not a list: put it in brackets",
+        ),
+        (
+            "patch_report",
+            {"refs": {"vllm": [0.27]}},
+            "patch_report.refs.vllm.0: 0.27 is not text: put it in quotes",
+        ),
+        (
+            "patch_report",
+            {"refs": {"vllm": ["--upload-pack=x"]}},
+            "patch_report.refs.vllm.0: '--upload-pack=x' is not a git branch, tag or full commit, "
+            "such as 'main'",
+        ),
+        ("patch_report", {"ref": {}}, "patch_report.ref: unknown key: one of refs"),
     ],
 )
 def test_a_mistake_is_named(path, value, said):

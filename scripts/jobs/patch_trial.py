@@ -1,0 +1,19 @@
+"""Job: try a repo's patch series on its pin or on another ref."""
+
+from pathlib import Path
+
+from scripts.config import ReleasePin
+from scripts.download import DownloadRecord
+from scripts.job import job
+from scripts.layout import Layout
+from scripts.patch_trial import make_trial
+from scripts.specs import PatchTrialSpec
+
+if __name__ == "__main__":
+    with job(f"patches {snakemake.wildcards.repo}", snakemake.log[0]) as running:
+        spec = PatchTrialSpec.read(Path(snakemake.params.spec))
+        archive = None
+        if isinstance((spec.written_for or spec).pin, ReleasePin):
+            archive = DownloadRecord.read(Path(snakemake.input.pin)).archive
+        record = make_trial(spec, Layout(), archive, running)
+        record.write(Path(snakemake.output[0]))

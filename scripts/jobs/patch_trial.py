@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts.config import ReleasePin
+from scripts.config import ReleasePin, check
 from scripts.download import DownloadRecord
 from scripts.job import job
 from scripts.layout import Layout
@@ -15,5 +15,5 @@ if __name__ == "__main__":
         archive = None
         if isinstance((spec.written_for or spec).pin, ReleasePin):
             archive = DownloadRecord.read(Path(snakemake.input.pin)).archive
-        record = make_trial(spec, Layout(), archive, running)
+        record = make_trial(spec, Layout.of(check(snakemake.config)), archive, running)
         record.write(Path(snakemake.output[0]))

@@ -39,6 +39,14 @@ def test_the_default_configuration_is_right():
     assert config.configured_variants() == ("cpu",)
 
 
+@pytest.mark.parametrize("origin", ["release", "git"])
+def test_the_default_configuration_serves_either_origin(origin):
+    config = check(changed("origin", origin))
+    assert {config.origin_of(name) for name, repo in config.repos.items() if repo.enabled} == {
+        origin
+    }
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [

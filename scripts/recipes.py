@@ -69,6 +69,8 @@ def _vllm_settings(variant: str, config: Config, machine: Machine) -> dict[str, 
     }
     if cpu.onednn:
         settings["FETCHCONTENT_SOURCE_DIR_ONEDNN"] = "${SNAKEDEV_SOURCE_ONEDNN}"
+        # where compiled objects are kept from build to build; .deps of the source tree is not
+        settings["FETCHCONTENT_BASE_DIR"] = "${tree}/build/temp.deps"
     return settings
 
 

@@ -43,6 +43,7 @@ include: "rules/wheels.smk"
 include: "rules/models.smk"
 include: "rules/smoke.smk"
 include: "rules/reports.smk"
+include: "rules/workbench.smk"
 include: "rules/prune.smk"
 
 

@@ -5,10 +5,10 @@ def source_stamp(repo):
     return ancient(PLAN.stamp(PLAN.source(repo)))
 
 
-def pin_stamp(wildcards):
+def pin_stamp(repo):
     """What a source is made from: a downloaded archive, or a commit in a mirror."""
-    kind = "mirror" if PLAN.config.origin_of(wildcards.repo) == "git" else "download"
-    return ancient(LAYOUT.stamp(kind, wildcards.repo, PLAN.pin_key(wildcards.repo)))
+    kind = "mirror" if PLAN.config.origin_of(repo) == "git" else "download"
+    return ancient(LAYOUT.stamp(kind, repo, PLAN.pin_key(repo)))
 
 
 rule download:
@@ -39,7 +39,7 @@ rule mirror:
 
 rule source:
     input:
-        pin=pin_stamp,
+        pin=lambda w: pin_stamp(w.repo),
     output:
         LAYOUT.stamp("source", "{repo}", "{key}"),
     params:

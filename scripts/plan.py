@@ -296,6 +296,10 @@ class Plan:
             write_text(path, text)
         return path
 
+    def work_folder(self, repo: str) -> Path:
+        """The checkout in which a repo's series is edited."""
+        return self.project / "work" / repo
+
     def interpreter_record(self) -> Path:
         """The interpreter's record; dropped when the configuration asks for another one."""
         path, wanted = self.layout.interpreter / "interpreter.json", self.config.interpreter

@@ -19,8 +19,7 @@ from scripts.records import Record
 from scripts.specs import PinnedSpec, SourceSpec
 from scripts.store import published
 
-# Fixed, so that the same source has the same commit ids anywhere.
-_IDENTITY = {
+IDENTITY = {
     "GIT_AUTHOR_NAME": "snakedev-vllm",
     "GIT_AUTHOR_EMAIL": "snakedev-vllm@localhost",
     "GIT_AUTHOR_DATE": "2020-01-01T00:00:00Z",
@@ -28,6 +27,15 @@ _IDENTITY = {
     "GIT_COMMITTER_EMAIL": "snakedev-vllm@localhost",
     "GIT_COMMITTER_DATE": "2020-01-01T00:00:00Z",
 }
+"""Who commits: fixed, so that the same source has the same commit ids anywhere."""
+AM_OPTIONS = (
+    "--keep-cr",
+    # a subject may begin with a word in brackets of its own
+    "--keep-non-patch",
+    "--no-gpg-sign",
+    "--committer-date-is-author-date",
+)
+"""How `git am` takes a patch: as the commit that it was made from."""
 _REJECTED_LINES = 30
 
 
@@ -63,8 +71,7 @@ def make_source(
     described = tuple(describe(path) for path in spec.patches)
     with published(final) as scratch:
         tree = scratch / "tree"
-        base_tree = make_base(spec, layout, archive, tree)
-        commit_version(spec, tree)
+        base_tree = lay_base(spec, layout, archive, tree)
         apply_series(tree, spec.patches, running)
         record = SourceRecord(
             key=spec.key,
@@ -84,19 +91,30 @@ def make_source(
     return record
 
 
+def lay_base(spec: PinnedSpec, layout: Layout, archive: Path | None, tree: Path) -> str:
+    """Make a checkout of a pin, without its series; returns the tree id of what upstream has.
+
+    ``archive`` is the release's, None for origin git. Where the configuration asks for it, a
+    second commit sets the version. Raises UserError as `make_source` does.
+    """
+    base_tree = make_base(spec, layout, archive, tree)
+    commit_version(spec, tree)
+    return base_tree
+
+
 def make_base(spec: PinnedSpec, layout: Layout, archive: Path | None, tree: Path) -> str:
     """Lay out a pin's files in a folder, as a git repository with one commit; returns its tree id.
 
     ``archive`` is the release's, None for origin git (the mirror has the commit then). Raises
     UserError when the archive is unsafe.
     """
-    tree.mkdir()
+    tree.mkdir(parents=True, exist_ok=True)
     if archive is not None:
         unpack(archive, tree)
     else:
         _export(layout, spec.repo, spec.pin.url, spec.pin.commit, spec.pin.submodules, tree)
     run_git(["init", "--quiet"], tree)
-    _keep_bytes(tree / ".git")
+    keep_bytes(tree / ".git")
     _commit(tree, f"{spec.repo} {spec.version} ({spec.origin})")
     return run_git(["rev-parse", "HEAD^{tree}"], tree)
 
@@ -139,12 +157,8 @@ def apply_patch(tree: Path, patch: Path, *, three_way: bool = False) -> None:
 
     Raises CommandError when it does not apply, with git's session for it left open.
     """
-    run_git(
-        ["am", "--quiet", "--keep-cr", "--3way" if three_way else "--no-3way", "--no-gpg-sign"]
-        + ["--committer-date-is-author-date", patch.resolve()],
-        tree,
-        _IDENTITY,
-    )
+    way = "--3way" if three_way else "--no-3way"
+    run_git(["am", "--quiet", way, *AM_OPTIONS, patch.resolve()], tree, IDENTITY)
 
 
 def rejects(tree: Path, patch: Path) -> dict[str, str]:
@@ -169,7 +183,7 @@ def public_pin(pin: GitPin | ReleasePin) -> dict[str, str | bool | None]:
     return stated | ({"url": public_address(pin.url)} if isinstance(pin, GitPin) else {})
 
 
-def _keep_bytes(repository: Path) -> None:
+def keep_bytes(repository: Path) -> None:
     """Have git take files as they are, whatever a source's own .gitattributes ask for."""
     info = repository / "info"
     info.mkdir(exist_ok=True)
@@ -178,13 +192,13 @@ def _keep_bytes(repository: Path) -> None:
 
 def _commit(tree: Path, message: str) -> None:
     run_git(["add", "--all", "--force", "."], tree)
-    run_git(["commit", "--quiet", "--no-verify", "--allow-empty", "-m", message], tree, _IDENTITY)
+    run_git(["commit", "--quiet", "--no-verify", "--allow-empty", "-m", message], tree, IDENTITY)
 
 
 def _rejection(tree: Path, patch: Path, tail: Sequence[str]) -> str:
     """Why a patch does not apply: the files, and the hunks that found no place."""
     reasons = [line.removeprefix("error: ") for line in tail if line.startswith("error: ")]
-    run_git(["am", "--quiet", "--abort"], tree, _IDENTITY)
+    run_git(["am", "--quiet", "--abort"], tree, IDENTITY)
     hunks = [f"{file}:\n{text}" for file, text in rejects(tree, patch).items()]
     detail = "\n".join(hunks).splitlines()[:_REJECTED_LINES]
     return "\n".join([f"{patch} does not apply: {'; '.join(reasons) or 'git am failed'}", *detail])
@@ -193,7 +207,7 @@ def _rejection(tree: Path, patch: Path, tail: Sequence[str]) -> str:
 def _export(layout: Layout, repo: str, url: str, commit: str, submodules: bool, tree: Path) -> None:
     """Write a mirrored commit's files, and its submodules' in their places, into a folder."""
     mirror = layout.mirror(repo).resolve()
-    _keep_bytes(mirror)
+    keep_bytes(mirror)
     index = tree.parent.resolve() / f".index-{repo}"
     places = {"GIT_DIR": str(mirror), "GIT_WORK_TREE": str(tree.resolve())}
     run_git(["read-tree", ref_of(commit)], tree, {**places, "GIT_INDEX_FILE": str(index)})

@@ -1,0 +1,37 @@
+# The patch workbench. Its outputs are a person's checkout and committed files: declared, they would
+# be made again whenever git touches them, so these rules declare none and are run on purpose.
+
+for repo in PLAN.config.repos:
+
+    rule:
+        name:
+            f"edit_{repo}"
+        """
+        Make work/<repo>, a checkout with the patch series as commits, or move it to a new pin.
+        """
+        input:
+            pin=lambda _, repo=repo: pin_stamp(repo),
+        params:
+            repo=repo,
+            spec=lambda _, repo=repo: PLAN.written(PLAN.source(repo)),
+            folder=PLAN.work_folder(repo),
+        log:
+            LAYOUT.root / f"logs/edit/{repo}.log",
+        script:
+            "../scripts/jobs/edit.py"
+
+    rule:
+        name:
+            f"export_{repo}"
+        """
+        Write the commits of work/<repo> back to patches/<repo>.
+        """
+        params:
+            repo=repo,
+            spec=lambda _, repo=repo: PLAN.written(PLAN.source(repo)),
+            folder=PLAN.work_folder(repo),
+            patches=PROJECT / "patches" / repo,
+        log:
+            LAYOUT.root / f"logs/export/{repo}.log",
+        script:
+            "../scripts/jobs/export.py"

@@ -159,7 +159,7 @@ def test_a_message_that_a_mail_cannot_carry_is_refused(work, tmp_path, running):
     change(repo, "a.txt", "line 9", "NINE", "Say nine\n\nFirst.\n---\nSecond.")
     folder = tmp_path / "patches"
     export(work, folder, [])
-    with pytest.raises(UserError, match="Say nine.*its message or author does not come back"):
+    with pytest.raises(UserError, match=r"Say nine.*its message or author does not come back"):
         series.verify(repo, base, "HEAD", files(folder), running)
 
 

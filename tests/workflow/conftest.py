@@ -70,7 +70,8 @@ class Result:
     @property
     def jobs(self) -> list[str]:
         """The rules of the jobs that ran, sorted."""
-        return sorted(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", self.text, re.MULTILINE))
+        finished = r"^Finished jobid: \d+ \(Rule: ([\w-]+)\)"
+        return sorted(re.findall(finished, self.text, re.MULTILINE))
 
 
 class Project:

@@ -21,7 +21,7 @@ configfile: "config.yaml"
 
 
 try:
-    PLAN = load(config, [Path(file) for file in workflow.configfiles], PROJECT)
+    PLAN = load(config, [Path(file) for file in workflow.configfiles], PROJECT, sys.argv[1:])
 except UserError as error:
     stopped(error)
 LAYOUT = PLAN.layout

@@ -6,7 +6,8 @@ def environment_inputs(wildcards):
     spec = PLAN.environment_of(wildcards.name, wildcards.key)
     wheels = [PLAN.stamp(PLAN.wheel(w.repo, w.variant)) for w in spec.wheels]
     checked = [PLAN.requirements_stamp("cpu")] if "vllm" in PLAN.repos else []
-    return [ancient(path) for path in (PLAN.interpreter_record(), *checked, *wheels)]
+    sources = [PLAN.stamp(PLAN.source(w.repo)) for w in spec.wheels if w.repo in PLAN.config.work]
+    return [ancient(path) for path in (PLAN.interpreter_record(), *checked, *wheels, *sources)]
 
 
 rule requirements:
@@ -35,6 +36,7 @@ rule environment:
     params:
         spec=lambda w: LAYOUT.spec("environment", w.name, w.key),
         left_out=lambda _: dict(PLAN.left_out),
+        editable=lambda _: PLAN.editable(),
     log:
         LAYOUT.root / "logs/environment/{name}/{key}.log",
     benchmark:

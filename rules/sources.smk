@@ -15,7 +15,7 @@ rule download:
     output:
         LAYOUT.stamp("download", "{repo}", "{key}"),
     params:
-        spec=lambda w: PLAN.written(PLAN.source(w.repo)),
+        spec=lambda w: PLAN.written(PLAN.pinned_source(w.repo)),
     log:
         LAYOUT.root / "logs/download/{repo}/{key}.log",
     benchmark:
@@ -28,7 +28,7 @@ rule mirror:
     output:
         LAYOUT.stamp("mirror", "{repo}", "{key}"),
     params:
-        spec=lambda w: PLAN.written(PLAN.source(w.repo)),
+        spec=lambda w: PLAN.written(PLAN.pinned_source(w.repo)),
     log:
         LAYOUT.root / "logs/mirror/{repo}/{key}.log",
     benchmark:
@@ -39,11 +39,13 @@ rule mirror:
 
 rule source:
     input:
-        pin=lambda w: pin_stamp(w.repo),
+        # a work folder has its pin in it
+        pin=lambda w: [] if w.repo in PLAN.config.work else pin_stamp(w.repo),
     output:
         LAYOUT.stamp("source", "{repo}", "{key}"),
     params:
         spec=lambda w: LAYOUT.spec("source", w.repo, w.key),
+        work=lambda w: PLAN.work_folder(w.repo),
     log:
         LAYOUT.root / "logs/source/{repo}/{key}.log",
     benchmark:

@@ -13,7 +13,7 @@ for repo in PLAN.config.repos:
             pin=lambda _, repo=repo: pin_stamp(repo),
         params:
             repo=repo,
-            spec=lambda _, repo=repo: PLAN.written(PLAN.source(repo)),
+            spec=lambda _, repo=repo: PLAN.written(PLAN.pinned_source(repo)),
             folder=PLAN.work_folder(repo),
         log:
             LAYOUT.root / f"logs/edit/{repo}.log",
@@ -28,7 +28,7 @@ for repo in PLAN.config.repos:
         """
         params:
             repo=repo,
-            spec=lambda _, repo=repo: PLAN.written(PLAN.source(repo)),
+            spec=lambda _, repo=repo: PLAN.written(PLAN.pinned_source(repo)),
             folder=PLAN.work_folder(repo),
             patches=PROJECT / "patches" / repo,
         log:

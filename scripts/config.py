@@ -58,6 +58,17 @@ Isa = Annotated[
     Literal["native", "all"] | tuple[Literal["avx2", "avx512", "amx"], ...],
     BeforeValidator(_known_isa),
 ]
+
+
+def _split(value: object) -> object:
+    """A list that was given as words with commas between, as `--config work=vllm` gives it."""
+    return (
+        [word.strip() for word in value.split(",") if word.strip()]
+        if isinstance(value, str)
+        else value
+    )
+
+
 Subdirectory = Annotated[str, AfterValidator(_inside)]
 
 # What git allows in the name of a branch or tag, near enough; none can pass for an option.
@@ -255,6 +266,9 @@ class Config(Section):
     store: Path | None = None
     """Another folder for sources, crates, wheels, models and smoke results, such as one on a
     network disk that several people share (null: results/)."""
+    work: Annotated[tuple[Name, ...], BeforeValidator(_split)] = ()
+    """Repos that are built and run straight from work/<repo>, with edits that are not committed;
+    what is made of them lies under results/work."""
     interpreter: Interpreter = Interpreter()
     registries: Registries = Registries()
     build: Build = Build()
@@ -375,6 +389,11 @@ def _references(config: Config) -> list[str]:
                 f"patch_report.refs.{name}: the repo has no git pin to look refs up with: give "
                 f"repos.{name}.git.url and repos.{name}.git.commit"
             )
+    for name in config.work:
+        if name not in config.repos:
+            problems.append(f"work: there is no repo '{name}': {_one_of(name, repos)}")
+        elif not config.repos[name].enabled:
+            problems.append(f"work: '{name}' is not built: set repos.{name}.enabled: true")
     problems += _cycles(config)
     return problems
 

@@ -40,7 +40,7 @@ def vendor(spec: CratesSpec, layout: Layout, machine: Machine, running: Job) -> 
     if (final / "crates.json").is_file():
         running.say("found in the store")
         return CratesRecord.read(final / "crates.json")
-    tree = (layout.source(spec.repo, spec.source_key) / "tree").resolve()
+    tree = (layout.source(spec.repo, spec.read_from or spec.source_key) / "tree").resolve()
     manifest = find_manifest(tree / spec.subdirectory)
     workspace = find_lock(manifest, tree, spec.repo)
     with published(final) as scratch:

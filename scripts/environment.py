@@ -1,15 +1,16 @@
 """Virtual environments from locks, with the wheels built here on top."""
 
+import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from scripts import cuda_toolkit
+from scripts import cuda_toolkit, editable
 from scripts.errors import UserError
 from scripts.job import Job
 from scripts.process import CommandError, output
@@ -61,13 +62,15 @@ def make_environment(
     running: Job,
     left_out: Mapping[str, str] | None = None,
     torch_index: str | None = None,
+    work: Sequence[editable.WorkInput] = (),
 ) -> EnvironmentRecord:
     """Make an environment and publish it, or find it in the store.
 
     ``wheels`` are installed over the lock's packages, without their requirements.
     ``torch_index`` is the spec's with the password that it may need. ``left_out``
     are repos that this machine does not build, with the reason: a run environment may lack
-    them, and nothing else that its packages ask for. Raises UserError for what it lacks and for
+    them, and nothing else that its packages ask for. The wheels of ``work`` run the Python files
+    of the work folders that they were built from. Raises UserError for what it lacks and for
     an index that does not answer, CommandError when a package cannot be had as locked.
     """
     if (final / "env.json").is_file():
@@ -98,6 +101,7 @@ def make_environment(
             # by path, over a locked package of the same name; offline, as nothing is to be fetched
             _install(spec, scratch, ["--reinstall", "--offline", *wheels], running, None)
         (site_packages,) = scratch.glob("lib/python*/site-packages")
+        editable.install(site_packages, work, running)
         toolkit = cuda_toolkit.complete(site_packages, running)
         conflicts = _conflicts(scratch, running)
         if spec.name.startswith("run-"):
@@ -124,9 +128,10 @@ def make_environment(
 
 def point_view(view: Path, environment: Path) -> None:
     """Make the unkeyed name of an environment point to the current one, in one step."""
+    view.parent.mkdir(parents=True, exist_ok=True)
     scratch = view.with_name(f".{view.name}.link")
     scratch.unlink(missing_ok=True)
-    scratch.symlink_to(environment.name, target_is_directory=True)
+    scratch.symlink_to(os.path.relpath(environment, view.parent), target_is_directory=True)
     if view.is_dir() and not view.is_symlink():
         shutil.rmtree(view)
     scratch.replace(view)

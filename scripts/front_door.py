@@ -14,15 +14,20 @@ from scripts.machine import available_memory_gb, parallel_jobs
 from scripts.plan import Plan
 
 
-def load(config: dict[str, Any], files: list[Path], project: Path) -> Plan:
+def load(config: dict[str, Any], files: list[Path], project: Path, words: list[str]) -> Plan:
     """Check the configuration that Snakemake put together, and plan what it asks for.
 
-    Raises UserError with a line for each thing that is wrong.
+    ``words`` are those of the command line. Raises UserError with a line for each thing that is
+    wrong.
     """
     refuse_duplicates(files)
     names = " + ".join(dict.fromkeys(map(os.path.relpath, files))) or "config.yaml"
     checked = check(config, names)
-    return Plan(checked, Layout.of(checked), project)
+    plan = Plan(checked, Layout.of(checked), project)
+    # those that mend a work folder must run while it is not ready for a build
+    if checked.work and not any(word.startswith(("edit_", "export_")) for word in words):
+        plan.require_work()
+    return plan
 
 
 def start_jobserver(config: Config, layout: Layout, cores: int) -> None:

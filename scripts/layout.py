@@ -23,11 +23,13 @@ class Layout:
     """The folder of sources, crates, wheels, models and smoke results, where others share it.
     Environments stay under ``root``: they name its interpreter, and are hard links into this
     machine's package cache."""
+    working: bool = False
+    """Whether a run builds from work folders: what it shows under plain names lies apart too."""
 
     @classmethod
     def of(cls, config: Config) -> Layout:
         """The layout that a configuration asks for."""
-        return cls(store=config.store)
+        return cls(store=config.store, working=bool(config.work))
 
     def _keyed(self, key: str) -> Path:
         if key.startswith(WORK_PREFIX):
@@ -38,6 +40,11 @@ class Layout:
     def work(self) -> Path:
         """What is made from work folders."""
         return self.root / "work"
+
+    @property
+    def views(self) -> Path:
+        """Where the current artifacts are shown under plain names."""
+        return self.work if self.working else self.root
 
     @property
     def interpreter(self) -> Path:
@@ -73,6 +80,10 @@ class Layout:
         """The bare partial clone of a repo."""
         return self.root / "git" / f"{repo}.git"
 
+    def work_mirror(self, repo: str) -> Path:
+        """The objects of a work folder's snapshots."""
+        return self.work / "git" / f"{repo}.git"
+
     def source(self, repo: str, key: str) -> Path:
         """A patched source: `tree/` is a git checkout, `source.json` its record."""
         return self._keyed(key) / "sources" / repo / key
@@ -88,7 +99,7 @@ class Layout:
 
     def environment_view(self, name: str) -> Path:
         """The link to the current environment of a name."""
-        return self.root / "envs" / name
+        return self.views / "envs" / name
 
     def build(self, variant: str, repo: str) -> Path:
         """The persistent checkout and build tree of a repo."""
@@ -100,7 +111,7 @@ class Layout:
 
     def wheelhouse(self, variant: str) -> Path:
         """The current wheels of a variant and their index."""
-        return self.root / "wheelhouse" / variant
+        return self.views / "wheelhouse" / variant
 
     def model(self, name: str, key: str) -> Path:
         """A model folder, with model.json."""
@@ -112,12 +123,12 @@ class Layout:
 
     def smoke_view(self, variant: str, model: str) -> Path:
         """The current smoke record of a variant and model."""
-        return self.root / "smoke" / variant / f"{model}.json"
+        return self.views / "smoke" / variant / f"{model}.json"
 
     @property
     def reports(self) -> Path:
         """Reports for people."""
-        return self.root / "reports"
+        return self.views / "reports"
 
     def spec(self, kind: str, name: str, key: str) -> Path:
         """A spec: everything that goes into a keyed artifact."""

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from scripts import locks, patch_plan, patches, preflight
 from scripts.config import Config
 from scripts.crates import registry_problem
 from scripts.errors import UserError
 from scripts.indexes import public_address
-from scripts.layout import Layout
+from scripts.layout import WORK_PREFIX, Layout
 from scripts.machine import Machine, probe
 from scripts.recipes import ANY, RECIPE_NUMBERS, RECIPES, Recipe
 from scripts.records import write_text
@@ -33,6 +34,9 @@ from scripts.specs import (
     WheelSpec,
     digest,
 )
+
+if TYPE_CHECKING:
+    from scripts.work_tree import Snapshot
 
 # Variables of the user's environment that builds see; they are part of the key.
 _PASSED = ("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_ARGS")
@@ -132,9 +136,45 @@ class Plan:
         """The used repos that give wheels."""
         return tuple(name for name in self.repos if self.recipe(name).environment is not None)
 
+    @cached_property
+    def _work(self) -> Mapping[str, "Snapshot"]:
+        """The work folders that the run builds from, as they stand."""
+        if not self.config.work:
+            return {}
+        # imported only here: Git takes its time
+        from scripts import work_tree
+        from scripts.workbench import WorkFolder
+
+        found, problems = {}, []
+        for repo in self.config.work:
+            try:
+                work = WorkFolder(self.work_folder(repo), repo)
+                work.refuse_session()
+                work.refuse_other_pin(self.pinned_source(repo))
+                found[repo] = work_tree.snapshot(work, self.layout)
+            except UserError as error:
+                problems.append(str(error))
+        if problems:
+            raise UserError("\n".join(problems))
+        return found
+
+    def require_work(self) -> None:
+        """Raise UserError for every work folder that the run cannot build from."""
+        _ = self._work
+
     @cache
     def source(self, repo: str) -> SourceSpec:
-        """The source of a repo under the origin that the run uses."""
+        """The source of a repo under the origin that the run uses, or its work folder."""
+        pinned = self.pinned_source(repo)
+        if repo not in self.config.work:
+            return pinned
+        found = self._work[repo]
+        outside = {"patches": (), "patch_bodies": (), "version_files": {}}
+        return pinned.model_copy(update=outside | {"work": found.compiled, "work_tree": found.tree})
+
+    @cache
+    def pinned_source(self, repo: str) -> SourceSpec:
+        """The source of a repo as config.yaml and patches/ describe it."""
         entry, origin = self.config.repos[repo], self.config.origin_of(repo)
         pin = self.config.pin_of(repo)
         identity = pin.model_dump(exclude={"url", "suite"} if origin == "git" else {"suite"})
@@ -156,7 +196,15 @@ class Plan:
         if "rustc" not in self.recipe(repo).tools:
             return None
         source = self.source(repo)
-        return CratesSpec(repo=repo, source_key=source.key, subdirectory=source.pin.subdirectory)
+        subdirectory = source.pin.subdirectory
+        if source.work is None:
+            return CratesSpec(repo=repo, source_key=source.key, subdirectory=subdirectory)
+        return CratesSpec(
+            repo=repo,
+            source_key=f"{WORK_PREFIX}{self._work[repo].crates}",
+            subdirectory=subdirectory,
+            read_from=source.key,
+        )
 
     @cache
     def build_environment(self, name: str) -> EnvironmentSpec:
@@ -241,6 +289,7 @@ class Plan:
             prompts=settings.prompts,
             throughput=settings.throughput,
             recipe_number=RECIPE_NUMBERS["smoke"],
+            work={repo: found.tree for repo, found in self._work.items()} if run.from_work else {},
         )
 
     def smokes(self) -> tuple[SmokeSpec, ...]:
@@ -296,6 +345,17 @@ class Plan:
             write_text(path, text)
         return path
 
+    def editable(self) -> dict[str, dict[str, str]]:
+        """The work folders that give wheels, and the sources that these are built from."""
+        return {
+            repo: {
+                "source": str(self.layout.source(repo, self.source(repo).key) / "tree"),
+                "folder": str(self.work_folder(repo)),
+            }
+            for repo in self.config.work
+            if repo in self.wheel_repos()
+        }
+
     def work_folder(self, repo: str) -> Path:
         """The checkout in which a repo's series is edited."""
         return self.project / "work" / repo
@@ -338,7 +398,7 @@ class Plan:
     @cached_property
     def patch_trials(self) -> tuple[PatchTrialSpec, ...]:
         """What the patch report tries."""
-        return tuple(patch_plan.trials(self.config, self.project / "patches", self.source))
+        return tuple(patch_plan.trials(self.config, self.project / "patches", self.pinned_source))
 
     @cached_property
     def patch_trial_stamps(self) -> tuple[Path, ...]:
@@ -368,6 +428,10 @@ class Plan:
 
     def reached(self) -> Iterator[Path]:
         """The keyed folders, made or not, of everything that the configuration asks for."""
+        if self.config.work:
+            # what is there for a run without work folders stays
+            usual = self.config.model_copy(update={"work": ()})
+            yield from Plan(usual, self.layout, self.project).reached()
         specs: list[Spec] = [*self.smokes()]
         specs += [self.model(name) for name in self.config.smoke.models]
         specs += [self.run_environment(variant) for variant in self.config.configured_variants()]

@@ -144,6 +144,7 @@ class _Run:
             failure=self.failure,
             started=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - clock, 1),
+            work=self.spec.work,
         )
 
     def _answer(self) -> dict[str, Any]:

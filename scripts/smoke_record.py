@@ -121,6 +121,8 @@ class SmokeRecord(Record):
     started: str
     """When, in UTC."""
     seconds: float
+    work: dict[str, str] = {}
+    """Repos that ran from work folders, with the folders' tree ids."""
 
     @property
     def answer_checks(self) -> tuple[Check, ...]:

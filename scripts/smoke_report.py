@@ -68,6 +68,7 @@ def page(reported: Reported, made: datetime) -> str:
             "failed": failed,
             "headline": _headline(runs, failed),
             "summary": _summary(runs),
+            "work": {repo: tree for run in runs for repo, tree in run.work.items()},
             "left_out": reported.left_out,
             "tiles": _tiles(reported),
             "runs": [_run(run) for run in runs],

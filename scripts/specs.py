@@ -8,12 +8,14 @@ identity, and hands it to the job as a file. Two specs side by side say why a ke
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from scripts.config import GitPin, HubModel, Origin, PackageModel, Prompt, ReleasePin, Throughput
+from scripts.layout import WORK_PREFIX
 from scripts.records import Record
 
 _KEY_DIGITS = 16
@@ -26,19 +28,38 @@ def digest(value: Any) -> str:
 
 
 class Spec(Record):
-    """What goes into an artifact. Fields marked with `beside_key` do not enter the key."""
+    """What goes into an artifact.
+
+    Fields marked with `beside_key` do not enter the key; those marked with `key_when_set` do when
+    they are set. The key of what stems from a work folder says so.
+    """
 
     kind: ClassVar[str]
 
     @property
     def key(self) -> str:
         """The short hash that names the artifact."""
-        outside = {
-            name
-            for name, info in type(self).model_fields.items()
-            if isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("beside_key")
-        }
-        return digest({"kind": self.kind, **self.model_dump(mode="json", exclude=outside)})
+        outside = set()
+        for name, info in type(self).model_fields.items():
+            marks = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+            if marks.get("beside_key") or (marks.get("key_when_set") and not getattr(self, name)):
+                outside.add(name)
+        key = digest({"kind": self.kind, **self.model_dump(mode="json", exclude=outside)})
+        return f"{WORK_PREFIX}{key}" if self.from_work else key
+
+    @property
+    def from_work(self) -> bool:
+        """Whether it is made from a work folder, or from something that is."""
+        return any(key.startswith(WORK_PREFIX) for key in self._made_from())
+
+    def _made_from(self) -> Iterable[str]:
+        """The keys of what it is made from."""
+        return ()
+
+
+def key_when_set(**options: Any) -> Any:
+    """A field that enters the key only when it is set: without it, the key is as it ever was."""
+    return Field(json_schema_extra={"key_when_set": True}, **options)
 
 
 def beside_key(**options: Any) -> Any:
@@ -66,6 +87,14 @@ class SourceSpec(PinnedSpec):
     kind: ClassVar[str] = "source"
     patch_bodies: tuple[str, ...] = ()
     """sha256 of each patch's diff body, in order."""
+    work: str | None = key_when_set(default=None)
+    """For a work folder as it stands: digest of its files, without packages' Python files."""
+    work_tree: str | None = beside_key(default=None)
+    """The tree id of all of it."""
+
+    @property
+    def from_work(self) -> bool:
+        return self.work is not None
 
 
 class PatchTrialSpec(PinnedSpec):
@@ -100,6 +129,11 @@ class CratesSpec(Spec):
     repo: str
     source_key: str
     subdirectory: str
+    read_from: str | None = beside_key(default=None)
+    """The source to read, where `source_key` names only what of it matters."""
+
+    def _made_from(self) -> Iterable[str]:
+        return (self.source_key,)
 
 
 class WheelInput(Record):
@@ -122,6 +156,9 @@ class EnvironmentSpec(Spec):
     torch_index: str | None = None
     recipe_number: int
     lock: Path = beside_key()
+
+    def _made_from(self) -> Iterable[str]:
+        return (wheel.key for wheel in self.wheels)
 
 
 class WheelSpec(Spec):
@@ -147,6 +184,9 @@ class WheelSpec(Spec):
     crates_key: str | None = beside_key(default=None)
     environment_name: str = beside_key()
     origin: Origin = beside_key()
+
+    def _made_from(self) -> Iterable[str]:
+        return (self.source_key, *self.needs.values())
 
     @property
     def tree_key(self) -> str:
@@ -184,6 +224,11 @@ class SmokeSpec(Spec):
     recipe_number: int
     model: str = beside_key()
     environment_name: str = beside_key()
+    work: dict[str, str] = key_when_set(default={})
+    """The repos that run from work folders, with the folders' tree ids."""
+
+    def _made_from(self) -> Iterable[str]:
+        return (self.environment_key,)
 
 
 SpecKind = Literal["source", "crates", "environment", "wheel", "model", "smoke"]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from scripts.config import check
+from scripts.editable import WorkInput
 from scripts.environment import make_environment
 from scripts.job import job
 from scripts.layout import Layout
@@ -13,18 +14,24 @@ if __name__ == "__main__":
         config = check(snakemake.config)
         layout = Layout.of(config)
         spec = EnvironmentSpec.read(Path(snakemake.params.spec))
-        wheels = [
-            next(layout.wheel(wheel.variant, wheel.repo, wheel.key).glob("*.whl"))
+        wheels = {
+            wheel.repo: next(layout.wheel(wheel.variant, wheel.repo, wheel.key).glob("*.whl"))
             for wheel in spec.wheels
+        }
+        work = [
+            WorkInput(wheels[repo], Path(places["source"]), Path(places["folder"]))
+            for repo, places in snakemake.params.editable.items()
+            if repo in wheels
         ]
         final = layout.environment(spec.name, spec.key)
         record = make_environment(
             spec,
             layout.python,
             final,
-            wheels,
+            list(wheels.values()),
             running,
             snakemake.params.left_out,
             config.torch_index(spec.name),
+            work,
         )
         record.write(Path(snakemake.output[0]))

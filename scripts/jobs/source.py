@@ -1,4 +1,4 @@
-"""Job: apply a patch series to a pin."""
+"""Job: apply a patch series to a pin, or take a work folder as it stands."""
 
 from pathlib import Path
 
@@ -8,12 +8,16 @@ from scripts.job import job
 from scripts.layout import Layout
 from scripts.source import make_source
 from scripts.specs import SourceSpec
+from scripts.work_tree import make_work_source
 
 if __name__ == "__main__":
     with job(f"source {snakemake.wildcards.repo}", snakemake.log[0]) as running:
         spec = SourceSpec.read(Path(snakemake.params.spec))
-        archive = None
-        if spec.origin == "release":
-            archive = DownloadRecord.read(Path(snakemake.input.pin)).archive
-        record = make_source(spec, Layout.of(check(snakemake.config)), archive, running)
+        layout, archive = Layout.of(check(snakemake.config)), None
+        if spec.work is not None:
+            record = make_work_source(spec, layout, Path(snakemake.params.work), running)
+        else:
+            if spec.origin == "release":
+                archive = DownloadRecord.read(Path(snakemake.input.pin)).archive
+            record = make_source(spec, layout, archive, running)
         record.write(Path(snakemake.output[0]))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from scripts.config import check
+from scripts.errors import UserError
 from scripts.job import job
 from scripts.layout import Layout
 from scripts.wheel import WheelRecord
@@ -13,5 +14,10 @@ if __name__ == "__main__":
         records = [WheelRecord.read(Path(path)) for path in snakemake.input.wheels]
         variant, key = snakemake.wildcards.variant, snakemake.params.key
         layout = Layout.of(check(snakemake.config))
+        if layout.working:
+            raise UserError(
+                "a wheelhouse holds wheels for others, and the Python files in a wheel of a work "
+                "folder are not up to date: commit, export, and run without `work`"
+            )
         record = write_wheelhouse(layout, variant, key, records, running)
         record.write(Path(snakemake.output[0]))

@@ -1,0 +1,110 @@
+"""The README's chapter "Change a patch", run as it stands in a fresh clone of the project."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.workflow.conftest import PROJECT, git
+
+MOVED = "Move a pin"
+
+
+def blocks(text: str, title: str) -> list[str]:
+    """The sh blocks of a chapter, without those of the chapters in it."""
+    chapter = re.search(rf"^#+ {title}\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL)
+    return re.findall(r"^```sh\n(.*?)^```", chapter[1], re.MULTILINE | re.DOTALL)
+
+
+def run(folder: Path, script: str) -> str:
+    """What the commands print, run in bash as a user's shell does; stops at the first failure."""
+    person = {
+        f"GIT_{who}_{what}": value
+        for who in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", "A. Reader"), ("EMAIL", "reader@example.org"))
+    }
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euxo", "pipefail", "-c", script],
+        cwd=folder,
+        env={**os.environ, **person, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture
+def clone(project, tmp_path) -> Path:
+    """A fresh clone of the project whose configuration builds one small package, `greeter`.
+
+    It has the file and the line that the chapter edits in vLLM.
+    """
+    engine = 'TEXT = "the engine (v%s) with config"\n'
+    project.add_repo(
+        "greeter",
+        "setuptools",
+        {
+            "setup.py": 'from setuptools import setup\nsetup(name="greeter", version="1.0",'
+            ' packages=["greeter", "greeter.v1", "greeter.v1.engine"])\n',
+            "pyproject.toml": '[build-system]\nrequires = ["setuptools"]\n'
+            'build-backend = "setuptools.build_meta"\n',
+            "greeter/__init__.py": "",
+            "greeter/v1/__init__.py": "",
+            "greeter/v1/engine/__init__.py": "",
+            "greeter/v1/engine/core.py": engine,
+        },
+    )
+    project.add_patch("greeter", "0001-Begin", "greeter/__init__.py", "", "begun = True\n")
+    folder = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(PROJECT), str(folder))
+    for path in project.folder.glob("envs/*"):
+        (folder / "envs" / path.name).write_bytes(path.read_bytes())
+    (folder / "patches/greeter").mkdir()
+    (patch,) = (project.folder / "patches/greeter").iterdir()
+    (folder / "patches/greeter" / patch.name).write_bytes(patch.read_bytes())
+    (folder / "config.yaml").write_text(yaml.safe_dump(project.config))
+    return folder
+
+
+def small(block: str) -> str:
+    """A block for the small package: its name for vLLM's, its environment for a smoke run.
+
+    There is no model to answer, so what the engine says is looked for by importing it.
+    """
+    code = "import greeter.v1.engine.core as core; print(core.TEXT)"
+    look = f"results/work/envs/run-cpu/bin/python -c '{code}'"
+    block = re.sub(r"^grep -h (\S+) .*smoke\.log$", rf"{look} | grep \1", block, flags=re.MULTILINE)
+    return block.replace("vllm", "greeter").replace("smoke_report", "env_cpu")
+
+
+def test_the_chapter_changes_a_patch_and_moves_a_pin(clone, project):
+    text = (clone / "README.md").read_text()
+    changing, moving = blocks(text, "Change a patch"), blocks(text, MOVED)
+    assert (len(changing), len(moving)) == (3, 1)
+    said = [run(clone, small(block)) for block in changing]
+    assert "the engine (v%s, patched) with config" in said[1]
+    assert "?? patches/greeter/" in said[2]
+    added = clone / "patches/greeter/0002-Say-that-the-engine-is-patched.patch"
+    assert b"\nFrom: A. Reader <reader@example.org>\n" in added.read_bytes()
+    python = clone / "results/envs/run-cpu/bin/python"
+    ask = [python, "-c", "import greeter.v1.engine.core as c; print(c.TEXT)"]
+    shown = subprocess.run(ask, check=True, capture_output=True, text=True).stdout
+    assert shown == "the engine (v%s, patched) with config\n"
+
+    # the reader's own part: another pin
+    upstream = project.upstreams / "greeter"
+    (upstream / "greeter/v1/__init__.py").write_text("moved = True\n")
+    git(upstream, "commit", "--quiet", "--all", "-m", "Go on")
+    project.config["repos"]["greeter"]["git"]["commit"] = git(upstream, "rev-parse", "HEAD")
+    (clone / "config.yaml").write_text(yaml.safe_dump(project.config))
+    (said,) = (run(clone, small(block)) for block in moving)
+    assert "work/greeter: moved from git 1.0" in said
+    assert (clone / "work/greeter/greeter/v1/__init__.py").read_text() == "moved = True\n"
+    assert "2 patches in patches/greeter are what work/greeter holds" in said

@@ -1,6 +1,5 @@
 """The README's chapter "Change a patch", run as it stands in a fresh clone of the project."""
 
-import os
 import re
 import subprocess
 import sys
@@ -9,35 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.readme import blocks, run
 from tests.workflow.conftest import PROJECT, git
 
-MOVED = "Move a pin"
-
-
-def blocks(text: str, title: str) -> list[str]:
-    """The sh blocks of a chapter, without those of the chapters in it."""
-    chapter = re.search(rf"^#+ {title}\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL)
-    return re.findall(r"^```sh\n(.*?)^```", chapter[1], re.MULTILINE | re.DOTALL)
-
-
-def run(folder: Path, script: str) -> str:
-    """What the commands print, run in bash as a user's shell does; stops at the first failure."""
-    person = {
-        f"GIT_{who}_{what}": value
-        for who in ("AUTHOR", "COMMITTER")
-        for what, value in (("NAME", "A. Reader"), ("EMAIL", "reader@example.org"))
-    }
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-euxo", "pipefail", "-c", script],
-        cwd=folder,
-        env={**os.environ, **person, "PATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+TOOLS = Path(sys.executable).parent
 
 
 @pytest.fixture
@@ -86,13 +60,13 @@ def small(block: str) -> str:
 
 def test_the_chapter_changes_a_patch_and_moves_a_pin(clone, project):
     text = (clone / "README.md").read_text()
-    changing, moving = blocks(text, "Change a patch"), blocks(text, MOVED)
+    changing, moving = blocks(text, "Change a patch"), blocks(text, "Move a pin")
     assert (len(changing), len(moving)) == (3, 1)
-    said = [run(clone, small(block)) for block in changing]
+    said = [run(clone, TOOLS, small(block)) for block in changing]
     assert "the engine (v%s, patched) with config" in said[1]
     assert "?? patches/greeter/" in said[2]
     added = clone / "patches/greeter/0002-Say-that-the-engine-is-patched.patch"
-    assert b"\nFrom: A. Reader <reader@example.org>\n" in added.read_bytes()
+    assert b"\nFrom: Ada Reader <reader@example.org>\n" in added.read_bytes()
     python = clone / "results/envs/run-cpu/bin/python"
     ask = [python, "-c", "import greeter.v1.engine.core as c; print(c.TEXT)"]
     shown = subprocess.run(ask, check=True, capture_output=True, text=True).stdout
@@ -104,7 +78,7 @@ def test_the_chapter_changes_a_patch_and_moves_a_pin(clone, project):
     git(upstream, "commit", "--quiet", "--all", "-m", "Go on")
     project.config["repos"]["greeter"]["git"]["commit"] = git(upstream, "rev-parse", "HEAD")
     (clone / "config.yaml").write_text(yaml.safe_dump(project.config))
-    (said,) = (run(clone, small(block)) for block in moving)
+    (said,) = (run(clone, TOOLS, small(block)) for block in moving)
     assert "work/greeter: moved from git 1.0" in said
     assert (clone / "work/greeter/greeter/v1/__init__.py").read_text() == "moved = True\n"
     assert "2 patches in patches/greeter are what work/greeter holds" in said

@@ -1,0 +1,33 @@
+"""The README's code blocks, run as a reader runs them."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+_READER = {
+    f"GIT_{role}_{part}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for part, value in (("NAME", "Ada Reader"), ("EMAIL", "reader@example.org"))
+}
+
+
+def blocks(text: str, title: str) -> list[str]:
+    """The sh blocks of a chapter, without those of the chapters in it."""
+    chapter = re.search(rf"^#+ {title}\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL)
+    assert chapter is not None, title
+    return re.findall(r"^```sh\n(.*?)^```", chapter[1], re.MULTILINE | re.DOTALL)
+
+
+def run(folder: Path, tools: Path, script: str) -> str:
+    """What commands print, run in bash up to the first that fails; ``tools`` leads the path."""
+    done = subprocess.run(
+        ["bash", "-euxo", "pipefail", "-c", script],
+        cwd=folder,
+        env={**os.environ, **_READER, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout

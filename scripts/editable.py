@@ -33,6 +33,20 @@ class WorkInput:
     """The work folder."""
 
 
+@dataclass(frozen=True)
+class _Package:
+    """A package of a wheel, and where its Python files come from."""
+
+    root: str
+    """Its folder in the wheel."""
+    place: str
+    """Its folder in the source."""
+    files: tuple[str, ...]
+    """The files of the wheel that are in the source as they are."""
+    written: tuple[str, ...]
+    """Those that the build changes, such as one with the version."""
+
+
 def install(site_packages: Path, inputs: Sequence[WorkInput], running: Job) -> None:
     """Have the packages of installed wheels imported from the work folders they were built from.
 
@@ -41,23 +55,30 @@ def install(site_packages: Path, inputs: Sequence[WorkInput], running: Job) -> N
     """
     site = site_packages.resolve()
     folders: dict[str, str] = {}
+    written: list[str] = []
     for one in inputs:
-        for root, place, files in _packages(one):
-            dotted = root.replace("/", ".")
-            folders[dotted] = os.path.relpath(one.folder.resolve() / place, site)
-            for file in files:
+        for package in _packages(one):
+            name, folder = package.root.replace("/", "."), one.folder / package.place
+            folders[name] = os.path.relpath(folder.resolve(), site)
+            for file in package.files:
                 (site / file).unlink()
-            _drop_empty(site / root)
-            running.say(f"{dotted} is imported from {os.path.relpath(one.folder / place)}")
+            _drop_empty(site / package.root)
+            running.say(f"{name} is imported from {os.path.relpath(folder)}")
+            for file in package.written:
+                running.say(f"{file} is written by the build: edits of it run after the next one")
+                written.append(file.removesuffix(".py").replace("/", "."))
     if not folders:
         return
     shutil.copyfile(_FINDER, site / f"{_NAME}.py")
-    write_text(site / f"{_NAME}.json", json.dumps(folders, indent=2) + "\n")
+    write_text(
+        site / f"{_NAME}.json",
+        json.dumps({"packages": folders, "written": written}, indent=2) + "\n",
+    )
     write_text(site / f"{_NAME}.pth", f"import {_NAME}\n")
 
 
-def _packages(one: WorkInput) -> list[tuple[str, str, list[str]]]:
-    """A wheel's packages, their folders in the source, and the files that come from there."""
+def _packages(one: WorkInput) -> list[_Package]:
+    """A wheel's packages that come from the source."""
     with zipfile.ZipFile(one.wheel) as archive:
         modules = {name for name in archive.namelist() if name.endswith(".py")}
         found = []
@@ -67,7 +88,14 @@ def _packages(one: WorkInput) -> list[tuple[str, str, list[str]]]:
             before = _before(root, inside, tracked)
             if before is not None:
                 ours = [name for name in inside if before + name in tracked]
-                found.append((root, before + root, ours))
+                written = tuple(
+                    name
+                    for name in ours
+                    if not name.endswith("/__init__.py")
+                    and archive.read(name) != (one.source / before / name).read_bytes()
+                )
+                files = tuple(name for name in ours if name not in written)
+                found.append(_Package(root, before + root, files, written))
                 continue
             contents = {archive.read(name) for name in inside} - {b""}
             for name in sorted(tracked):

@@ -491,7 +491,9 @@ class Plan:
         return self.layout.stamp("requirements", variant, key)
 
     def announce(self) -> None:
-        """Say on the terminal what is left out of this run, and why."""
+        """Say on the terminal what comes from work folders, what is left out, and why."""
+        for repo in self.config.work:
+            print(f"{repo} is taken from work/{repo} as it stands", file=sys.stderr)
         for repo, reason in self.left_out.items():
             print(f"warning: {repo} is left out: {reason}", file=sys.stderr)
 

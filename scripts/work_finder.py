@@ -18,9 +18,12 @@ _PACKAGES = os.path.join(_SITE, "_snakedev_work.json")
 class WorkFinder:
     """Finds the modules of packages whose Python files are edited in work folders."""
 
-    def __init__(self, packages):
-        """``packages`` are folders by the package's dotted name."""
-        self._packages = packages
+    def __init__(self, packages, written):
+        """``packages`` are folders by the package's dotted name.
+
+        ``written`` are the modules that the build writes, whatever the folder has in their place.
+        """
+        self._packages, self._written = packages, frozenset(written)
 
     def find_spec(self, name, path=None, target=None):
         """The spec of a module of these packages; None for every other."""
@@ -33,7 +36,7 @@ class WorkFinder:
         if os.path.isfile(init):
             folders = [work, installed]
             return spec_from_file_location(name, init, submodule_search_locations=folders)
-        if name != root and os.path.isfile(f"{work}.py"):
+        if name != root and os.path.isfile(f"{work}.py") and name not in self._written:
             return spec_from_file_location(name, f"{work}.py")
         found = PathFinder.find_spec(name, [os.path.dirname(installed)])
         if found is not None and found.has_location:
@@ -48,9 +51,12 @@ class WorkFinder:
 
 def _install():
     with open(_PACKAGES, encoding="utf-8") as file:
-        packages = json.load(file)
-    folders = {name: os.path.normpath(os.path.join(_SITE, p)) for name, p in packages.items()}
-    sys.meta_path.insert(0, WorkFinder(folders))
+        known = json.load(file)
+    packages = {
+        name: os.path.normpath(os.path.join(_SITE, place))
+        for name, place in known["packages"].items()
+    }
+    sys.meta_path.insert(0, WorkFinder(packages, known["written"]))
 
 
 if os.path.isfile(_PACKAGES):

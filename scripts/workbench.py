@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -267,7 +267,8 @@ def export(spec: SourceSpec, folder: Path, patches: Path, running: Job) -> None:
     for line in series.write_series(target, spec.patches):
         running.say(line)
     work.write(series=series.digests(list(target)), head=work.head, began=None)
-    running.say(f"{len(target)} patches in patches/{spec.repo} are what {work} holds")
+    patches = _counted(target, "patch", "es")
+    running.say(f"patches/{spec.repo} holds what {work} does: {patches}")
 
 
 def _is_current(work: WorkFolder, spec: SourceSpec) -> bool:
@@ -285,7 +286,8 @@ def _is_current(work: WorkFolder, spec: SourceSpec) -> bool:
 def _ready(work: WorkFolder, files: Sequence[Path]) -> str:
     """What there is in the folder, and what can be done with it."""
     record = work.record
-    said = f"{work} is ready, on {record.origin} {record.version} with {len(work.patches)} commits"
+    count = _counted(work.patches, "commit", "s")
+    said = f"{work} is ready, on {record.origin} {record.version} with {count}"
     if found := work.uncommitted():
         said += f"; not committed: {', '.join(_first(found))}"
     same = [body(patch.data) for patch in work.patches] == [body(f.read_bytes()) for f in files]
@@ -318,7 +320,7 @@ def _move(
     """
     _refuse_unsaved(work, spec)
     before = f"{work.record.origin} {work.record.version}"
-    with tempfile.TemporaryDirectory(dir=work.path.parent, prefix=".scratch-") as folder:
+    with tempfile.TemporaryDirectory(prefix="snakedev-edit-") as folder:
         scratch = Path(folder) / work.repo
         lenders = [work.path, *_lenders(layout, spec.repo)]
         done = _replay(spec, layout, archive, scratch, lenders, running)
@@ -526,6 +528,10 @@ def _bytes(repository: Path, arguments: list[str], given: str | bytes) -> bytes:
         capture_output=True,
         check=True,
     ).stdout
+
+
+def _counted(items: Sized, name: str, plural: str) -> str:
+    return f"{len(items)} {name}{'' if len(items) == 1 else plural}"
 
 
 def _listed(files: Sequence[str]) -> str:

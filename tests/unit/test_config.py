@@ -47,14 +47,21 @@ def test_the_default_configuration_serves_either_origin(origin):
     }
 
 
+def test_work_folders_are_a_list_or_names_with_commas_between():
+    for given in (["vllm", "safetensors"], "vllm, safetensors"):
+        assert check(changed("work", given)).work == ("vllm", "safetensors")
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
+        ("work", "vlm", "work: there is no repo 'vlm': one of llguidance, onednn, "),
+        ("work", ["tokenizers"], "work: 'tokenizers' is not built: set repos.tokenizers.enabled"),
         (
             "orgin",
             "git",
             "orgin: unknown key: one of build, interpreter, models, origin, patch_report, "
-            "registries, repos, smoke, store, variants (did you mean 'origin'?)",
+            "registries, repos, smoke, store, variants, work (did you mean 'origin'?)",
         ),
         (
             "repos/vllm/git/comit",

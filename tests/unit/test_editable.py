@@ -79,6 +79,16 @@ def test_extensions_and_generated_modules_of_subpackages_stay_installed(tmp_path
     assert run(site, "from tiny.sub import made; print(made.value)") == "3"
 
 
+def test_a_module_that_the_build_rewrites_is_the_one_that_it_wrote(tmp_path, running):
+    files = {"tiny/__init__.py": "", "tiny/_version.py": "version = '0'\n"}
+    wheel, site = installed(tmp_path, files | {"tiny/_version.py": "version = '1.0+cpu'\n"})
+    source = tmp_path / "work"
+    repository(source, files)
+    install(site, [WorkInput(wheel, source, source)], running)
+    assert "tiny/_version.py is written by the build" in running.log_path.read_text()
+    assert run(site, "import tiny._version as v; print(v.version)") == "1.0+cpu"
+
+
 def test_a_package_that_upstream_calls_otherwise_is_refused(tmp_path, running):
     wheel, site = installed(tmp_path, {"tiny/__init__.py": "value = 1\n"})
     source = tmp_path / "work"

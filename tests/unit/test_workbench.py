@@ -130,6 +130,8 @@ def test_the_work_folder_is_the_source_with_the_series_as_commits(either):
     assert either.subjects() == ["Say one", "[Core] Say two", "Say three"]
     upstream = git(either.upstream, "log", "-3", "--reverse", "--format=%an %ae %ad", "HEAD@{1}")
     assert either.git("log", "--reverse", "--format=%an %ae %ad", "pin..HEAD") == upstream
+    # whose name stands on the user's commits is for the user's own settings to say
+    assert "user." not in either.git("config", "--local", "--list")
     # nothing elsewhere is needed for it
     assert not (either.folder / ".git/objects/info/alternates").exists()
     shutil.rmtree(either.layout.root)

@@ -21,7 +21,7 @@ def test_edit_commit_export(project, work):
     edited = project.run("edit_the-greeter")
     assert edited.code == 0, edited.text
     assert edited.jobs == ["edit_the-greeter", "mirror"]
-    assert "work/the-greeter is ready, on git 1.0 with 1 commits" in edited.text
+    assert "work/the-greeter is ready, on git 1.0 with 1 commit" in edited.text
     patches = project.folder / "patches/the-greeter"
     exported = project.run("export_the-greeter")
     assert exported.jobs == ["export_the-greeter"]
@@ -73,7 +73,7 @@ def test_a_moved_pin_is_replayed_and_a_conflict_says_what_to_do(project, work):
     (work / "greeter/_greet.c").write_text(text)
     git(work, "add", "--all")
     git(work, "am", "--continue")
-    assert "is ready, on git 1.0 with 1 commits" in project.run("edit_the-greeter").text
+    assert "is ready, on git 1.0 with 1 commit" in project.run("edit_the-greeter").text
     exported = project.run("export_the-greeter")
     assert exported.code == 0, exported.text
     assert project.run("sources").code == 0

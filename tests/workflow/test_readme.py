@@ -81,4 +81,4 @@ def test_the_chapter_changes_a_patch_and_moves_a_pin(clone, project):
     (said,) = (run(clone, TOOLS, small(block)) for block in moving)
     assert "work/greeter: moved from git 1.0" in said
     assert (clone / "work/greeter/greeter/v1/__init__.py").read_text() == "moved = True\n"
-    assert "2 patches in patches/greeter are what work/greeter holds" in said
+    assert "patches/greeter holds what work/greeter does: 2 patches" in said

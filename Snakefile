@@ -36,6 +36,14 @@ wildcard_constraints:
     name="[a-z0-9-]+",
 
 
+def needs(spec, stamps):
+    """The stamps that a keyed job waits for; none where its artifact is there.
+
+    `ancient` alone would start the job again when one of them has to be made for another job.
+    """
+    return [] if PLAN.stands(spec) else [ancient(stamp) for stamp in stamps()]
+
+
 include: "rules/interpreter.smk"
 include: "rules/sources.smk"
 include: "rules/environments.smk"

@@ -4,10 +4,15 @@
 def environment_inputs(wildcards):
     """The interpreter, and the wheels built here that a run environment holds."""
     spec = PLAN.environment_of(wildcards.name, wildcards.key)
-    wheels = [PLAN.stamp(PLAN.wheel(w.repo, w.variant)) for w in spec.wheels]
-    checked = [PLAN.requirements_stamp("cpu")] if "vllm" in PLAN.repos else []
-    sources = [PLAN.stamp(PLAN.source(w.repo)) for w in spec.wheels if w.repo in PLAN.config.work]
-    return [ancient(path) for path in (PLAN.interpreter_record(), *checked, *wheels, *sources)]
+
+    def stamps():
+        wheels = [PLAN.stamp(PLAN.wheel(w.repo, w.variant)) for w in spec.wheels]
+        checked = [PLAN.requirements_stamp("cpu")] if "vllm" in PLAN.repos else []
+        worked = [w.repo for w in spec.wheels if w.repo in PLAN.config.work]
+        sources = [PLAN.stamp(PLAN.source(repo)) for repo in worked]
+        return [PLAN.interpreter_stamp(), *checked, *wheels, *sources]
+
+    return needs(spec, stamps)
 
 
 rule requirements:
@@ -68,7 +73,7 @@ rule locks:
     Compile envs/*.lock from envs/*.in for the free-threaded interpreter.
     """
     input:
-        lambda _: ancient(PLAN.interpreter_record()),
+        lambda _: ancient(PLAN.interpreter_stamp()),
     params:
         folder=PROJECT / "envs",
         upgrade=False,
@@ -83,7 +88,7 @@ rule upgrade_locks:
     Compile envs/*.lock anew, with the newest versions that fit.
     """
     input:
-        lambda _: ancient(PLAN.interpreter_record()),
+        lambda _: ancient(PLAN.interpreter_stamp()),
     params:
         folder=PROJECT / "envs",
         upgrade=True,

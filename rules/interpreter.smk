@@ -6,7 +6,7 @@ rule interpreter:
     Provide and check the free-threaded interpreter.
     """
     output:
-        LAYOUT.interpreter / "interpreter.json",
+        PLAN.interpreter_stamp(),
     log:
         LAYOUT.root / "logs/interpreter.log",
     benchmark:

@@ -4,7 +4,10 @@
 rule model:
     input:
         # a GGUF model is converted by the packages that run it
-        lambda _: ancient(PLAN.stamp(PLAN.run_environment(PLAN.config.smoke.variants[0]))),
+        lambda w: needs(
+            PLAN.model(w.model),
+            lambda: [PLAN.stamp(PLAN.run_environment(PLAN.config.smoke.variants[0]))],
+        ),
     output:
         LAYOUT.stamp("model", "{model}", "{key}"),
     params:

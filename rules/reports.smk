@@ -10,6 +10,12 @@ def smoke_verdict(_):
     return LAYOUT.stamp("verdict", "smoke", PLAN.smokes_key())
 
 
+def judged_page(_):
+    """The page that is written before the verdict; none where the verdict stands."""
+    stands = smoke_verdict(_).is_file() and all(map(PLAN.stands, PLAN.smokes()))
+    return [] if stands else ancient(PLAN.smoke_page())
+
+
 rule smoke_page:
     input:
         smoke=smoke_stamps,
@@ -34,7 +40,7 @@ rule smoke_page:
 
 rule verdict:
     input:
-        page=lambda _: ancient(PLAN.smoke_page()),
+        page=judged_page,
         smoke=smoke_stamps,
     output:
         LAYOUT.stamp("verdict", "smoke", "{key}"),

@@ -3,8 +3,10 @@
 
 rule smoke:
     input:
-        environment=lambda w: ancient(PLAN.stamp(PLAN.run_environment(w.variant))),
-        model=lambda w: ancient(PLAN.stamp(PLAN.model(w.model))),
+        lambda w: needs(
+            PLAN.smoke(w.variant, w.model),
+            lambda: map(PLAN.stamp, (PLAN.run_environment(w.variant), PLAN.model(w.model))),
+        ),
     output:
         LAYOUT.stamp("smoke", "{variant}/{model}", "{key}"),
     params:

@@ -1,10 +1,6 @@
 # From pins to patched sources, and the crates that they name.
 
 
-def source_stamp(repo):
-    return ancient(PLAN.stamp(PLAN.source(repo)))
-
-
 def pin_stamp(repo):
     """What a source is made from: a downloaded archive, or a commit in a mirror."""
     kind = "mirror" if PLAN.config.origin_of(repo) == "git" else "download"
@@ -56,7 +52,7 @@ rule source:
 
 rule crates:
     input:
-        lambda w: source_stamp(w.repo),
+        lambda w: needs(PLAN.crates(w.repo), lambda: [PLAN.stamp(PLAN.source(w.repo))]),
     output:
         LAYOUT.stamp("crates", "{repo}", "{key}"),
     params:

@@ -16,12 +16,11 @@ def wheel_stamps(variant):
 def wheel_inputs(wildcards):
     """The patched source, the sources and crates that the build uses, and its environment."""
     spec = PLAN.wheel(wildcards.repo, wildcards.variant)
-    needed = [PLAN.source(wildcards.repo), *(PLAN.source(need) for need in spec.needs)]
+    sources = [PLAN.source(wildcards.repo), *(PLAN.source(need) for need in spec.needs)]
     crates = PLAN.crates(wildcards.repo)
-    if crates is not None:
-        needed.append(crates)
-    needed.append(PLAN.build_environment(spec.environment_name))
-    return [ancient(PLAN.stamp(need)) for need in needed]
+    environment = PLAN.build_environment(spec.environment_name)
+    needed = [*sources, *([crates] if crates else []), environment]
+    return needs(spec, lambda: map(PLAN.stamp, needed))
 
 
 rule wheel:

@@ -6,10 +6,8 @@ from pathlib import Path
 
 from scripts import patches
 from scripts.config import Config
+from scripts.recipes import RECIPE_NUMBERS
 from scripts.specs import PatchTrialSpec, SourceSpec
-
-# Raised by hand when a trial finds or records something else on the same input.
-_RECIPE_NUMBER = 1
 
 
 def trials(
@@ -32,7 +30,7 @@ def trials(
                 version_files=pinned.version_files,
                 patches=pinned.patches,
                 patch_files=_digests(pinned.patches),
-                recipe_number=_RECIPE_NUMBER,
+                recipe_number=RECIPE_NUMBERS["patches"],
             )
         series = patches.series(folder / repo, "git")
         for ref in dict.fromkeys(config.patch_report.refs.get(repo, ())):
@@ -48,7 +46,7 @@ def trials(
                 patch_files=_digests(series),
                 written_for=pinned,
                 written_for_key=pinned.key,
-                recipe_number=_RECIPE_NUMBER,
+                recipe_number=RECIPE_NUMBERS["patches"],
                 ref=ref,
             )
             yield trial if trial.moves else trial.at(ref)

@@ -94,7 +94,7 @@ class Plan:
                 continue
             if lacks := [tool for tool in self._tools(name) if tool not in self.machine.tools]:
                 missing[name] = f"this machine has no {' and no '.join(lacks)}"
-            elif (crates := self.crates(name)) and not self._stands(crates):
+            elif (crates := self.crates(name)) and not self.stands(crates):
                 if problem := self._registry_problem:
                     missing[name] = f"the crate registry does not answer ({problem})"
         return MappingProxyType(missing)
@@ -110,20 +110,28 @@ class Plan:
 
     @cached_property
     def repos(self) -> tuple[str, ...]:
-        """The repos that are used: enabled, buildable here, with what their builds need."""
+        """The repos that are used: those that give wheels, and what their builds need."""
         used: list[str] = []
+        for name in self.wheel_repos():
+            used.append(name)
+            for variant in self._variants(name):
+                used += self._build_needs(name, variant)
+        return tuple(dict.fromkeys(used))
+
+    def _build_needs(self, repo: str, variant: str) -> tuple[str, ...]:
+        """The repos whose sources a repo's build for a variant sees: what it needs to build, and
+        what they need in turn."""
+        skipped = self._skipped(repo, variant)
+        found: dict[str, None] = {}
 
         def use(name: str) -> None:
-            if name not in used:
-                used.append(name)
-                for need in self.config.repos[name].build_needs:
-                    if not any(need in self._skipped(name, v) for v in self._variants(name)):
-                        use(need)
+            for need in self.config.repos[name].build_needs:
+                if need not in skipped and need not in found:
+                    found[need] = None
+                    use(need)
 
-        for name, repo in self.config.repos.items():
-            if repo.enabled and name not in self.left_out and self.recipe(name).environment:
-                use(name)
-        return tuple(used)
+        use(repo)
+        return tuple(found)
 
     def _variants(self, repo: str) -> tuple[str, ...]:
         configured = self.config.configured_variants()
@@ -133,8 +141,12 @@ class Plan:
         return self.recipe(repo).left_out(variant, self.config)
 
     def wheel_repos(self) -> tuple[str, ...]:
-        """The used repos that give wheels."""
-        return tuple(name for name in self.repos if self.recipe(name).environment is not None)
+        """The repos that give wheels: enabled and buildable here."""
+        return tuple(
+            name
+            for name, repo in self.config.repos.items()
+            if repo.enabled and name not in self.left_out and self.recipe(name).environment
+        )
 
     @cached_property
     def _work(self) -> Mapping[str, "Snapshot"]:
@@ -186,6 +198,7 @@ class Plan:
             pin_identity=identity,
             version=entry.version,
             version_files=entry.version_files if origin == "git" else {},
+            recipe_number=RECIPE_NUMBERS["source"],
             patches=series,
             patch_bodies=tuple(patches.body_digest(path) for path in series),
         )
@@ -196,13 +209,19 @@ class Plan:
         if "rustc" not in self.recipe(repo).tools:
             return None
         source = self.source(repo)
-        subdirectory = source.pin.subdirectory
+        subdirectory, number = source.pin.subdirectory, RECIPE_NUMBERS["crates"]
         if source.work is None:
-            return CratesSpec(repo=repo, source_key=source.key, subdirectory=subdirectory)
+            return CratesSpec(
+                repo=repo,
+                source_key=source.key,
+                subdirectory=subdirectory,
+                recipe_number=number,
+            )
         return CratesSpec(
             repo=repo,
             source_key=f"{WORK_PREFIX}{self._work[repo].crates}",
             subdirectory=subdirectory,
+            recipe_number=number,
             read_from=source.key,
         )
 
@@ -243,7 +262,6 @@ class Plan:
         assert recipe.environment is not None
         build = self.build_environment(recipe.environment.format(variant=variant))
         source, crates = self.source(repo), self.crates(repo)
-        skipped = self._skipped(repo, variant)
         settings = recipe.settings(variant, self.config, self.machine)
         return WheelSpec(
             repo=repo,
@@ -260,9 +278,7 @@ class Plan:
             | {"libc": self.machine.libc},
             settings=settings,
             passed={name: os.environ[name] for name in _PASSED if os.environ.get(name)},
-            needs={
-                need: self.source(need).key for need in entry.build_needs if need not in skipped
-            },
+            needs={need: self.source(need).key for need in self._build_needs(repo, variant)},
             crates_key=crates.key if crates else None,
             origin=source.origin,
         )
@@ -328,14 +344,11 @@ class Plan:
     def stamp(self, spec: Spec) -> Path:
         """Where Snakemake sees a keyed artifact; its spec is written down on the way.
 
-        A stamp whose artifact is gone, or whose smoke run failed, says nothing and is dropped,
-        so that the job runs again.
+        A smoke run that failed is as good as none, so that it runs again.
         """
         self.written(spec)
         stamp = self.layout.stamp(spec.kind, _name(spec), spec.key)
-        if stamp.is_file() and not self._stands(spec):
-            stamp.unlink()
-        return stamp
+        return _settled(stamp, self._record(spec), self.stands(spec))
 
     def written(self, spec: Spec) -> Path:
         """The file that hands a spec to its job, written here where it is not there yet."""
@@ -360,17 +373,18 @@ class Plan:
         """The checkout in which a repo's series is edited."""
         return self.project / "work" / repo
 
-    def interpreter_record(self) -> Path:
-        """The interpreter's record; dropped when the configuration asks for another one."""
-        path, wanted = self.layout.interpreter / "interpreter.json", self.config.interpreter
-        if path.is_file():
-            record = json.loads(path.read_bytes())
-            version = record["version"].startswith(f"{wanted.version}.")
-            provider = wanted.provider in ("auto", record["provider"])
-            found = wanted.path is None or record["executable"] == str(wanted.path.resolve())
-            if not (version and provider and found and self.layout.python.exists()):
-                path.unlink()
-        return path
+    def interpreter_stamp(self) -> Path:
+        """The stamp of the interpreter that the configuration asks for."""
+        wanted = self.config.interpreter
+        stamp = self.layout.stamp("interpreter", "python", digest(wanted.model_dump(mode="json")))
+        path = self.layout.interpreter / "interpreter.json"
+        if not (path.is_file() and self.layout.python.exists()):
+            return _settled(stamp, path, False)
+        record = json.loads(path.read_bytes())
+        version = record["version"].startswith(f"{wanted.version}.")
+        provider = wanted.provider in ("auto", record["provider"])
+        found = wanted.path is None or record["executable"] == str(wanted.path.resolve())
+        return _settled(stamp, path, version and provider and found)
 
     def view(self, path: Path, key: str) -> Path:
         """The record of a view, which names the key of what it shows; dropped when that differs."""
@@ -444,12 +458,16 @@ class Plan:
                 yield self.layout.build(variant, repo) / wheel.tree_key
         yield from map(self._folder, specs)
 
-    def _stands(self, spec: Spec) -> bool:
+    def stands(self, spec: Spec) -> bool:
         """Whether a keyed artifact is there; a smoke run that failed is as good as none."""
-        record = self._folder(spec) / _RECORDS[spec.kind]
+        record = self._record(spec)
         if not record.is_file():
             return False
         return spec.kind != "smoke" or json.loads(record.read_bytes())["passed"]
+
+    def _record(self, spec: Spec) -> Path:
+        """The record that a keyed artifact holds when it is whole."""
+        return self._folder(spec) / _RECORDS[spec.kind]
 
     def _folder(self, spec: Spec) -> Path:
         """Where a keyed artifact lies."""
@@ -496,6 +514,19 @@ class Plan:
             print(f"{repo} is taken from work/{repo} as it stands", file=sys.stderr)
         for repo, reason in self.left_out.items():
             print(f"warning: {repo} is left out: {reason}", file=sys.stderr)
+
+
+def _settled(stamp: Path, record: Path, stands: bool) -> Path:
+    """Have a stamp exactly where what it stands for is there, whoever made that, and return it.
+
+    A stamp is a copy of a record. It has the key in its name, so that a dry run of another
+    configuration leaves the present one's as it is.
+    """
+    if not stands:
+        stamp.unlink(missing_ok=True)
+    elif not stamp.is_file():
+        write_text(stamp, record.read_text(encoding="utf-8"))
+    return stamp
 
 
 def _name(spec: Spec) -> str:

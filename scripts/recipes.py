@@ -2,7 +2,7 @@
 
 A recipe names the build environment, the compilers that enter the wheel's key, and the variables
 that its build sees. Raise a recipe's ``number`` whenever the way of building changes: it is part
-of every key made with it.
+of every key made with it. scripts/recipe_lock.py keeps that from being forgotten.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 ANY = "any"
 """The variant of a wheel without device code: built once, installed in all."""
 
-RECIPE_NUMBERS = {"environment": 1, "model": 1, "smoke": 1}
+RECIPE_NUMBERS = {
+    "source": 1,
+    "crates": 1,
+    "environment": 1,
+    "model": 1,
+    "smoke": 1,
+    "patches": 1,
+}
 """The recipe numbers of the other keyed artifacts, raised by hand in the same way."""
 
 # Which of vLLM's three CPU extensions is compiled for an instruction set; a wheel for one set is

@@ -130,7 +130,7 @@ class _Run:
             throughput=ThroughputResult(
                 prompts=self.spec.throughput.prompts,
                 tokens=timed["tokens"],
-                rounds=[round(seconds, 3) for seconds in timed["rounds"]],
+                rounds=[round(seconds, 6) for seconds in timed["rounds"]],
             )
             if timed
             else None,

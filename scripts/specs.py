@@ -85,6 +85,7 @@ class SourceSpec(PinnedSpec):
     """A pin with its patch series applied."""
 
     kind: ClassVar[str] = "source"
+    recipe_number: int = 1
     patch_bodies: tuple[str, ...] = ()
     """sha256 of each patch's diff body, in order."""
     work: str | None = key_when_set(default=None)
@@ -129,6 +130,7 @@ class CratesSpec(Spec):
     repo: str
     source_key: str
     subdirectory: str
+    recipe_number: int = 1
     read_from: str | None = beside_key(default=None)
     """The source to read, where `source_key` names only what of it matters."""
 

@@ -19,4 +19,5 @@ if __name__ == "__main__":
             str(mirror) if mirror else None,
             running,
         )
+        record.write(layout.interpreter / "interpreter.json")
         record.write(Path(snakemake.output[0]))

@@ -96,6 +96,15 @@ def test_what_vllm_builds_with_is_in_its_key():
     )
 
 
+def test_what_a_build_needs_by_way_of_another_is_in_its_key():
+    chain = {"repos__onednn__build_needs": ["xgrammar"], "repos__xgrammar__enabled": False}
+    before = plan(**chain)
+    assert set(before.wheel("vllm", "cpu").needs) == {"onednn", "xgrammar"}
+    assert "xgrammar" in before.repos
+    after = plan(**chain, repos__xgrammar__release__sha256="0" * 64)
+    assert changed(keys(before), keys(after)) == {"vllm", "environment"}
+
+
 def test_a_machine_without_cargo_leaves_rust_repos_out_and_says_so():
     tools = {name: tool for name, tool in MACHINE.tools.items() if name not in ("rustc", "cargo")}
     without = plan(MACHINE.model_copy(update={"tools": tools}))

@@ -32,6 +32,18 @@ static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, .m_name = "_greet", .m_methods = methods, .m_slots = slots};
 PyMODINIT_FUNC PyInit__greet(void) { return PyModuleDef_Init(&definition); }
 """
+PYPROJECT = """[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+"""
+GREETER = {
+    "setup.py": SETUP,
+    "pyproject.toml": PYPROJECT,
+    "greeter/__init__.py": "from greeter._greet import greet\n",
+    "greeter/_greet.c": EXTENSION,
+}
+# What of a job's wildcards says which one it is, in a word.
+_TELLING = ("repo", "name", "model", "variant")
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -73,24 +85,54 @@ class Result:
         finished = r"^Finished jobid: \d+ \(Rule: ([\w-]+)\)"
         return sorted(re.findall(finished, self.text, re.MULTILINE))
 
+    @property
+    def named_jobs(self) -> set[str]:
+        """The jobs that ran, or that a dry run plans: each rule, with what it was run for.
+
+        As `wheel greeter` or `smoke_page`. Fails where Snakemake itself counts other jobs.
+        """
+        assert self.code == 0, self.text
+        if "Nothing to be done" in self.text:
+            return set()
+        rule = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)
+        named = {}
+        for name, block in rule.findall(self.text):
+            fields = dict(re.findall(r"^    (\w+): (.*)$", block, re.MULTILINE))
+            wildcards = dict(
+                pair.split("=", 1) for pair in fields.get("wildcards", "").split(", ") if pair
+            )
+            telling = next((wildcards[key] for key in _TELLING if key in wildcards), "")
+            named[fields["jobid"]] = f"{name} {telling}".strip()
+        (total,) = set(re.findall(r"^total +(\d+)$", self.text, re.MULTILINE))
+        assert len(named) == int(total), self.text
+        if "This was a dry-run" not in self.text:
+            finished = re.findall(r"^Finished jobid: (\d+) ", self.text, re.MULTILINE)
+            assert sorted(finished) == sorted(named), self.text
+        jobs = set(named.values())
+        assert len(jobs) == len(named), f"two jobs have one name: {named}"
+        return jobs
+
 
 class Project:
     """A working folder with its own config, patches and locks."""
 
-    def __init__(self, folder: Path, python: Path):
+    def __init__(self, folder: Path, python: Path, *, copied: bool = False):
+        """Begin a project; ``copied`` gives it scripts and rules of its own, to be edited."""
         self.folder, self.python = folder, python
         self.upstreams = folder.parent / "upstream"
         folder.mkdir()
         for name in _LINKED:
-            (folder / name).symlink_to(PROJECT / name)
+            if not copied:
+                (folder / name).symlink_to(PROJECT / name)
+            elif (PROJECT / name).is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(PROJECT / name, folder / name, ignore=ignored)
+            else:
+                shutil.copy(PROJECT / name, folder / name)
         (folder / "envs").mkdir()
         for name in ("build-any.in", "build-any.lock", "exclusions.yaml"):
             shutil.copy(PROJECT / "envs" / name, folder / "envs" / name)
-        run = folder / "envs" / "run-cpu.in"
-        run.write_text("# nothing but the wheels built here\n", encoding="utf-8")
-        inputs = inputs_digest(folder / "envs", "run-cpu", None)
-        head = f"# Compiled for a test.\n# inputs: {inputs}\n"
-        run.with_suffix(".lock").write_text(head, encoding="utf-8")
+        self.write_lock("run-cpu", [])  # nothing but the wheels built here
         self.config = {
             "origin": "git",
             "interpreter": {"provider": "system", "path": str(python)},
@@ -106,6 +148,18 @@ class Project:
         commit = upstream(folder, files)
         pin = {"url": str(folder), "commit": commit}
         self.config["repos"][name] = {"recipe": recipe, "version": "1.0", "git": pin, **more}
+
+    def write_lock(self, name: str, packages: list[str]) -> None:
+        """Write a lock and its `.in` file, with packages of the project's own build-any.lock."""
+        text = (PROJECT / "envs/build-any.lock").read_text(encoding="utf-8")
+        blocks = dict(re.findall(r"^(([a-z0-9-]+)==.*\n(?:    .*\n)*)", text, re.MULTILINE))
+        pins = {package: block for block, package in blocks.items()}
+        folder = self.folder / "envs"
+        (folder / f"{name}.in").write_text("".join(f"{p}\n" for p in packages), encoding="utf-8")
+        inputs = inputs_digest(folder, name, None)
+        head = f"# Compiled for a test.\n# inputs: {inputs}\n"
+        body = "".join(pins[package] for package in packages)
+        (folder / f"{name}.lock").write_text(head + body, encoding="utf-8")
 
     def add_patch(self, repo: str, name: str, file: str, old: str, new: str) -> Path:
         """Write a patch that replaces text in a file of the upstream repository."""
@@ -130,11 +184,12 @@ class Project:
         (self.folder / "config.yaml").write_text(text, encoding="utf-8")
         return [str(Path(sys.executable).with_name("snakemake")), "--cores", "2", *arguments]
 
-    def run(self, *arguments: str) -> Result:
-        """Run Snakemake in the project as a user would."""
+    def run(self, *arguments: str, **variables: str) -> Result:
+        """Run Snakemake in the project as a user would, with ``variables`` set."""
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
+            env=os.environ | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -166,15 +221,5 @@ def python() -> Path:
 def project(tmp_path: Path, python: Path) -> Project:
     """A project with one repo that has a C extension."""
     made = Project(tmp_path / "project", python)
-    made.add_repo(
-        "greeter",
-        "setuptools",
-        {
-            "setup.py": SETUP,
-            "pyproject.toml": '[build-system]\nrequires = ["setuptools"]\n'
-            'build-backend = "setuptools.build_meta"\n',
-            "greeter/__init__.py": "from greeter._greet import greet\n",
-            "greeter/_greet.c": EXTENSION,
-        },
-    )
+    made.add_repo("greeter", "setuptools", GREETER)
     return made

@@ -47,6 +47,12 @@ def _inside(value: str) -> str:
     return value
 
 
+def _a_folder(path: Path) -> Path:
+    if path == Path():
+        raise ValueError("not a folder: name one, or null for results/")
+    return path
+
+
 def _known_isa(value: object) -> object:
     listed = isinstance(value, list | tuple) and all(isa in CPU_ISAS for isa in value) and value
     if value in ("native", "all") or listed:
@@ -263,7 +269,7 @@ class Config(Section):
 
     origin: Origin = "release"
     """Where sources come from: releases of package registries, or git."""
-    store: Path | None = None
+    store: Annotated[Path, AfterValidator(_a_folder)] | None = None
     """Another folder for sources, crates, wheels, models and smoke results, such as one on a
     network disk that several people share (null: results/)."""
     work: Annotated[tuple[Name, ...], BeforeValidator(_split)] = ()

@@ -29,12 +29,21 @@ class Layout:
     @classmethod
     def of(cls, config: Config) -> Layout:
         """The layout that a configuration asks for."""
-        return cls(store=config.store, working=bool(config.work))
+        store = config.store.expanduser() if config.store else None
+        return cls(store=store, working=bool(config.work))
 
     def _keyed(self, key: str) -> Path:
-        if key.startswith(WORK_PREFIX):
-            return self.work
+        return self.work if key.startswith(WORK_PREFIX) else self.shared
+
+    @property
+    def shared(self) -> Path:
+        """The folder of what several workflows may share."""
         return self.root if self.store is None else self.store
+
+    @property
+    def roots(self) -> Path:
+        """What each workflow that shares the store reaches in it."""
+        return self.shared / "roots"
 
     @property
     def work(self) -> Path:

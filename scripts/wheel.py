@@ -165,6 +165,8 @@ def build_wheel(
         (scratch / wheels[0].name).write_bytes(data)
         shutil.copyfile(running.log_path, scratch / "build.log")
         record.write(scratch / "wheel.json")
+    # another workflow may have published first: what is there counts
+    record = WheelRecord.read(final / "wheel.json")
     running.say(f"{record.file} in {record.seconds:.0f} s")
     return record
 

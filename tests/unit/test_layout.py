@@ -2,8 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+import yaml
+
+from scripts.config import check
+from scripts.errors import UserError
 from scripts.layout import WORK_PREFIX, Layout
 
+PROJECT = Path(__file__).parents[2]
 KEY = "0123456789abcdef"
 
 
@@ -19,3 +25,13 @@ def test_what_stems_from_a_work_folder_never_lies_in_the_store():
     layout, key = Layout(store=Path("/net/store")), f"{WORK_PREFIX}{KEY}"
     assert layout.wheel("cpu", "vllm", key) == Path("results/work/wheels/cpu/vllm") / key
     assert layout.environment("run-cpu", key) == Path("results/work/envs") / f"run-cpu-{key}"
+
+
+def test_a_store_s_path_may_begin_with_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+    assert Layout.of(check(values | {"store": "~/store"})).shared == tmp_path / "store"
+    assert Layout.of(check(values | {"store": "../store"})).shared == Path("../store")
+    assert Layout.of(check(values)).shared == Path("results")
+    with pytest.raises(UserError, match="store: not a folder: name one, or null for results/"):
+        check(values | {"store": ""})

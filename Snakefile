@@ -2,6 +2,7 @@
 # by inference. This is the front door: the configuration is checked, the plan is made, and the
 # public targets stand here with a line on each (`snakemake --list-target-rules`).
 
+import atexit
 import os
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ os.environ["PYTHONPATH"] = str(PROJECT)
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 from scripts.errors import UserError
-from scripts.front_door import RunLock, load, start_jobserver, stopped
+from scripts.front_door import RunLock, load, note_reached, start_jobserver, stopped
+from scripts.store import prepare
 
 
 configfile: "config.yaml"
@@ -59,10 +61,17 @@ onstart:
     try:
         PLAN.require()
         RUN_LOCK.acquire()
+        if LAYOUT.store is not None:
+            prepare(LAYOUT.store)
+        note_reached(PLAN)
         start_jobserver(PLAN.config, LAYOUT, workflow.cores)
         PLAN.announce()
     except UserError as error:
         stopped(error)
+
+
+# When there is nothing to be done Snakemake calls no hook, and the run reaches as much.
+atexit.register(lambda: workflow.executor_plugin and not workflow.dryrun and note_reached(PLAN))
 
 
 rule smoke_report:

@@ -1,9 +1,9 @@
-# Removing what the present configuration does not reach.
+# Removing what no configuration reaches.
 
 
 rule prune:
     """
-    List what the configuration does not reach, with sizes, and remove it after a yes.
+    List what no configuration reaches, with sizes, and remove it after a yes.
     """
     params:
         reached=lambda _: list(map(str, PLAN.reached())),
@@ -16,7 +16,7 @@ rule prune:
 
 rule prune_now:
     """
-    Remove what the configuration does not reach, without asking.
+    Remove what no configuration reaches, without asking.
     """
     params:
         reached=lambda _: list(map(str, PLAN.reached())),

@@ -12,6 +12,7 @@ from scripts.jobserver import JobServer
 from scripts.layout import Layout
 from scripts.machine import available_memory_gb, parallel_jobs
 from scripts.plan import Plan
+from scripts.roots import write_root
 
 
 def load(config: dict[str, Any], files: list[Path], project: Path, words: list[str]) -> Plan:
@@ -28,6 +29,20 @@ def load(config: dict[str, Any], files: list[Path], project: Path, words: list[s
     if checked.work and not any(word.startswith(("edit_", "export_")) for word in words):
         plan.require_work()
     return plan
+
+
+def note_reached(plan: Plan) -> None:
+    """Write down in the store what this workflow reaches there, so that no other one prunes it."""
+    try:
+        write_root(plan.layout, list(plan.reached()))
+    except UserError:
+        pass  # without a lock that fits, say, there is no plan: what the last run wrote counts
+    except OSError as error:
+        print(
+            f"warning: {plan.layout.shared}: cannot write down what this workflow reaches there "
+            f"({error.strerror}): another one's prune may remove it",
+            file=sys.stderr,
+        )
 
 
 def start_jobserver(config: Config, layout: Layout, cores: int) -> None:

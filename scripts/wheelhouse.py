@@ -74,11 +74,13 @@ def write_wheelhouse(
 def _link(stored: Path, shown: Path) -> None:
     if shown.exists() and shown.samefile(stored):
         return
-    shown.unlink(missing_ok=True)
+    scratch = shown.with_name(f".{shown.name}.part")
+    scratch.unlink(missing_ok=True)
     try:
-        os.link(stored, shown)
+        os.link(stored, scratch)
     except OSError:
-        shutil.copyfile(stored, shown)
+        shutil.copyfile(stored, scratch)  # the store is on another disk
+    scratch.replace(shown)
 
 
 def _page(title: str, lines: Sequence[str]) -> str:

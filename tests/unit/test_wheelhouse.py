@@ -4,7 +4,9 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,32 @@ def installed(folder: Path, command: list[str | Path], *arguments: str | Path) -
     assert done.returncode == 0, done.stderr
     code = "import main_package; main_package.main()"
     return subprocess.check_output([sys.executable, "-c", code], cwd=target, text=True)
+
+
+@pytest.fixture
+def another_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another file system than the tests'."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        assert Path(folder).stat().st_dev != tmp_path.stat().st_dev
+        yield Path(folder)
+
+
+def test_wheels_of_a_store_on_another_disk_are_copied(
+    layout: Layout, write: Write, built: Built, another_disk: Path, running: Job
+) -> None:
+    record = built("main-package", "1.0")
+    near = layout.wheel("any", "main-package", "0" * 16) / record.file
+    write(record)
+    shown = layout.wheelhouse("cpu") / record.file
+    assert shown.samefile(near)
+    far = another_disk / "wheels/any/main-package" / ("0" * 16) / record.file
+    far.parent.mkdir(parents=True)
+    far.write_bytes(near.read_bytes())
+    for _ in range(2):
+        write_wheelhouse(replace(layout, store=another_disk), "cpu", "key", [record], running)
+        assert not shown.samefile(near)
+        assert shown.read_bytes() == far.read_bytes()
+    assert [path.name for path in shown.parent.glob(".*")] == []
 
 
 PIP = [sys.executable, "-m", "pip", "install", "--no-cache-dir"]

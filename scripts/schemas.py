@@ -15,6 +15,7 @@ from scripts.interpreter.provide import InterpreterRecord
 from scripts.machine import Machine
 from scripts.model import ModelRecord
 from scripts.patch_report import PatchReportRecord
+from scripts.roots import Root
 from scripts.source import SourceRecord
 from scripts.wheel import WheelRecord
 from scripts.wheelhouse import WheelhouseRecord
@@ -28,6 +29,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "machine": Machine,
     "model": ModelRecord,
     "patches": PatchReportRecord,
+    "root": Root,
     "source": SourceRecord,
     "wheel": WheelRecord,
     "wheelhouse": WheelhouseRecord,

@@ -52,7 +52,7 @@ rule verdict:
 
 rule patch_trial:
     input:
-        pin=pin_stamp,
+        pin=lambda w: pin_stamp(w.repo),
     output:
         LAYOUT.stamp("patches", "{repo}", "{key}"),
     params:

@@ -115,7 +115,7 @@ class Clone:
 
     def prepare(self) -> None:
         """Have all that builds are made from."""
-        self.snakemake("wheels_cpu", "--until", "source", "crates", "environment")
+        self.snakemake("wheels_cpu", "--omit-from", "wheel")
 
     def wheels(self, what: str) -> Built:
         """Run `snakemake wheels_cpu`, timed, and say what it took."""

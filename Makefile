@@ -12,7 +12,8 @@ smoke: $(READY)
 
 # The fast tests: unit tests and real workflow runs on small repositories.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/snakemake interpreter
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # The real CPU path, from sources to the report, in a fresh clone.
 e2e: $(READY)

@@ -25,6 +25,8 @@ def load(config: dict[str, Any], files: list[Path], project: Path, words: list[s
     names = " + ".join(dict.fromkeys(map(os.path.relpath, files))) or "config.yaml"
     checked = check(config, names)
     plan = Plan(checked, Layout.of(checked), project)
+    # a lock that does not fit must not stop what compiles it
+    plan.require_inputs(with_locks=not any(word.endswith("locks") for word in words))
     # those that mend a work folder must run while it is not ready for a build
     if checked.work and not any(word.startswith(("edit_", "export_")) for word in words):
         plan.require_work()

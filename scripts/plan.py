@@ -174,6 +174,25 @@ class Plan:
         """Raise UserError for every work folder that the run cannot build from."""
         _ = self._work
 
+    def require_inputs(self, *, with_locks: bool) -> None:
+        """Raise UserError for every patch series and lock that no plan can be made from."""
+        names = {f"run-{variant}" for variant in self.config.configured_variants()}
+        for repo, entry in self.config.repos.items():
+            if entry.enabled and (environment := self.recipe(repo).environment):
+                names |= {environment.format(variant=v) for v in self._variants(repo)}
+        problems = []
+        for check, arguments in (
+            (self.pinned_source, self.config.repos),
+            (self._check_lock, sorted(names) if with_locks else ()),
+        ):
+            for argument in arguments:
+                try:
+                    check(argument)
+                except UserError as error:
+                    problems.append(str(error))
+        if problems:
+            raise UserError("\n".join(problems))
+
     @cache
     def source(self, repo: str) -> SourceSpec:
         """The source of a repo under the origin that the run uses, or its work folder."""
@@ -241,10 +260,7 @@ class Plan:
         return self._environment(f"run-{variant}", wheels)
 
     def _environment(self, name: str, wheels: tuple[WheelInput, ...]) -> EnvironmentSpec:
-        torch = self.config.torch_index(name)
-        torch_index = public_address(torch) if torch else None
-        folder = self.project / "envs"
-        locks.check_lock(folder, name, torch_index)
+        folder, torch_index = self.project / "envs", self._check_lock(name)
         return EnvironmentSpec(
             name=name,
             lock=folder / f"{name}.lock",
@@ -254,6 +270,14 @@ class Plan:
             torch_index=torch_index,
             recipe_number=RECIPE_NUMBERS["environment"],
         )
+
+    @cache
+    def _check_lock(self, name: str) -> str | None:
+        """Check that a lock fits its inputs; returns the index that its torch comes from."""
+        torch = self.config.torch_index(name)
+        torch_index = public_address(torch) if torch else None
+        locks.check_lock(self.project / "envs", name, torch_index)
+        return torch_index
 
     @cache
     def wheel(self, repo: str, variant: str) -> WheelSpec:

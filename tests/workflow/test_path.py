@@ -75,6 +75,17 @@ def test_a_patch_that_does_not_apply_is_named_with_its_hunk(project):
     assert list((project.folder / "results/sources/greeter").iterdir()) == []
 
 
+def test_a_patch_without_a_diff_is_one_line_before_anything_is_built(project):
+    patch = project.folder / "patches/greeter/0001-say-hi.patch"
+    patch.parent.mkdir(parents=True)
+    patch.write_text("Say hi\n")
+    result = project.run("wheels_cpu")
+    assert result.code != 0
+    assert f"{patch}: no diff in it" in result.text
+    assert "Traceback" not in result.text
+    assert not (project.folder / "results/wheels").exists()
+
+
 def test_a_compiler_s_error_is_shown_and_not_what_called_the_compiler(project):
     project.add_patch("greeter", "0001-break", "greeter/_greet.c", '"hello"', "nothing")
     result = project.run("wheels_cpu")
@@ -125,6 +136,7 @@ def test_a_lock_that_does_not_fit_its_in_file_is_said_before_anything_is_built(p
     result = project.run("wheels_cpu")
     assert result.code != 0
     assert "run `snakemake locks`" in result.text
+    assert "Traceback" not in result.text
     assert not (project.folder / "results/wheels").exists()
 
 

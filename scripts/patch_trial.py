@@ -19,7 +19,7 @@ from scripts.mirror import ensure_commit, look_up
 from scripts.patch_details import PatchDetails, details
 from scripts.process import CommandError
 from scripts.records import Record
-from scripts.source import apply_patch, commit_version, make_base, public_pin, rejects
+from scripts.source import apply_patches, commit_version, make_base, public_pin, rejects
 from scripts.specs import PatchTrialSpec, PinnedSpec
 from scripts.store import scratch_in
 
@@ -192,7 +192,7 @@ def _try_patch(tree: Path, path: Path, running: Job) -> TriedPatch:
     # own lines tells more than what fits elsewhere
     if forward is not None and not (forward and backward == ()):
         try:
-            apply_patch(tree, path)
+            apply_patches(tree, [path])
         except CommandError as error:
             running.note("\n".join(error.tail))
             refused = error.tail[-1] if error.tail else str(error)
@@ -261,7 +261,7 @@ def _conflicts(tree: Path, path: Path, running: Job) -> tuple[Conflict, ...]:
 def _merge(tree: Path, path: Path, before: str, running: Job) -> ThreeWay:
     """Apply a patch by a three-way merge, or leave the checkout as it was."""
     try:
-        apply_patch(tree, path, three_way=True)
+        apply_patches(tree, [path], three_way=True)
     except CommandError as error:
         running.note("\n".join(error.tail))
         _put_back(tree, before)

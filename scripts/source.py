@@ -142,23 +142,32 @@ def set_version(tree: Path, files: dict[str, str], version: str) -> None:
 
 def apply_series(tree: Path, patches: Sequence[Path], running: Job) -> None:
     """Commit a patch series on top of a checkout; UserError names the first that does not fit."""
+    if not patches:
+        return
+    try:
+        # all at once is faster; which of them does not fit is found one by one
+        apply_patches(tree, patches)
+        return
+    except CommandError:
+        run_git(["am", "--quiet", "--abort"], tree, IDENTITY)
     for patch in patches:
         running.note(f"applying {patch}")
         try:
-            apply_patch(tree, patch)
+            apply_patches(tree, [patch])
         except CommandError as error:
             for line in error.tail:
                 running.note(line)
             raise UserError(_rejection(tree, patch, error.tail)) from None
 
 
-def apply_patch(tree: Path, patch: Path, *, three_way: bool = False) -> None:
-    """Commit one patch on top of a checkout, by a three-way merge where asked and needed.
+def apply_patches(tree: Path, patches: Sequence[Path], *, three_way: bool = False) -> None:
+    """Commit patches on top of a checkout, by three-way merges where asked and needed.
 
-    Raises CommandError when it does not apply, with git's session for it left open.
+    Raises CommandError when one does not apply, with git's session for it left open.
     """
     way = "--3way" if three_way else "--no-3way"
-    run_git(["am", "--quiet", way, *AM_OPTIONS, patch.resolve()], tree, IDENTITY)
+    files = [patch.resolve() for patch in patches]
+    run_git(["am", "--quiet", way, *AM_OPTIONS, *files], tree, IDENTITY)
 
 
 def rejects(tree: Path, patch: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ for, and each of its extensions loads in the build environment without bringing 
 import json
 import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from packaging.metadata import Metadata
@@ -19,6 +20,7 @@ from packaging.utils import (
 
 from scripts.errors import UserError
 from scripts.job import Job
+from scripts.machine import available_cores
 from scripts.process import output
 from scripts.records import Record
 
@@ -97,19 +99,30 @@ def read_metadata(wheel: Path) -> Metadata:
 
 def _probe_extensions(wheel: Path, environment: Path, running: Job) -> dict[str, str]:
     """The GIL's state after each extension was loaded, in a fresh process for each."""
+
+    def ask(extension: Path) -> tuple[str, dict[str, str]]:
+        module = ".".join(extension.with_name(extension.name.split(".")[0]).parts)
+        command = [environment / "bin" / "python", "-I", _PROBE, module, root / extension]
+        answer = output(command, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
+        return module, json.loads(answer)
+
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder)
         root = Path(folder)
+        libraries = [name for name in archive.namelist() if ".so" in Path(name).suffixes]
+        archive.extractall(root, members=libraries)
+        extensions = sorted(
+            Path(name)
+            for name in libraries
+            if name.endswith(".so") and not any(p.endswith(".libs") for p in Path(name).parts)
+        )
         states = {}
-        for extension in sorted(root.rglob("*.so")):
-            relative = extension.relative_to(root)
-            if any(part.endswith(".libs") for part in relative.parts):
-                continue
-            module = ".".join(relative.with_name(relative.name.split(".")[0]).parts)
-            command = [environment / "bin" / "python", "-I", _PROBE, module, extension]
-            answer = json.loads(output(command, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}))
-            if "error" in answer:
-                raise UserError(f"{wheel.name}: {relative} does not load: {answer['error']}")
-            states[module] = answer["state"]
-            running.note(f"{relative}: GIL {answer['state']}")
+        # each imports torch for some seconds where it is linked to it
+        with ThreadPoolExecutor(available_cores()) as pool:
+            for extension, (module, answer) in zip(
+                extensions, pool.map(ask, extensions), strict=True
+            ):
+                if "error" in answer:
+                    raise UserError(f"{wheel.name}: {extension} does not load: {answer['error']}")
+                states[module] = answer["state"]
+                running.note(f"{extension}: GIL {answer['state']}")
         return states

@@ -17,7 +17,7 @@ test: $(READY)
 
 # The real CPU path, from sources to the report, in a fresh clone.
 e2e: $(READY)
-	$(BIN)/python -m pytest -s -m e2e $(addprefix tests/e2e/test_,smoke.py identity.py reproducible.py)
+	$(BIN)/python -m pytest -s -m e2e tests/e2e/test_smoke.py tests/e2e/test_identity.py
 
 # Figures: start-up of the workflow, inference beside a stock wheel, and builds (after `make smoke`).
 bench: $(READY)

@@ -7,8 +7,8 @@ environments are there before a clock starts.
 1. A cold build with all repos switched on: CPU time over wall time and cores, between the start of
    the first compilation and the end of the last one, should be 0.85 or more.
 2. In that clone, a warm build after each of some small changes of vLLM's patches.
-3. In another clone, a cold build of vLLM alone, with the last of these changes: the yardstick, and
-   its wheel must be the warm one's, byte for byte.
+3. In another clone, a cold build of vLLM alone, with the last of these changes: the yardstick. Its
+   wheel is compared with the warm one, byte for byte.
 
 About 45 minutes on 2 cores. The figures are kept in results/bench/builds.json.
 """
@@ -260,7 +260,9 @@ def main() -> None:
     print(f"and back: {back.seconds - dry:.1f} s beyond `snakemake -n` (at most 10)")
     ((key, digest),) = alone.vllm_wheels().items()
     same = shared.vllm_wheels().get(key) == digest
-    print(f"the warm wheel is the cold one byte for byte: {'yes' if same else 'NO'}")
+    print(
+        f"the warm wheel is the cold one of another folder byte for byte: {'yes' if same else 'no'}"
+    )
     figures = {
         "cores": cores,
         "utilisation": round(utilisation, 3),

@@ -15,9 +15,10 @@ test: $(READY)
 	$(BIN)/snakemake interpreter
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-# The real CPU path, from sources to the report, in a fresh clone.
+# The real CPU path, from sources to the report, in a fresh clone; or a part of its tests.
+E2E ?= smoke identity change_a_patch
 e2e: $(READY)
-	$(BIN)/python -m pytest -s -m e2e tests/e2e/test_smoke.py tests/e2e/test_identity.py
+	$(BIN)/python -m pytest -s -m e2e $(E2E:%=tests/e2e/test_%.py)
 
 # Figures: start-up of the workflow, inference beside a stock wheel, and builds (after `make smoke`).
 bench: $(READY)

@@ -262,7 +262,7 @@ def _variables(
     for variable, name in (("CC", "cc"), ("CXX", "cxx")):
         if name in machine.tools:
             variables[variable] = str(machine.tools[name].path)
-    ccache = shutil.which("ccache") if compiler_cache else None
+    ccache = shutil.which("ccache")
     if ccache:
         (tools / "ccache").symlink_to(ccache)
         variables |= {
@@ -272,6 +272,9 @@ def _variables(
             "CMAKE_C_COMPILER_LAUNCHER": "ccache",
             "CMAKE_CXX_COMPILER_LAUNCHER": "ccache",
         }
+        if not compiler_cache:
+            # the launcher stays, since a tree that was configured with it goes on calling it
+            variables["CCACHE_DISABLE"] = "1"
     toolkit = EnvironmentRecord.read(environment / "env.json").cuda_toolkit
     if toolkit is not None:
         # CMake's old FindCUDA, which torch uses, reads CUDA_PATH

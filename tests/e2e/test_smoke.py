@@ -6,7 +6,6 @@ import subprocess
 import pytest
 
 from scripts.indexes import index_environment
-from tests.readme import blocks, run
 
 pytestmark = pytest.mark.e2e
 
@@ -58,21 +57,3 @@ def test_compiling_the_locks_again_changes_nothing(clone):
         text=True,
     )
     assert changed.stdout == ""
-
-
-def test_the_readme_changes_a_patch_of_vllm_and_sees_it_run(clone):
-    """The chapter's blocks as they stand; the last of the tests here, for it adds a patch."""
-    changing = blocks((clone.folder / "README.md").read_text(), "Change a patch")
-    said = [run(clone.folder, clone.tools, block) for block in changing]
-    # what the grep of the second block found in the engine's log
-    assert "Initializing a V1 LLM engine (v0.26.0+cpu, patched) with config" in said[1]
-    assert "?? patches/vllm/" in said[2]
-    record = json.loads((clone.folder / "results/smoke/cpu/smollm2-135m.json").read_text())
-    assert record["passed"] and record["work"] == {}
-    wheels = [
-        json.loads(f.read_text()) for f in clone.folder.glob("results/wheels/cpu/vllm/*/wheel.json")
-    ]
-    (patched,) = (w for w in wheels if "patched" in w["patches"][-1]["subject"])
-    assert patched["key"] in {
-        spec.stem for spec in clone.folder.glob("results/stamps/wheel/cpu/vllm/*")
-    }

@@ -54,7 +54,7 @@ class Recipe:
     per_variant: bool = False
     """Whether the repo has device code, so that each variant gets a wheel of its own."""
     heavy: bool = False
-    """Whether it compiles enough to be worth all cores."""
+    """Whether its build takes so long that it should begin before others."""
     settings: Callable[[str, Config, Machine], dict[str, str]] = _no_settings
     """Variables of a variant's build; all of them enter the key."""
     left_out: Callable[[str, Config], frozenset[str]] = _nothing_left_out

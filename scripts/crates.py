@@ -74,9 +74,12 @@ def vendor(spec: CratesSpec, layout: Layout, machine: Machine, running: Job) -> 
     return record
 
 
-def cargo_configuration(crates: Path) -> str:
-    """The cargo configuration that builds with a folder of vendored crates and nothing else."""
-    text = (crates / "config.toml").read_text(encoding="utf-8").replace(_PLACE, str(crates))
+def cargo_configuration(crates: Path, seen: Path) -> str:
+    """The cargo configuration that builds with vendored crates and nothing else.
+
+    ``seen`` is the path of the folder ``crates`` as cargo sees it.
+    """
+    text = (crates / "config.toml").read_text(encoding="utf-8").replace(_PLACE, str(seen))
     return f"{text}\n[net]\noffline = true\n"
 
 

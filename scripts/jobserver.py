@@ -149,16 +149,20 @@ class JobServer:
             pass  # it ended meanwhile: its connection says so next
 
 
+def make_flags(pipe: Path, jobs: int) -> str:
+    """What MAKEFLAGS tells a program of the job server behind a pipe."""
+    return f" -j{jobs} --jobserver-auth=fifo:{pipe}"
+
+
 @contextmanager
-def joined(address: Path, pipe: Path, jobs: int, running: Job) -> Iterator[str]:
-    """Take part in the run's job server; yields what MAKEFLAGS tells programs of it.
+def joined(address: Path, pipe: Path, jobs: int, running: Job) -> Iterator[None]:
+    """Take part in the run's job server.
 
     ``pipe`` is made for this build, and programs of it take tokens there. Where no server
     listens at ``address``, the pipe holds tokens for ``jobs`` jobs and they are nobody else's.
     """
     pipe.unlink(missing_ok=True)
     os.mkfifo(pipe)
-    flags = f" -j{jobs} --jobserver-auth=fifo:{pipe.resolve()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.connect(str(address))
@@ -166,7 +170,7 @@ def joined(address: Path, pipe: Path, jobs: int, running: Job) -> Iterator[str]:
             held = os.open(pipe, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
                 os.write(held, _TOKEN * (jobs - 1))
-                yield flags
+                yield
             finally:
                 os.close(held)
             return
@@ -180,4 +184,4 @@ def joined(address: Path, pipe: Path, jobs: int, running: Job) -> Iterator[str]:
             answer = connection.recv(len(_GO))
         if answer != _GO:
             raise ConnectionError("the run's job server ended")
-        yield flags
+        yield

@@ -9,14 +9,16 @@ import platform
 import shlex
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.errors import UserError
 from scripts.process import CommandError, output
 from scripts.records import Record
+from scripts.sandbox import Sandbox
 
-_PROBE_NUMBER = 2
+_PROBE_NUMBER = 3
 _WATCHED_VARIABLES = ("CC", "CXX", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN")
 # The instruction sets that vLLM's CPU kernels are compiled for, and the /proc/cpuinfo flags that
 # each one needs (csrc/cpu/cpu_extension.cmake of vLLM).
@@ -50,6 +52,8 @@ class Machine(Record):
     """The best instruction set of the CPU among those that vLLM compiles for."""
     empty_network: bool
     """Whether a program can be started in an empty network namespace."""
+    fixed_paths: bool
+    """Whether builds can see their folders at fixed paths, in a mount namespace."""
 
 
 def available_cores() -> int:
@@ -90,7 +94,8 @@ def probe(path: Path) -> Machine:
         rust_toolchain=_rust_toolchain(),
         libc="-".join(platform.libc_ver()),
         isa=best_isa(Path("/proc/cpuinfo").read_text()),
-        empty_network=_can_cut_network(),
+        empty_network=_can_use(cut_network=True),
+        fixed_paths=_can_use(fixed_paths=True),
     )
     machine.write(path)
     return machine
@@ -170,9 +175,12 @@ def _watched() -> dict[str, str]:
     return seen
 
 
-def _can_cut_network() -> bool:
-    try:
-        command = ["unshare", "--user", "--map-root-user", "--net", "true"]
-        return subprocess.run(command, capture_output=True, timeout=10).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+def _can_use(*, fixed_paths: bool = False, cut_network: bool = False) -> bool:
+    """Whether a program can be started in a sandbox of this kind."""
+    with tempfile.TemporaryDirectory() as folder:
+        sandbox = Sandbox(Path(folder), fixed_paths=fixed_paths, cut_network=cut_network)
+        try:
+            done = subprocess.run(sandbox.command("true"), capture_output=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return done.returncode == 0

@@ -33,7 +33,7 @@ _MODULES = {
     ),
     "patches": ("patch_trial", "patch_details", "patches", "source", "git"),
 }
-_WHEEL_MODULES = ("wheel",)
+_WHEEL_MODULES = ("wheel", "build_variables", "sandbox")
 _RUST_MODULES = (*_WHEEL_MODULES, "crates")
 
 

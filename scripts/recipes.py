@@ -88,12 +88,12 @@ def _vllm_left_out(variant: str, config: Config) -> frozenset[str]:
 
 
 RECIPES: dict[str, Recipe] = {
-    "setuptools": Recipe(number=1),
-    "scikit-build-core": Recipe(number=1, heavy=True),
+    "setuptools": Recipe(number=2),
+    "scikit-build-core": Recipe(number=2, heavy=True),
     # crates may hold C++, as those of tokenizers do
-    "maturin": Recipe(number=1, tools=("cc", "cxx", "rustc")),
+    "maturin": Recipe(number=2, tools=("cc", "cxx", "rustc")),
     "vllm": Recipe(
-        number=1,
+        number=2,
         environment="build-{variant}",
         per_variant=True,
         heavy=True,

@@ -6,33 +6,26 @@ packed always starts clean. The wheel is checked before it is published.
 """
 
 import hashlib
-import os
 import re
 import shutil
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from uv import find_uv_bin
 
-from scripts import buildlock, jobserver, wheel_check
-from scripts.crates import cargo_configuration
-from scripts.environment import EnvironmentRecord
+from scripts import build_variables, buildlock, jobserver, wheel_check
 from scripts.errors import UserError
 from scripts.git import run_git
-from scripts.job import Job, scrubbed
+from scripts.job import Job
 from scripts.layout import Layout
 from scripts.machine import Machine
 from scripts.process import CommandError
 from scripts.records import Record
+from scripts.sandbox import Sandbox
 from scripts.source import SourceRecord
 from scripts.specs import WheelSpec
 from scripts.store import published
 
-# 2020-01-01: any fixed date after 1980 serves, since zip archives know no earlier one.
-_SOURCE_DATE_EPOCH = "1577836800"
-# What builds see of the user's environment besides the variables that are in the key.
-_KEPT = ("LANG", "TZ", "TERM")
 # Left in place between builds: compiled objects. Everything else that git does not track goes.
 _KEPT_BUILD_FOLDERS = ("build/temp.*",)
 _FAILURE_LINES = 20
@@ -71,6 +64,8 @@ class WheelRecord(Record):
     environment: str
     network: str
     """`none` when the build ran in an empty network namespace, else `open`."""
+    paths: str
+    """`fixed` when the build saw its folders where every build does, else `real`."""
     gil: dict[str, str]
     """For each extension: `off`, `on`, or `library` for one that is no Python module."""
     built: str
@@ -101,37 +96,51 @@ def build_wheel(
     source_folder = layout.source(spec.repo, spec.source_key)
     source = SourceRecord.read(source_folder / "source.json")
     folder = (layout.build(spec.variant, spec.repo) / spec.tree_key).resolve()
+    if not machine.fixed_paths:
+        # a tree that was configured in one of its two places cannot go on in the other
+        folder /= "real-paths"
     with (
         buildlock.held(folder, running),
         published(final) as scratch,
-        jobserver.joined(layout.jobserver, folder / "jobs", jobs, running) as tokens,
+        jobserver.joined(layout.jobserver, folder / "jobs", jobs, running),
     ):
         tree = _move_tree(folder / "tree", source_folder / "tree", running)
-        project = tree / spec.subdirectory
-        _clean(tree, project)
+        _clean(tree, tree / spec.subdirectory)
         network = "none" if cut_network and machine.empty_network else "open"
         environment = layout.environment(spec.environment_name, spec.environment_key).resolve()
-        variables = _variables(spec, layout, machine, folder, environment, jobs, compiler_cache)
+        mount_point = folder / "root"
+        mount_point.mkdir(exist_ok=True)
+        sandbox = Sandbox(
+            mount_point, fixed_paths=machine.fixed_paths, cut_network=network == "none"
+        )
+        places = build_variables.place(spec, layout, folder, environment, sandbox)
+        variables = build_variables.make(
+            spec, layout, machine, places, jobs, compiler_cache=compiler_cache
+        )
         # a build script of a crate may call a make that is too old for such a job server
         flags = "MAKEFLAGS" if spec.crates_key is None else "CARGO_MAKEFLAGS"
-        variables[flags] = tokens
-        dist = folder / "dist"
-        shutil.rmtree(dist, ignore_errors=True)
-        cut_off = ["unshare", "--user", "--map-root-user", "--net"] if network == "none" else []
+        variables[flags] = jobserver.make_flags(places.folder / "jobs", jobs)
+        shutil.rmtree(folder / "dist", ignore_errors=True)
         build = [
             find_uv_bin(),
             *("build", "--wheel", "--no-build-isolation", "--no-config", "--offline"),
-            *("--python", environment / "bin" / "python", "--out-dir", dist, project),
+            *(
+                "--python",
+                places.environment / "bin" / "python",
+                "--out-dir",
+                places.folder / "dist",
+            ),
+            places.tree / spec.subdirectory,
         ]
         output = BuildOutput(running)
         try:
-            running.run([*cut_off, *build], env=variables, watch=output)
+            running.run(sandbox.command(*build), env=variables, cwd=folder, watch=output)
         except CommandError as error:
             # the last lines are tracebacks of what called the compiler
             raise CommandError(
                 list(map(str, build)), error.code, output.failure or error.tail
             ) from None
-        wheels = sorted(dist.glob("*.whl"))
+        wheels = sorted((folder / "dist").glob("*.whl"))
         if len(wheels) != 1:
             raise UserError(f"{spec.repo}: the build made {len(wheels)} wheels where one is due")
         checked = wheel_check.check(wheels[0], spec.repo, spec.version, environment, running)
@@ -158,6 +167,7 @@ def build_wheel(
             interpreter=spec.interpreter,
             environment=f"{spec.environment_name}-{spec.environment_key}",
             network=network,
+            paths="fixed" if machine.fixed_paths else "real",
             gil=checked.gil,
             built=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(running.seconds, 1),
@@ -216,110 +226,3 @@ def _clean(tree: Path, project: Path) -> None:
     run_git(["clean", "-q", "-ffdx", *kept], tree)
     for leftover in project.glob("build/lib*"):
         shutil.rmtree(leftover)
-
-
-def _variables(
-    spec: WheelSpec,
-    layout: Layout,
-    machine: Machine,
-    folder: Path,
-    environment: Path,
-    jobs: int,
-    compiler_cache: bool,
-) -> dict[str, str]:
-    """The whole environment of a build: nothing of the user's but what is named."""
-    home = folder / "home"
-    home.mkdir(exist_ok=True)
-    tools = folder / "bin"
-    shutil.rmtree(tools, ignore_errors=True)
-    tools.mkdir()
-    path = [str(tools), str(environment / "bin")]
-    for name in ("cc", "cxx", "rustc", "cargo"):
-        if name in machine.tools:
-            path.append(str(machine.tools[name].path.parent))
-    path += ["/usr/local/bin", "/usr/bin", "/bin"]
-    tree = folder / "tree"
-    mapped = f"-ffile-prefix-map={tree}=/source -ffile-prefix-map={environment}=/environment"
-    variables = {
-        **scrubbed(_KEPT, os.environ),
-        "PATH": ":".join(dict.fromkeys(path)),
-        "HOME": str(home),
-        "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
-        "LC_ALL": "C.UTF-8",
-        "SOURCE_DATE_EPOCH": _SOURCE_DATE_EPOCH,
-        "PYTHONHASHSEED": "0",
-        buildlock.MARK: str(folder),
-        "VIRTUAL_ENV": str(environment),
-        "UV_CACHE_DIR": str(home / "uv"),
-        # for projects that would ask git for their version
-        f"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_{_shouted(spec.repo)}": spec.version,
-        "MAX_JOBS": str(jobs),
-        "CFLAGS": f"{spec.passed.get('CFLAGS', '')} {mapped}".strip(),
-        "CXXFLAGS": f"{spec.passed.get('CXXFLAGS', '')} {mapped}".strip(),
-        **{k: v for k, v in spec.passed.items() if k not in ("CFLAGS", "CXXFLAGS")},
-        **spec.settings,
-    }
-    for variable, name in (("CC", "cc"), ("CXX", "cxx")):
-        if name in machine.tools:
-            variables[variable] = str(machine.tools[name].path)
-    ccache = shutil.which("ccache")
-    if ccache:
-        (tools / "ccache").symlink_to(ccache)
-        variables |= {
-            "CCACHE_DIR": str((layout.cache / "ccache").resolve()),
-            "CCACHE_BASEDIR": str(folder),
-            "CCACHE_NOHASHDIR": "true",
-            "CMAKE_C_COMPILER_LAUNCHER": "ccache",
-            "CMAKE_CXX_COMPILER_LAUNCHER": "ccache",
-        }
-        if not compiler_cache:
-            # the launcher stays, since a tree that was configured with it goes on calling it
-            variables["CCACHE_DISABLE"] = "1"
-    toolkit = EnvironmentRecord.read(environment / "env.json").cuda_toolkit
-    if toolkit is not None:
-        # CMake's old FindCUDA, which torch uses, reads CUDA_PATH
-        root = environment / toolkit
-        variables |= {
-            "CUDA_HOME": str(root),
-            "CUDA_PATH": str(root),
-            "CUDACXX": str(root / "bin" / "nvcc"),
-        }
-    if spec.crates_key is not None:
-        crates = layout.crates(spec.repo, spec.crates_key).resolve()
-        variables |= _cargo_variables(machine, folder, tree, crates)
-    for need, key in spec.needs.items():
-        variables[f"SNAKEDEV_SOURCE_{_shouted(need)}"] = str(
-            (layout.source(need, key) / "tree").resolve()
-        )
-    # a setting may point into what is made here: ${environment}, ${SNAKEDEV_SOURCE_…}
-    places = {**variables, "environment": str(environment), "tree": str(tree)}
-    return {name: _filled(value, places) for name, value in variables.items()}
-
-
-def _shouted(name: str) -> str:
-    """A repo's name as part of a variable's."""
-    return re.sub("[^A-Z0-9]", "_", name.upper())
-
-
-def _filled(value: str, places: Mapping[str, str]) -> str:
-    return re.sub(r"\$\{(\w+)\}", lambda match: places[match[1]], value)
-
-
-def _cargo_variables(machine: Machine, folder: Path, tree: Path, crates: Path) -> dict[str, str]:
-    """A private CARGO_HOME that knows the vendored crates and nothing else."""
-    home = folder / "cargo"
-    home.mkdir(exist_ok=True)
-    (home / "config.toml").write_text(cargo_configuration(crates), encoding="utf-8")
-    variables = {
-        "CARGO_HOME": str(home),
-        "CARGO_NET_OFFLINE": "true",
-        "CARGO_TARGET_DIR": str(folder / "target"),
-        "CARGO_INCREMENTAL": "0",
-        "MATURIN_PEP517_ARGS": "--locked --offline",
-        "RUSTFLAGS": f"--remap-path-prefix={tree}=/source --remap-path-prefix={crates}=/crates",
-    }
-    # the user's own CARGO_HOME holds rustup's shims: they must go on finding their toolchain
-    if machine.rust_toolchain is not None:
-        variables["RUSTUP_TOOLCHAIN"] = machine.rust_toolchain
-        variables["RUSTUP_HOME"] = os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup"))
-    return variables

@@ -24,8 +24,8 @@ from scripts.job import Job
 from scripts.jobserver import joined
 address, pipe, wanted = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 running = Job("greedy", sys.stderr, Path("log"))
-with joined(address, pipe, 1, running) as flags:
-    tokens = os.open(flags.rpartition("fifo:")[2], os.O_RDWR)
+with joined(address, pipe, 1, running):
+    tokens = os.open(pipe, os.O_RDWR)
     taken = b""
     while len(taken) < wanted:
         taken += os.read(tokens, 1)
@@ -75,8 +75,7 @@ def becomes(value, look, seconds=20):
 def test_a_build_alone_has_all_cores_and_two_share_them(address, tmp_path, running):
     JobServer(address, 5).start()
     one, two = tmp_path / "one", tmp_path / "two"
-    with joined(address, one, 5, running) as flags:
-        assert f"--jobserver-auth=fifo:{one}" in flags
+    with joined(address, one, 5, running):
         # one job needs no token
         assert becomes(4, lambda: tokens_in(one))
         with joined(address, two, 5, running):

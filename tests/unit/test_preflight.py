@@ -21,6 +21,7 @@ def machine(*tools: str) -> Machine:
         libc="glibc-2.36",
         isa="avx2",
         empty_network=True,
+        fixed_paths=True,
     )
 
 

@@ -140,6 +140,7 @@ def wheel(repo: str = "vllm", **more: Any) -> WheelRecord:
         "interpreter": {},
         "environment": "build-cpu-0",
         "network": "none",
+        "paths": "fixed",
         "gil": {"vllm._C": "off"},
         "built": "2024-05-06T07:08:09+00:00",
         "seconds": 3840.0,

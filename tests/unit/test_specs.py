@@ -23,6 +23,7 @@ MACHINE = Machine(
     libc="glibc-2.36",
     isa="avx2",
     empty_network=True,
+    fixed_paths=True,
 )
 
 

@@ -57,6 +57,7 @@ def built(layout: Layout) -> Built:
             interpreter={},
             environment="build-any-0",
             network="none",
+            paths="fixed",
             gil={},
             built="2024-01-01T00:00:00+00:00",
             seconds=1.0,

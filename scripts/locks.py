@@ -23,7 +23,7 @@ from scripts.job import Job
 from scripts.records import write_text
 from scripts.uvtool import run_uv
 
-NAMES = ("tools", "build-any", "build-cpu", "run-cpu")
+NAMES = ("tools", "build-any", "build-cpu", "build-cuda", "run-cpu", "run-cuda")
 """Every lock: the tools' one is for ordinary Pythons, the others for the free-threaded one."""
 
 _TOOLS = "tools"

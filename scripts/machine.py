@@ -1,25 +1,33 @@
-"""The probe of this machine: compilers, libc, instruction sets, memory.
+"""The probe of this machine: compilers, libc, instruction sets, GPUs, memory.
 
 It is cached in results/machine.json and made again when a tool's file, one of the variables that
-choose tools, or the probe itself changes, so that computing keys starts no subprocess.
+choose tools, a GPU's driver, or the probe itself changes, so that computing keys starts no
+subprocess.
 """
 
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from scripts.errors import UserError
 from scripts.process import CommandError, output
 from scripts.records import Record
 from scripts.sandbox import Sandbox
 
-_PROBE_NUMBER = 3
+_PROBE_NUMBER = 4
 _WATCHED_VARIABLES = ("CC", "CXX", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN")
+# What a driver shows of its GPUs: a folder with a file on each, and a device node.
+_NVIDIA_DRIVER = Path("/proc/driver/nvidia")
+_AMD_DRIVER = Path("/dev/kfd")
+# nvidia-smi takes some seconds for each GPU when nothing keeps the driver loaded.
+_GPU_SECONDS = 60
 # The instruction sets that vLLM's CPU kernels are compiled for, and the /proc/cpuinfo flags that
 # each one needs (csrc/cpu/cpu_extension.cmake of vLLM).
 _ISA_FLAGS = {
@@ -37,6 +45,15 @@ class Tool(Record):
     """What enters keys: its version, as it says it itself."""
 
 
+class Gpu(Record):
+    """A GPU that its vendor's own program shows."""
+
+    vendor: Literal["nvidia", "amd"]
+    name: str
+    architecture: str
+    """Its compute capability, such as `9.0`, or AMD's name of it, such as `gfx942`."""
+
+
 class Machine(Record):
     """What the probe saw."""
 
@@ -50,6 +67,8 @@ class Machine(Record):
     libc: str
     isa: str
     """The best instruction set of the CPU among those that vLLM compiles for."""
+    gpus: tuple[Gpu, ...]
+    """In the order of the program that shows them; none where there is no such program."""
     empty_network: bool
     """Whether a program can be started in an empty network namespace."""
     fixed_paths: bool
@@ -94,6 +113,7 @@ def probe(path: Path) -> Machine:
         rust_toolchain=_rust_toolchain(),
         libc="-".join(platform.libc_ver()),
         isa=best_isa(Path("/proc/cpuinfo").read_text()),
+        gpus=(*_nvidia_gpus(), *_amd_gpus()),
         empty_network=_can_use(cut_network=True),
         fixed_paths=_can_use(fixed_paths=True),
     )
@@ -144,9 +164,42 @@ def _tools() -> dict[str, Tool]:
     return found
 
 
-def _ask(command: list[str | Path]) -> str:
+def _ask(command: list[str | Path], timeout: float | None = None) -> str:
     environment = {**os.environ, "LC_ALL": "C"}
-    return output(command, env=environment, cwd="/")
+    return output(command, env=environment, cwd="/", timeout=timeout)
+
+
+def _ask_about_gpus(command: list[str | Path]) -> str:
+    """A program's answer; none from one that is not there, fails (as without a driver) or hangs."""
+    try:
+        return _ask(command, timeout=_GPU_SECONDS)
+    except (CommandError, OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+def _nvidia_gpus() -> list[Gpu]:
+    answer = _ask_about_gpus(
+        ["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"]
+    )
+    lines = re.findall(r"^(.+), *(\d+\.\d)$", answer, re.MULTILINE)
+    return [Gpu(vendor="nvidia", name=name, architecture=capability) for name, capability in lines]
+
+
+def _amd_gpus() -> list[Gpu]:
+    """What rocminfo shows, or else, without names, the older rocm_agent_enumerator."""
+    # an agent is a CPU or a GPU; the names of instruction sets are indented further
+    agents = re.findall(
+        r"^  Name: +(gfx\w+) *\n(?:  \w.*\n)*?  Marketing Name: *(.*)$",
+        _ask_about_gpus(["rocminfo"]),
+        re.MULTILINE,
+    )
+    if not agents:
+        listed = _ask_about_gpus(["rocm_agent_enumerator"]).split()
+        agents = [(name, "") for name in listed if name.startswith("gfx") and name != "gfx000"]
+    return [
+        Gpu(vendor="amd", name=name.strip() or "AMD GPU", architecture=architecture)
+        for architecture, name in agents
+    ]
 
 
 def _rust_toolchain() -> str | None:
@@ -166,12 +219,18 @@ def _watched() -> dict[str, str]:
         *(shutil.which(name) for name in ("rustc", "cargo", "rustup")),
         rustup / "settings.toml",
         rustup / "toolchains",
+        *(shutil.which(name) for name in ("nvidia-smi", "rocminfo", "rocm_agent_enumerator")),
+        _AMD_DRIVER,
     ]
     seen = {name: os.environ[name] for name in _WATCHED_VARIABLES if name in os.environ}
     for file in files:
         if file is not None and Path(file).exists():
             real = Path(file).resolve()
             seen[str(file)] = f"{real}@{real.stat().st_mtime_ns}"
+    # times mean nothing under /proc
+    for file in (_NVIDIA_DRIVER / "version", *sorted(_NVIDIA_DRIVER.glob("gpus/*/information"))):
+        if file.is_file():
+            seen[str(file)] = file.read_text().partition("\n")[0]
     return seen
 
 

@@ -81,10 +81,12 @@ def output(
     *,
     env: Mapping[str, str] | None = None,
     cwd: str | Path | None = None,
+    timeout: float | None = None,
 ) -> str:
     """What a quick program prints on standard output, stripped.
 
-    Raises CommandError with its error output when it fails, FileNotFoundError when there is none.
+    Raises CommandError with its error output when it fails, FileNotFoundError when there is none,
+    subprocess.TimeoutExpired when it takes longer than ``timeout`` seconds.
     """
     words = [str(word) for word in command]
     done = subprocess.run(
@@ -95,6 +97,7 @@ def output(
         capture_output=True,
         text=True,
         errors="replace",
+        timeout=timeout,
     )
     if done.returncode != 0:
         raise CommandError(words, done.returncode, (done.stdout + done.stderr).splitlines())

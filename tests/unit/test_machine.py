@@ -1,11 +1,14 @@
-"""The probe of the machine: instruction sets, parallel jobs, compilers, and its cache."""
+"""The probe of the machine: instruction sets, parallel jobs, compilers, GPUs, and its cache."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
+from scripts import machine as module
 from scripts.machine import (
+    Gpu,
     Machine,
     available_cores,
     available_memory_gb,
@@ -160,6 +163,157 @@ def test_the_usual_names_are_tried_in_their_order(tmp_path: Path, tools: Path) -
     assert find_compiler("cxx", {"CXX": ""}) == tools / "g++"
     assert find_compiler("cc", {"CC": "g++"}) == tools / "g++"
     assert find_compiler("cc", {"CC": str(tmp_path / "nowhere")}) is None
+
+
+@pytest.fixture
+def drivers(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No GPU and no program that shows one, and the folder where a driver's files would be."""
+    monkeypatch.setenv("PATH", str(tools))
+    folder = tmp_path / "drivers"
+    monkeypatch.setattr(module, "_NVIDIA_DRIVER", folder / "nvidia")
+    monkeypatch.setattr(module, "_AMD_DRIVER", folder / "kfd")
+    return folder
+
+
+def nvidia_smi(folder: Path, answer: str, status: int = 0) -> None:
+    """An nvidia-smi that is asked for names and compute capabilities."""
+    path = folder / "nvidia-smi"
+    path.write_text(
+        "#!/bin/sh\n"
+        f"echo asked >> {folder}/asked\n"
+        '[ "$*" = "--query-gpu=name,compute_cap --format=csv,noheader" ] || exit 6\n'
+        f"echo '{answer}'\nexit {status}\n"
+    )
+    path.chmod(0o755)
+
+
+ROCMINFO = """\
+ROCk module is loaded
+*******
+Agent 1
+*******
+  Name:                    AMD EPYC 9654 96-Core Processor
+  Uuid:                    CPU-XX
+  Marketing Name:          AMD EPYC 9654 96-Core Processor
+  Device Type:             CPU
+*******
+Agent 2
+*******
+  Name:                    gfx942
+  Uuid:                    GPU-24b776f768a638b
+  Marketing Name:          AMD Instinct MI300X
+  Device Type:             GPU
+  ISA Info:
+    ISA 1
+      Name:                    amdgcn-amd-amdhsa--gfx942:sramecc+:xnack-
+*******
+Agent 3
+*******
+  Name:                    gfx90a
+  Uuid:                    GPU-XX
+  Marketing Name:
+  Device Type:             GPU
+"""
+
+
+def test_a_machine_without_gpus_has_none(tmp_path: Path, drivers: Path) -> None:
+    assert probe(tmp_path / "machine.json").gpus == ()
+
+
+def test_nvidias_gpus_are_named_with_their_capabilities(
+    tmp_path: Path, tools: Path, drivers: Path
+) -> None:
+    nvidia_smi(tools, "NVIDIA H100 80GB HBM3, 9.0\nNVIDIA Model, with comma, 12.0")
+    machine = probe(tmp_path / "machine.json")
+    assert machine.gpus == (
+        Gpu(vendor="nvidia", name="NVIDIA H100 80GB HBM3", architecture="9.0"),
+        Gpu(vendor="nvidia", name="NVIDIA Model, with comma", architecture="12.0"),
+    )
+    before = asked(tools)
+    assert probe(tmp_path / "machine.json") == machine
+    assert asked(tools) == before
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ("NVIDIA-SMI has failed because it could not communicate with the driver.", 9),
+        ("No devices were found", 0),
+        ('Field "compute_cap" is not a valid field to query.', 0),
+        ("An old GPU, [N/A]", 0),
+        ("", 0),
+    ],
+)
+def test_a_program_without_its_driver_shows_no_gpu(
+    tmp_path: Path, tools: Path, drivers: Path, answer: str, status: int
+) -> None:
+    nvidia_smi(tools, answer, status)
+    assert probe(tmp_path / "machine.json").gpus == ()
+
+
+def test_a_program_that_hangs_is_not_waited_for(
+    tmp_path: Path, tools: Path, drivers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_GPU_SECONDS", 0.2)
+    path = tools / "nvidia-smi"
+    path.write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+    path.chmod(0o755)
+    begun = time.monotonic()
+    assert probe(tmp_path / "machine.json").gpus == ()
+    assert time.monotonic() - begun < 30
+
+
+def test_amds_gpus_are_named_with_their_architectures(
+    tmp_path: Path, tools: Path, drivers: Path
+) -> None:
+    program(tools, "rocminfo", ROCMINFO)
+    program(tools, "rocm_agent_enumerator", "gfx000\ngfx906")
+    assert probe(tmp_path / "machine.json").gpus == (
+        Gpu(vendor="amd", name="AMD Instinct MI300X", architecture="gfx942"),
+        Gpu(vendor="amd", name="AMD GPU", architecture="gfx90a"),
+    )
+
+
+def test_the_agent_enumerator_stands_in_for_rocminfo(
+    tmp_path: Path, tools: Path, drivers: Path
+) -> None:
+    program(tools, "rocminfo", "ROCk module is NOT loaded", status=1)
+    program(tools, "rocm_agent_enumerator", "gfx000\ngfx1100\ngfx1100")
+    gpu = Gpu(vendor="amd", name="AMD GPU", architecture="gfx1100")
+    assert probe(tmp_path / "machine.json").gpus == (gpu, gpu)
+
+
+def test_a_gpu_that_appears_is_noticed(tmp_path: Path, tools: Path, drivers: Path) -> None:
+    def count() -> int:
+        return len(probe(tmp_path / "machine.json").gpus)
+
+    def answer(text: str) -> None:
+        """The same program, at another time: only the driver's files say that it was another."""
+        nvidia_smi(tools, text)
+        os.utime(tools / "nvidia-smi", (1e9, 1e9))
+
+    assert count() == 0
+    answer("No devices were found")
+    assert count() == 0
+    answer("NVIDIA L4, 8.9")
+    assert count() == 0  # from the cache
+    (drivers / "nvidia" / "gpus" / "0000:01:00.0").mkdir(parents=True)
+    (drivers / "nvidia" / "version").write_text("NVRM version: 580.1\n")
+    assert count() == 1
+    answer("NVIDIA L4, 8.9\nNVIDIA L4, 8.9")
+    (drivers / "nvidia" / "gpus" / "0000:01:00.0" / "information").write_text("Model: NVIDIA L4\n")
+    assert count() == 2
+    program(tools, "rocm_agent_enumerator", "gfx1100")
+    assert count() == 3
+    program(tools, "rocm_agent_enumerator", "gfx1100\ngfx1100")
+    os.utime(tools / "rocm_agent_enumerator", (1e9, 1e9))
+    count()
+    (drivers / "kfd").touch()
+    assert count() == 4
+    (drivers / "nvidia" / "version").touch()
+    before = asked(tools)
+    assert count() == 4
+    assert asked(tools) == before
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"probe": 1}', '{"probe": 1, "compilers": {}}'])

@@ -20,6 +20,7 @@ def machine(*tools: str) -> Machine:
         rust_toolchain=None,
         libc="glibc-2.36",
         isa="avx2",
+        gpus=(),
         empty_network=True,
         fixed_paths=True,
     )

@@ -22,6 +22,7 @@ MACHINE = Machine(
     rust_toolchain=None,
     libc="glibc-2.36",
     isa="avx2",
+    gpus=(),
     empty_network=True,
     fixed_paths=True,
 )

@@ -7,6 +7,7 @@ needs. The JSON schema in schemas/config.schema.json is written from these model
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path, PurePosixPath
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
@@ -28,6 +29,7 @@ from pydantic import (
 )
 
 from scripts.errors import UserError
+from scripts.gpu_architectures import CUDA_ARCHITECTURES, ROCM_GPUS, checked
 from scripts.recipes import RECIPES
 
 Origin = Literal["release", "git"]
@@ -64,6 +66,34 @@ Isa = Annotated[
     Literal["native", "all"] | tuple[Literal["avx2", "avx512", "amx"], ...],
     BeforeValidator(_known_isa),
 ]
+
+
+def _one_of_these(spellings: Sequence[str]) -> Any:
+    """Text that an editor offers these spellings for."""
+    return Annotated[str, Field(json_schema_extra={"enum": [*spellings]})]
+
+
+CudaArchitectures = Annotated[
+    Literal["native"] | tuple[_one_of_these(CUDA_ARCHITECTURES), ...],
+    BeforeValidator(partial(checked, "cuda")),
+]
+RocmArchitectures = Annotated[
+    Literal["native"] | tuple[_one_of_these(tuple(ROCM_GPUS)), ...],
+    BeforeValidator(partial(checked, "rocm")),
+]
+
+
+def _whole_path(path: Path) -> Path:
+    try:
+        path = path.expanduser()
+    except RuntimeError:
+        raise ValueError("there is no user of that name, whose home folder ~ would be") from None
+    if not path.is_absolute():
+        raise ValueError("not a whole path: let it begin with / or ~")
+    return path
+
+
+Toolkit = Annotated[Path, AfterValidator(_whole_path)]
 
 
 def _split(value: object) -> object:
@@ -123,6 +153,10 @@ class Build(Section):
 
     memory_per_job_gb: Annotated[float, Field(gt=0)] = 2.5
     """Memory to count for one C++ compilation, in GB; with the cores, it limits parallel jobs."""
+    memory_per_nvcc_job_gb: Annotated[float, Field(gt=0)] = 8.0
+    """Memory to count for one compilation by nvcc, in GB."""
+    nvcc_threads: Annotated[int, Field(ge=1)] = 1
+    """Threads of one nvcc, which compile for several architectures at once."""
     compiler_cache: bool = True
     """Whether C and C++ compilations go through ccache (in results/cache/ccache)."""
     network: Literal["none", "open"] = "none"
@@ -195,10 +229,38 @@ class Cpu(Section):
     """Whether memory can be bound to NUMA nodes; needs libnuma and its headers on the machine."""
 
 
+class Cuda(Section):
+    """Settings of the cuda variant."""
+
+    architectures: CudaArchitectures = "native"
+    """GPU architectures to compile for: `native` (this machine's GPUs), or a list such as
+    `["8.9", "9.0a"]`: 7.5 T4 and RTX 20, 8.0 A100, 8.6 A10, A40 and RTX 30, 8.7 Jetson Orin, 8.9
+    L4, L40 and RTX 40, 9.0a H100 and H200, 10.0 B200 and B300, 11.0 Jetson Thor, 12.0 RTX 50 and
+    RTX PRO."""
+    kernels: Literal["source"] = "source"
+    """Where vLLM's CUDA kernels come from: `source` compiles them."""
+    toolkit: Toolkit | None = None
+    """A CUDA toolkit's folder on this machine, such as /usr/local/cuda-13.0 (null: the one from
+    package registries)."""
+
+
+class Rocm(Section):
+    """Settings of the rocm variant."""
+
+    architectures: RocmArchitectures = "native"
+    """GPU architectures to compile for: `native` (this machine's GPUs), or a list such as
+    `[gfx90a, gfx942]`: gfx90a MI200, gfx942 MI300, gfx950 MI350, gfx1030 RX 6800 and 6900, gfx1100
+    RX 7900, gfx1201 RX 9070."""
+    toolkit: Toolkit | None = None
+    """ROCm's folder on this machine (null: /opt/rocm)."""
+
+
 class Variants(Section):
     """Settings of each variant that is built."""
 
     cpu: Cpu | None = None
+    cuda: Cuda | None = None
+    rocm: Rocm | None = None
 
 
 class PackageModel(Section):
@@ -302,7 +364,7 @@ class Config(Section):
 
     def configured_variants(self) -> tuple[str, ...]:
         """The variants that have settings, in the order of VARIANTS."""
-        return tuple(v for v in VARIANTS if getattr(self.variants, v, None) is not None)
+        return tuple(v for v in VARIANTS if getattr(self.variants, v) is not None)
 
 
 class _StrictLoader(yaml.SafeLoader):

@@ -95,13 +95,64 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             "smoke.variants.0: 'gpu' is not allowed: one of cpu, cuda, rocm",
         ),
         ("smoke/models", ["smol"], "smoke.models: there is no model 'smol': one of smollm2-135m"),
-        ("variants/gpu", {}, "variants.gpu: unknown key: one of cpu"),
+        ("variants/gpu", {}, "variants.gpu: unknown key: one of cpu, cuda, rocm"),
         (
             "variants/cpu/isa",
             "sse9",
             "variants.cpu.isa: not native, all, or a list of avx2, avx512, amx (found 'sse9')",
         ),
         ("variants/cpu/isa", ["avx2", "sse9"], "variants.cpu.isa: not native, all, or a list"),
+        (
+            "variants/cuda",
+            {"architectures": ["sm_90a"]},
+            "variants.cuda.architectures: write [\"9.0a\"]: sm_90a is 9.0a here (found ['sm_90a'])",
+        ),
+        (
+            "variants/cuda",
+            {"architectures": [9.5]},
+            "variants.cuda.architectures: 9.5 is no architecture that vLLM's kernels are built "
+            "for: one of 7.5, 8.0, ",
+        ),
+        (
+            "variants/cuda",
+            {"architectures": []},
+            'variants.cuda.architectures: not native, or a list of architectures such as ["9.0a"]',
+        ),
+        (
+            "variants/cuda",
+            {"archs": ["9.0a"]},
+            "variants.cuda.archs: unknown key: one of architectures, kernels, toolkit",
+        ),
+        (
+            "variants/cuda",
+            {"kernels": "wheel"},
+            "variants.cuda.kernels: 'wheel' is not allowed: one of source",
+        ),
+        (
+            "variants/cuda",
+            {"toolkit": "cuda-13.0"},
+            "variants.cuda.toolkit: not a whole path: let it begin with / or ~ (found 'cuda-13.0')",
+        ),
+        (
+            "variants/cuda",
+            {"toolkit": "~no-such-user/cuda"},
+            "variants.cuda.toolkit: there is no user of that name",
+        ),
+        (
+            "variants/rocm",
+            {"architectures": "gfx942"},
+            "variants.rocm.architectures: write [\"gfx942\"] (found 'gfx942')",
+        ),
+        (
+            "build/nvcc_threads",
+            0,
+            "build.nvcc_threads: Input should be greater than or equal to 1 (found 0)",
+        ),
+        (
+            "build/memory_per_nvcc_job_gb",
+            0,
+            "build.memory_per_nvcc_job_gb: Input should be greater than 0 (found 0)",
+        ),
         (
             "models/tiny",
             {"repo": "a/b", "revison": "main"},
@@ -160,6 +211,17 @@ def test_a_mistake_is_named(path, value, said):
     message = complaint(path, value)
     assert message.startswith("config.yaml: ")
     assert said in message
+
+
+def test_gpu_variants_stand_beside_cpu(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    config = changed("variants/cuda", {"architectures": ["9.0a", 8.0], "toolkit": "~/cuda"})
+    config["variants"]["rocm"] = {}
+    variants = check(config).variants
+    assert variants.cuda.architectures == ("8.0", "9.0a")
+    assert variants.cuda.toolkit == Path("/home/someone/cuda")
+    assert (variants.rocm.architectures, variants.rocm.toolkit) == ("native", None)
+    assert check(config).configured_variants() == ("cpu", "cuda", "rocm")
 
 
 def test_a_commit_that_a_release_would_ignore_is_refused():

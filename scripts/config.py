@@ -55,6 +55,10 @@ def _a_folder(path: Path) -> Path:
     return path
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 def _known_isa(value: object) -> object:
     listed = isinstance(value, list | tuple) and all(isa in CPU_ISAS for isa in value) and value
     if value in ("native", "all") or listed:
@@ -175,9 +179,10 @@ class GitPin(Section):
 
 
 class ReleasePin(Section):
-    """A source distribution of a package index, or a Debian source package's upstream archive."""
+    """A source distribution of a package index, a Debian source package's upstream archive, or a
+    folder of a wheel."""
 
-    kind: Literal["sdist", "debian"] = "sdist"
+    kind: Literal["sdist", "debian", "wheel"] = "sdist"
     name: Name
     version: Annotated[str, StringConstraints(min_length=1)]
     sha256: Sha256
@@ -185,12 +190,15 @@ class ReleasePin(Section):
     """The upstream commit that the release was made from."""
     suite: Name | None = None
     """The Debian suite that carries the source package (kind debian)."""
+    folder: Annotated[Subdirectory | None, Field(exclude_if=_is_none)] = None
+    """The folder of the wheel that is the source (kind wheel); it enters keys where it is set."""
     subdirectory: Subdirectory = "."
 
     @model_validator(mode="after")
-    def _debian_has_a_suite(self) -> Self:
-        if (self.kind == "debian") != (self.suite is not None):
-            raise ValueError("'suite' goes with 'kind: debian', and both are needed")
+    def _kinds_have_their_keys(self) -> Self:
+        for kind, key in (("debian", "suite"), ("wheel", "folder")):
+            if (self.kind == kind) != (getattr(self, key) is not None):
+                raise ValueError(f"'{key}' goes with 'kind: {kind}', and both are needed")
         return self
 
 

@@ -40,7 +40,7 @@ def fetch_release(pin: ReleasePin, folder: Path, mirror: str | None, running: Jo
         return DebianPackages(folder / "debian", running, mirror).source_archive(
             pin.name, pin.version, pin.suite, pin.sha256
         )
-    return _fetch(pin.name, pin.version, pin.sha256, folder, "sdist", running)
+    return _fetch(pin.name, pin.version, pin.sha256, folder, pin.kind, running)
 
 
 def fetch_wheel(name: str, version: str, sha256: str, folder: Path, running: Job) -> Path:

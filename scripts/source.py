@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.archive import unpack
+from scripts.archive import unpack, unpack_folder
 from scripts.config import GitPin, ReleasePin
 from scripts.errors import UserError
 from scripts.git import run_git
@@ -110,7 +110,7 @@ def make_base(spec: PinnedSpec, layout: Layout, archive: Path | None, tree: Path
     """
     tree.mkdir(parents=True, exist_ok=True)
     if archive is not None:
-        unpack(archive, tree)
+        _unpack(spec.pin, archive, tree)
     else:
         _export(layout, spec.repo, spec.pin.url, spec.pin.commit, spec.pin.submodules, tree)
     run_git(["init", "--quiet"], tree)
@@ -197,6 +197,14 @@ def keep_bytes(repository: Path) -> None:
     info = repository / "info"
     info.mkdir(exist_ok=True)
     (info / "attributes").write_text("* -text -ident -filter -working-tree-encoding\n")
+
+
+def _unpack(pin: ReleasePin, archive: Path, tree: Path) -> None:
+    """Unpack a release's archive: all of it, or the folder of a wheel that is the source."""
+    if pin.folder is None:
+        unpack(archive, tree)
+    else:
+        unpack_folder(archive, pin.folder, tree)
 
 
 def _commit(tree: Path, message: str) -> None:

@@ -1,11 +1,13 @@
 """Archives are unpacked into their folder, or not at all."""
 
 import io
+import stat
 import tarfile
+import zipfile
 
 import pytest
 
-from scripts.archive import unpack
+from scripts.archive import unpack, unpack_folder
 from scripts.errors import UserError
 
 
@@ -58,3 +60,91 @@ def test_several_top_level_folders_and_broken_files_are_named(tmp_path):
     (tmp_path / "cut.tar.gz").write_bytes(b"\x1f\x8bnothing")
     with pytest.raises(UserError, match="not a readable archive"):
         unpack(tmp_path / "cut.tar.gz", tmp_path / "out")
+
+
+def wheel(path, *members: tuple[str, bytes, int]) -> None:
+    """A zip file of members: a name, contents and a mode."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archived:
+        for name, data, mode in members:
+            info = zipfile.ZipInfo(name)
+            info.external_attr = mode << 16
+            archived.writestr(info, data)
+
+
+def files(folder) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_one_folder_of_a_wheel_is_unpacked_with_its_prefix_stripped(tmp_path):
+    wheel(
+        tmp_path / "a.whl",
+        ("a/__init__.py", b"", 0o644),
+        ("a/data/source/include/x.h", b"x", 0o100644),
+        ("a/data/source/run.sh", b"run", 0o100755),
+        ("a/data/source/plain", b"no mode", 0),
+        ("a/data/source-2/y.h", b"y", 0o100644),
+        ("a/data/source/empty/", b"", stat.S_IFDIR | 0o755),
+        ("a-1.0.dist-info/RECORD", b"", 0o100664),
+    )
+    out = tmp_path / "out"
+    unpack_folder(tmp_path / "a.whl", "a/data/source", out)
+    assert files(out) == ["include/x.h", "plain", "run.sh"]
+    assert (out / "include/x.h").read_bytes() == b"x"
+    assert (out / "empty").is_dir()
+    executable = {name for name in files(out) if (out / name).stat().st_mode & 0o111}
+    assert executable == {"run.sh"}
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "said"),
+    [
+        ("a/data/../../../outside", 0o644, "leads outside"),
+        ("/a/data/outside", 0o644, "leads outside"),
+        ("elsewhere/../../outside", 0o644, "leads outside"),
+        ("a/data/link", stat.S_IFLNK | 0o777, "neither a file nor a folder"),
+        ("a/data/null", stat.S_IFCHR | 0o666, "neither a file nor a folder"),
+    ],
+)
+def test_what_leads_outside_a_wheel_is_refused_and_named(tmp_path, name, mode, said):
+    wheel(tmp_path / "bad.whl", ("a/data/ok", b"x", 0o644), (name, b"../../outside", mode))
+    with pytest.raises(UserError) as raised:
+        unpack_folder(tmp_path / "bad.whl", "a/data", tmp_path / "deep" / "out")
+    assert str(raised.value).startswith(f"bad.whl: refused: '{name}' ")
+    assert said in str(raised.value)
+    assert files(tmp_path) == ["bad.whl"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "instead"),
+    [
+        ("a/data/sorce", "a/data has other, source"),
+        ("a/sata/source", "a has data"),
+        ("b", "it has a, a-1.0.dist-info"),
+        ("a/data/source/x.h", "a/data/source has no folders"),
+    ],
+)
+def test_a_folder_that_a_wheel_lacks_is_named_with_what_is_there(tmp_path, folder, instead):
+    wheel(
+        tmp_path / "a.whl",
+        ("a/data/source/x.h", b"", 0o644),
+        ("a/data/other/x.h", b"", 0o644),
+        ("a-1.0.dist-info/RECORD", b"", 0o644),
+    )
+    with pytest.raises(UserError) as raised:
+        unpack_folder(tmp_path / "a.whl", folder, tmp_path / "out")
+    expected = f"a.whl: release.folder: there is no folder '{folder}' in it: {instead}"
+    assert str(raised.value) == expected
+
+
+def test_a_wheel_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "no.whl").write_bytes(b"PK nothing")
+    wheel(tmp_path / "empty.whl")
+    wheel(tmp_path / "damaged.whl", ("a/x", bytes(range(256)), 0o644))
+    data = bytearray((tmp_path / "damaged.whl").read_bytes())
+    data[40] ^= 0xFF
+    (tmp_path / "damaged.whl").write_bytes(data)
+    for name in ("no.whl", "damaged.whl"):
+        with pytest.raises(UserError, match=f"{name}: not a readable archive"):
+            unpack_folder(tmp_path / name, "a", tmp_path / "out")
+    with pytest.raises(UserError, match=r"empty\.whl: .* it has no folders"):
+        unpack_folder(tmp_path / "empty.whl", "a", tmp_path / "out")

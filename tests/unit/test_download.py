@@ -195,6 +195,16 @@ def test_the_pinned_one_of_several_files_is_taken(
     assert fetch(tmp_path / "downloads", running).name == NAME
 
 
+def test_a_wheel_is_a_release_too(small_index: SmallIndex, tmp_path: Path, running: Job) -> None:
+    wheel = b"a wheel, as far as a download is concerned"
+    small_index.files["tiny-1.0-py3-none-any.whl"] = wheel
+    pin = PIN.model_copy(update={"sha256": hashlib.sha256(wheel).hexdigest()})
+    with pytest.raises(UserError, match=r"tiny 1\.0: the package index has no sdist"):
+        fetch(tmp_path / "downloads", running, pin)
+    pin = pin.model_copy(update={"kind": "wheel", "folder": "tiny"})
+    assert fetch(tmp_path / "downloads", running, pin).read_bytes() == wheel
+
+
 def test_other_contents_than_announced_are_refused_with_both_digests(
     small_index: SmallIndex, tmp_path: Path, running: Job
 ) -> None:

@@ -3,6 +3,7 @@
 import io
 import os
 import tarfile
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -382,6 +383,36 @@ def test_a_version_file_without_a_place_for_the_version_is_named(
     (name,) = files
     with pytest.raises(UserError, match=f"version_files: {name} has no place"):
         release(version_files=files)
+    assert store(layout) == []
+
+
+def test_a_folder_of_a_wheel_and_a_commit_of_the_same_files_have_the_same_tree(
+    tmp_path: Path, layout: Layout, running: Job
+) -> None:
+    archive = tmp_path / "tiny-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(archive, "w") as wheel:
+        for name, content in FILES.items():
+            wheel.writestr(f"tiny/data/tiny/{name}", content)
+        wheel.writestr("tiny/__init__.py", "not part of the source\n")
+    pin = RELEASE.model_copy(update={"kind": "wheel", "folder": "tiny/data/tiny"})
+    patch = patch_of(tmp_path, "0001-say-hi", "hello", "hi")
+    record = make_source(spec_of(pin, patch), layout, archive, running)
+    upstream = tmp_path / "upstream"
+    cloned = from_git(layout, str(upstream), repository(upstream, FILES), running)
+    assert record.base_tree == cloned.base_tree
+    assert (record.pin["kind"], record.pin["folder"]) == ("wheel", "tiny/data/tiny")
+    assert (tree_of(layout, record) / "greet.c").read_text() == GREET.replace("hello", "hi")
+
+
+def test_a_folder_that_the_wheel_lacks_leaves_nothing(
+    tmp_path: Path, layout: Layout, running: Job
+) -> None:
+    archive = tmp_path / "tiny-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(archive, "w") as wheel:
+        wheel.writestr("tiny/greet.c", GREET)
+    pin = RELEASE.model_copy(update={"kind": "wheel", "folder": "tiny/data"})
+    with pytest.raises(UserError, match=r"release\.folder: there is no folder 'tiny/data' in it"):
+        make_source(spec_of(pin), layout, archive, running)
     assert store(layout) == []
 
 

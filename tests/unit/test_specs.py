@@ -133,6 +133,36 @@ def test_what_a_required_repo_lacks_is_said_all_at_once(monkeypatch):
     ]
 
 
+def tiny(**release: str) -> Plan:
+    """The default plan with a small release in the place of tokenizers."""
+    pin = {"name": "tiny", "version": "1.0", "sha256": "0" * 64, **release}
+    repo = {"recipe": "maturin", "version": "1.0", "origin": "release", "release": pin}
+    return plan(repos__tokenizers=repo)
+
+
+def test_a_pin_without_a_folder_has_the_keys_of_before_there_were_folders():
+    made = tiny()
+    assert made.source("tokenizers").pin_identity == {
+        "kind": "sdist",
+        "name": "tiny",
+        "version": "1.0",
+        "sha256": "0" * 64,
+        "commit": None,
+        "subdirectory": ".",
+    }
+    assert made.pin_key("tokenizers") == "5c3e3292059a4bd1"
+
+
+def test_the_folder_of_a_wheel_is_part_of_its_source():
+    one, other = (tiny(kind="wheel", folder=folder).source("tokenizers") for folder in "ab")
+    assert one.pin_identity["folder"] == "a"
+    assert one.key != other.key
+
+
+def test_a_source_that_no_build_needs_is_not_used():
+    assert not {"onednn", "cutlass"} & set(plan(variants__cpu__onednn=False).repos)
+
+
 def test_a_mirrors_address_is_not_part_of_a_source():
     spec = plan(origin="release").source("vllm")
     moved = spec.model_copy(update={"pin": spec.pin.model_copy(update={"name": "other"})})

@@ -55,7 +55,7 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("work", "vlm", "work: there is no repo 'vlm': one of llguidance, onednn, "),
+        ("work", "vlm", "work: there is no repo 'vlm': one of cutlass, llguidance, "),
         ("work", ["tokenizers"], "work: 'tokenizers' is not built: set repos.tokenizers.enabled"),
         (
             "orgin",
@@ -174,11 +174,33 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             "repos.safetensors.release.subdirectory: "
             "not a relative path inside the source (found '../x')",
         ),
-        ("repos/onednn/release/suite", ..., "'suite' goes with 'kind: debian'"),
+        (
+            "repos/onednn/release/suite",
+            ...,
+            "'suite' goes with 'kind: debian', and both are needed",
+        ),
+        ("repos/vllm/release/suite", "trixie", "'suite' goes with 'kind: debian'"),
+        (
+            "repos/cutlass/release/folder",
+            ...,
+            "'folder' goes with 'kind: wheel', and both are needed",
+        ),
+        ("repos/vllm/release/folder", "csrc", "'folder' goes with 'kind: wheel'"),
+        (
+            "repos/cutlass/release/folder",
+            "/data",
+            "repos.cutlass.release.folder: not a relative path inside the source (found '/data')",
+        ),
+        (
+            "repos/cutlass/release/kind",
+            "weel",
+            "repos.cutlass.release.kind: 'weel' is not allowed: one of sdist, debian, wheel "
+            "(did you mean 'wheel'?)",
+        ),
         (
             "patch_report",
             {"refs": {"vlm": ["main"]}},
-            "patch_report.refs.vlm: there is no repo 'vlm': one of llguidance, onednn, "
+            "patch_report.refs.vlm: there is no repo 'vlm': one of cutlass, llguidance, onednn, "
             "openai-harmony, outlines-core, safetensors, tokenizers, vllm, xgrammar "
             "(did you mean 'vllm'?)",
         ),

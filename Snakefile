@@ -100,12 +100,21 @@ rule wheels_cpu:
         lambda _: wheel_stamps("cpu"),
 
 
-rule wheelhouse:
+rule wheels_cuda:
     """
-    Show the current wheels of every configured variant, with an index that pip can use.
+    Build the wheels of the cuda variant, for the GPU architectures of variants.cuda.
     """
     input:
-        lambda _: [PLAN.wheelhouse_view(variant) for variant in variants()],
+        lambda _: wheel_stamps("cuda"),
+
+
+rule wheelhouse:
+    """
+    Show the current wheels, with an index that pip can use: of the variants that this machine can
+    run, and of others that are built.
+    """
+    input:
+        lambda _: [PLAN.wheelhouse_view(variant) for variant in PLAN.shown_variants()],
 
 
 rule sources:

@@ -7,7 +7,10 @@ def environment_inputs(wildcards):
 
     def stamps():
         wheels = [PLAN.stamp(PLAN.wheel(w.repo, w.variant)) for w in spec.wheels]
-        checked = [PLAN.requirements_stamp("cpu")] if "vllm" in PLAN.repos else []
+        variant = spec.name.rpartition("-")[2]
+        checked = (
+            [PLAN.requirements_stamp(variant)] if "vllm" in PLAN.repos and variant != "any" else []
+        )
         worked = [w.repo for w in spec.wheels if w.repo in PLAN.config.work]
         sources = [PLAN.stamp(PLAN.source(repo)) for repo in worked]
         return [PLAN.interpreter_stamp(), *checked, *wheels, *sources]
@@ -50,20 +53,24 @@ rule environment:
         "../scripts/jobs/environment.py"
 
 
-rule env_cpu:
-    """
-    Make the run environment of the cpu variant and print the line that activates it.
-    """
-    input:
-        lambda _: ancient(PLAN.stamp(PLAN.run_environment("cpu"))),
-    params:
-        variant="cpu",
-        name="run-cpu",
-        key=lambda _: PLAN.run_environment("cpu").key,
-    log:
-        LAYOUT.root / "logs/env_cpu.log",
-    script:
-        "../scripts/jobs/environment_view.py"
+for variant in PLAN.config.configured_variants():
+
+    rule:
+        name:
+            f"env_{variant}"
+        """
+        Make the run environment of a variant and print the line that activates it.
+        """
+        input:
+            lambda _, variant=variant: ancient(PLAN.stamp(PLAN.run_environment(variant))),
+        params:
+            variant=variant,
+            name=f"run-{variant}",
+            key=lambda _, variant=variant: PLAN.run_environment(variant).key,
+        log:
+            LAYOUT.root / f"logs/env_{variant}.log",
+        script:
+            "../scripts/jobs/environment_view.py"
 
 
 # Locks are committed files: as outputs they would be made again whenever git touches them, so

@@ -19,9 +19,9 @@ def judged_page(_):
 rule smoke_page:
     input:
         smoke=smoke_stamps,
-        wheels=lambda _: [s for v in PLAN.config.smoke.variants for s in wheel_stamps(v)],
+        wheels=lambda _: [s for v in PLAN.runnable for s in wheel_stamps(v)],
         environments=lambda _: [
-            ancient(PLAN.stamp(PLAN.run_environment(v))) for v in PLAN.config.smoke.variants
+            ancient(PLAN.stamp(PLAN.run_environment(v))) for v in PLAN.runnable
         ],
     output:
         record=LAYOUT.reports / "smoke.json",
@@ -30,6 +30,7 @@ rule smoke_page:
     params:
         key=lambda _: PLAN.smoke_page_key(),
         left_out=lambda _: dict(PLAN.left_out),
+        skipped=lambda _: dict(PLAN.skipped),
     log:
         LAYOUT.root / "logs/smoke_page.log",
     benchmark:

@@ -1,10 +1,6 @@
 # Wheels, and the wheelhouse that shows the current ones.
 
 
-def variants():
-    return PLAN.config.configured_variants()
-
-
 def wheel_stamps(variant):
     """The stamps of all wheels that a variant's environment holds."""
     return [

@@ -1,7 +1,7 @@
 # The patch workbench. Its outputs are a person's checkout and committed files: declared, they would
 # be made again whenever git touches them, so these rules declare none and are run on purpose.
 
-for repo in PLAN.config.repos:
+for repo in filter(PLAN.config.has_pin, PLAN.config.repos):
 
     rule:
         name:

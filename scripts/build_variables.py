@@ -80,12 +80,14 @@ def make(
     places: Places,
     jobs: int,
     *,
+    nvcc_threads: int,
     compiler_cache: bool,
 ) -> dict[str, str]:
     """The whole environment of a build: nothing of the user's but what is named."""
-    tools = places.real_folder / "bin"
-    shutil.rmtree(tools, ignore_errors=True)
-    for made in (places.real_folder / "home", tools):
+    tools, scratch = places.real_folder / "bin", places.real_folder / "tmp"
+    for fresh in (tools, scratch):
+        shutil.rmtree(fresh, ignore_errors=True)
+    for made in (places.real_folder / "home", tools, scratch):
         made.mkdir(exist_ok=True)
     path = [str(places.folder / "bin"), str(places.environment / "bin")]
     for name in ("cc", "cxx", "rustc", "cargo"):
@@ -97,16 +99,20 @@ def make(
         **scrubbed(_KEPT, os.environ),
         "PATH": ":".join(dict.fromkeys(path)),
         "HOME": str(places.folder / "home"),
-        "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
+        # of its own: uv locks a source there by its path, which is the same for every build
+        "TMPDIR": str(places.folder / "tmp"),
         "LC_ALL": "C.UTF-8",
         "SOURCE_DATE_EPOCH": _SOURCE_DATE_EPOCH,
         "PYTHONHASHSEED": "0",
+        # a build that runs a script of a source that it needs must leave nothing there
+        "PYTHONDONTWRITEBYTECODE": "1",
         buildlock.MARK: str(places.real_folder),
         "VIRTUAL_ENV": str(places.environment),
         "UV_CACHE_DIR": str(places.folder / "home" / "uv"),
         # for projects that would ask git for their version
         f"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_{_shouted(spec.repo)}": spec.version,
         "MAX_JOBS": str(jobs),
+        "NVCC_THREADS": str(nvcc_threads),
         "CFLAGS": f"{spec.passed.get('CFLAGS', '')} {mapped}".strip(),
         "CXXFLAGS": f"{spec.passed.get('CXXFLAGS', '')} {mapped}".strip(),
         **{k: v for k, v in spec.passed.items() if k not in ("CFLAGS", "CXXFLAGS")},
@@ -130,9 +136,9 @@ def make(
             variables["CCACHE_DISABLE"] = "1"
     environment = layout.environment(spec.environment_name, spec.environment_key)
     toolkit = EnvironmentRecord.read(environment / "env.json").cuda_toolkit
-    if toolkit is not None:
+    root = spec.toolkit or (places.environment / toolkit if toolkit else None)
+    if root is not None:
         # CMake's old FindCUDA, which torch uses, reads CUDA_PATH
-        root = places.environment / toolkit
         variables |= {
             "CUDA_HOME": str(root),
             "CUDA_PATH": str(root),

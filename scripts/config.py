@@ -358,8 +358,14 @@ class Config(Section):
         """The origin that a run uses for a repo."""
         return self.repos[name].origin or self.origin
 
+    def has_pin(self, name: str) -> bool:
+        """Whether a repo has a pin of the origin that a run uses for it. One that is only a part of
+        others' builds may lack it; they do without it then."""
+        repo = self.repos[name]
+        return (repo.git if self.origin_of(name) == "git" else repo.release) is not None
+
     def pin_of(self, name: str) -> GitPin | ReleasePin:
-        """The pin that a run uses for a repo (`check` has made sure that there is one)."""
+        """The pin that a run uses for a repo that has one."""
         repo = self.repos[name]
         pin = repo.git if self.origin_of(name) == "git" else repo.release
         assert pin is not None
@@ -465,6 +471,11 @@ def _references(config: Config) -> list[str]:
                 f"patch_report.refs.{name}: the repo has no git pin to look refs up with: give "
                 f"repos.{name}.git.url and repos.{name}.git.commit"
             )
+        elif not config.has_pin(name):
+            problems.append(
+                f"patch_report.refs.{name}: the repo has no release to build from: set "
+                f"repos.{name}.origin: git"
+            )
     for name in config.work:
         if name not in config.repos:
             problems.append(f"work: there is no repo '{name}': {_one_of(name, repos)}")
@@ -501,7 +512,8 @@ def _origins(config: Config) -> list[str]:
                 f"repos.{name}.git: origin is git and there is no git pin: give git.url and "
                 f"git.commit, or set repos.{name}.origin: release"
             )
-        if origin == "release" and repo.release is None:
+        part = repo.recipe in RECIPES and RECIPES[repo.recipe].environment is None
+        if origin == "release" and repo.release is None and not (part and repo.git):
             problems.append(
                 f"repos.{name}.release: origin is release and there is no release pin: give "
                 f"release.name, release.version and release.sha256, or set "

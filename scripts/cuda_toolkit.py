@@ -6,12 +6,56 @@ that programs for a GPU are linked against.
 """
 
 import os
+import re
 import shlex
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
+from packaging.version import Version
+
+from scripts.errors import UserError
 from scripts.job import Job
+from scripts.locks import Pin
 from scripts.process import CommandError
+
+
+def toolkit_version(folder: Path | None, pins: Mapping[str, Pin], lock: Path) -> Version:
+    """The CUDA version, as 13.0, that a torch of a lock was built with and a toolkit has.
+
+    ``folder`` is the toolkit's, None for the one in the lock, whose packages are ``pins``. Raises
+    UserError when the two differ, or the folder is no toolkit.
+    """
+    torch = _release(pins["nvidia-cuda-runtime"].version)
+    if folder is None:
+        where, version = f"{lock}: nvidia-cuda-nvcc", _release(pins["nvidia-cuda-nvcc"].version)
+        remedy = f"change {lock.with_suffix('.in').name} and run `snakemake locks`"
+    else:
+        where, version = f"variants.cuda.toolkit: {folder}", _version_of(folder)
+        remedy = "name one of that version, or null for the one from package registries"
+    if version != torch:
+        raise UserError(
+            f"{where} is CUDA {version}, and torch {pins['torch'].version} is built with CUDA "
+            f"{torch}: {remedy}"
+        )
+    return torch
+
+
+def _release(version: Version) -> Version:
+    return Version(f"{version.major}.{version.minor}")
+
+
+def _version_of(folder: Path) -> Version:
+    """A toolkit's version, as its header says it: running its nvcc would take longer."""
+    header = folder / "include" / "cuda.h"
+    text = header.read_text(encoding="utf-8", errors="replace") if header.is_file() else ""
+    found = re.search(r"^#define CUDA_VERSION (\d+)$", text, re.MULTILINE)
+    if found is None or not os.access(folder / "bin" / "nvcc", os.X_OK):
+        raise UserError(
+            f"variants.cuda.toolkit: {folder} is no CUDA toolkit (bin/nvcc and include/cuda.h are "
+            f"not both there): name one's folder, or null for the one from package registries"
+        )
+    return Version(f"{int(found[1]) // 1000}.{int(found[1]) % 1000 // 10}")
 
 
 def complete(site_packages: Path, running: Job) -> Path | None:

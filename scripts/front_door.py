@@ -24,6 +24,10 @@ def load(config: dict[str, Any], files: list[Path], project: Path, words: list[s
     refuse_duplicates(files)
     names = " + ".join(dict.fromkeys(map(os.path.relpath, files))) or "config.yaml"
     checked = check(config, names)
+    for word in words:
+        repo = word.removeprefix("edit_").removeprefix("export_")
+        if repo != word and repo in checked.repos and not checked.has_pin(repo):
+            raise UserError(f"{word}: {repo} has no release: run it with `--config origin=git`")
     plan = Plan(checked, Layout.of(checked), project)
     # a lock that does not fit must not stop what compiles it
     plan.require_inputs(with_locks=not any(word.endswith("locks") for word in words))
@@ -49,12 +53,8 @@ def note_reached(plan: Plan) -> None:
 
 def start_jobserver(config: Config, layout: Layout, cores: int) -> None:
     """Share the cores among all builds of this run, as far as memory permits."""
-    needed = config.build.memory_per_job_gb
-    JobServer(
-        layout.jobserver,
-        parallel_jobs(cores, needed),
-        may_add=lambda: available_memory_gb() >= needed,
-    ).start()
+    limit = parallel_jobs(cores, config.build.memory_per_job_gb)
+    JobServer(layout.jobserver, limit, available_memory_gb).start()
 
 
 def stopped(error: UserError) -> NoReturn:

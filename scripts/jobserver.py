@@ -9,6 +9,7 @@ many each build was given, and has them back when the build's connection closes,
 """
 
 import fcntl
+import math
 import os
 import selectors
 import socket
@@ -36,6 +37,10 @@ class _Build:
 
     connection: socket.socket
     pipe: int
+    limit: int
+    """Jobs that it may run at once."""
+    memory_gb: float
+    """Memory that must be there for a further one."""
     running: bool = False
     given: int = 0
     """Tokens that were put into its pipe and not taken back."""
@@ -46,8 +51,11 @@ class _Build:
         return min(self.given, struct.unpack("i", answer)[0])
 
     def give(self, count: int) -> None:
-        os.write(self.pipe, _TOKEN * count)
-        self.given += count
+        """Give it tokens, as far as its own limit goes: one job it runs without."""
+        count = min(count, self.limit - 1 - self.given)
+        if count > 0:
+            os.write(self.pipe, _TOKEN * count)
+            self.given += count
 
     def take(self, count: int) -> None:
         """Take back unused tokens, as many of them as the build has not used by now."""
@@ -60,12 +68,14 @@ class _Build:
 class JobServer:
     """Deals ``limit`` jobs out to the builds that connect to a socket.
 
-    Where ``may_add`` says no (memory is short), builds get no more than they have; one job may
-    always run.
+    A build gets no more than it has where ``memory_gb`` finds less memory than a job of it needs;
+    one job may always run.
     """
 
-    def __init__(self, address: Path, limit: int, may_add: Callable[[], bool] = lambda: True):
-        self._address, self._limit, self._may_add = address, limit, may_add
+    def __init__(
+        self, address: Path, limit: int, memory_gb: Callable[[], float] = lambda: math.inf
+    ):
+        self._address, self._limit, self._memory_gb = address, limit, memory_gb
         self._builds: list[_Build] = []
         self._waiting: deque[_Build] = deque()
         self._turn = 0
@@ -93,17 +103,17 @@ class JobServer:
             self._deal()
 
     def _welcome(self, connection: socket.socket) -> None:
-        """A build says where its pipe is, and waits to be told that it may begin."""
+        """A build says what it needs and where its pipe is, and waits until it may begin."""
         connection.settimeout(_GREETING_SECONDS)
         try:
             with connection.makefile("r", encoding="utf-8") as lines:
-                path = lines.readline().rstrip("\n")
+                limit, memory_gb, path = lines.readline().rstrip("\n").split(" ", 2)
             # for reading and writing, so that the pipe holds its tokens while nobody has it open
             pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
+        except (OSError, ValueError):
             connection.close()
             return
-        build = _Build(connection, pipe)
+        build = _Build(connection, pipe, int(limit), float(memory_gb))
         self._builds.append(build)
         self._waiting.append(build)
         self._selector.register(connection, selectors.EVENT_READ, build)
@@ -122,9 +132,11 @@ class JobServer:
         idle = {id(build): build.idle() for build in self._builds}
         used = sum(b.running + b.given for b in self._builds) - sum(idle.values())
         spare = self._limit - used
+        memory_gb = self._memory_gb()
         # the first job needs no leave: a run on a small machine must end, if slowly
-        adding = used == 0 or self._may_add()
-        while self._waiting and (used == 0 or (spare > 0 and adding)):
+        while self._waiting and (
+            used == 0 or (spare > 0 and self._waiting[0].memory_gb <= memory_gb)
+        ):
             build = self._waiting.popleft()
             build.running = True
             used, spare = used + 1, spare - 1
@@ -133,9 +145,11 @@ class JobServer:
         running = [build for build in self._builds if build.running]
         shift = self._turn % len(running) if running else 0
         order = sorted(running[shift:] + running[:shift], key=lambda build: idle[id(build)] > 0)
-        total = max(0, spare) if adding and not self._waiting else 0
+        total = 0 if self._waiting else max(0, spare)
         for place, build in enumerate(order):
             share = total // len(order) + (place < total % len(order))
+            if build.memory_gb > memory_gb:
+                share = 0
             have = idle[id(build)]
             if share > have:
                 build.give(share - have)
@@ -155,8 +169,10 @@ def make_flags(pipe: Path, jobs: int) -> str:
 
 
 @contextmanager
-def joined(address: Path, pipe: Path, jobs: int, running: Job) -> Iterator[None]:
-    """Take part in the run's job server.
+def joined(
+    address: Path, pipe: Path, jobs: int, running: Job, memory_gb: float = 0.0
+) -> Iterator[None]:
+    """Take part in the run's job server, with ``jobs`` jobs at most of ``memory_gb`` each.
 
     ``pipe`` is made for this build, and programs of it take tokens there. Where no server
     listens at ``address``, the pipe holds tokens for ``jobs`` jobs and they are nobody else's.
@@ -174,7 +190,7 @@ def joined(address: Path, pipe: Path, jobs: int, running: Job) -> Iterator[None]
             finally:
                 os.close(held)
             return
-        connection.sendall(f"{pipe.resolve()}\n".encode())
+        connection.sendall(f"{jobs} {memory_gb} {pipe.resolve()}\n".encode())
         connection.settimeout(1.0)
         try:
             answer = connection.recv(len(_GO))

@@ -13,12 +13,14 @@ from scripts.specs import PatchTrialSpec, SourceSpec
 def trials(
     config: Config, folder: Path, source: Callable[[str], SourceSpec]
 ) -> Iterator[PatchTrialSpec]:
-    """Each configured repo's series on the pin that the run uses, then on the refs asked for.
+    """Each repo's series on the pin that the run uses, if it has one, then on the refs asked for.
 
     ``folder`` holds the series, and ``source`` gives the source that a run makes of a repo. A ref
     is of the git repository, so the series for origin git is tried there, whatever the run's is.
     """
     for repo, entry in config.repos.items():
+        if not config.has_pin(repo):
+            continue
         pinned = source(repo)
         if pinned.patches:
             yield PatchTrialSpec(

@@ -13,14 +13,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from scripts import locks, patch_plan, patches, preflight
 from scripts.config import Config
 from scripts.crates import registry_problem
+from scripts.cuda_toolkit import toolkit_version
 from scripts.errors import UserError
+from scripts.gpu_architectures import resolve, runs_on
 from scripts.indexes import public_address
 from scripts.layout import WORK_PREFIX, Layout
 from scripts.machine import Machine, probe
-from scripts.recipes import ANY, RECIPE_NUMBERS, RECIPES, Recipe
+from scripts.recipes import ANY, RECIPE_NUMBERS, RECIPES, Recipe, Target
 from scripts.records import write_text
 from scripts.specs import (
     CratesSpec,
@@ -121,7 +125,7 @@ class Plan:
     def _build_needs(self, repo: str, variant: str) -> tuple[str, ...]:
         """The repos whose sources a repo's build for a variant sees: what it needs to build, and
         what they need in turn."""
-        skipped = self._skipped(repo, variant)
+        skipped = self._without(repo, variant)
         found: dict[str, None] = {}
 
         def use(name: str) -> None:
@@ -137,8 +141,27 @@ class Plan:
         configured = self.config.configured_variants()
         return configured if self.recipe(repo).per_variant else (ANY,)
 
-    def _skipped(self, repo: str, variant: str) -> frozenset[str]:
-        return self.recipe(repo).left_out(variant, self.config)
+    def _without(self, repo: str, variant: str) -> Mapping[str, str | None]:
+        """What of a repo's `build_needs` a variant's build does without, and why."""
+        return self.recipe(repo).left_out(self._target(variant))
+
+    def _target(self, variant: str) -> Target:
+        return Target(variant, self.config, self.machine, self._cuda if variant == "cuda" else None)
+
+    def _check_variant(self, variant: str) -> None:
+        """Raise UserError where a variant's toolkit or GPU architectures do not fit."""
+        self._target(variant)
+        if variant != "cpu":
+            resolve(
+                variant, getattr(self.config.variants, variant).architectures, self.machine.gpus
+            )
+
+    @cached_property
+    def _cuda(self) -> Version:
+        """The CUDA version of torch and the toolkit; raises UserError where they differ."""
+        assert self.config.variants.cuda is not None
+        lock = self.project / "envs/build-cuda.lock"
+        return toolkit_version(self.config.variants.cuda.toolkit, locks.lock_pins(lock), lock)
 
     def wheel_repos(self) -> tuple[str, ...]:
         """The repos that give wheels: enabled and buildable here."""
@@ -182,7 +205,8 @@ class Plan:
                 names |= {environment.format(variant=v) for v in self._variants(repo)}
         problems = []
         for check, arguments in (
-            (self.pinned_source, self.config.repos),
+            (self._check_variant, self.config.configured_variants() if with_locks else ()),
+            (self.pinned_source, filter(self.config.has_pin, self.config.repos)),
             (self._check_lock, sorted(names) if with_locks else ()),
         ):
             for argument in arguments:
@@ -286,7 +310,7 @@ class Plan:
         assert recipe.environment is not None
         build = self.build_environment(recipe.environment.format(variant=variant))
         source, crates = self.source(repo), self.crates(repo)
-        settings = recipe.settings(variant, self.config, self.machine)
+        settings = recipe.settings(self._target(variant))
         return WheelSpec(
             repo=repo,
             variant=variant,
@@ -299,10 +323,15 @@ class Plan:
             environment_key=build.key,
             environment_name=build.name,
             compilers={tool: self.machine.tools[tool].identity for tool in recipe.tools}
-            | {"libc": self.machine.libc},
+            | {"libc": self.machine.libc}
+            | ({"cuda": str(self._cuda)} if variant == "cuda" else {}),
             settings=settings,
             passed={name: os.environ[name] for name in _PASSED if os.environ.get(name)},
             needs={need: self.source(need).key for need in self._build_needs(repo, variant)},
+            toolkit=self.config.variants.cuda.toolkit
+            if variant == "cuda" and self.config.variants.cuda
+            else None,
+            without={repo: why for repo, why in self._without(repo, variant).items() if why},
             crates_key=crates.key if crates else None,
             origin=source.origin,
         )
@@ -336,8 +365,48 @@ class Plan:
         """All smoke runs that the configuration asks for."""
         return tuple(
             self.smoke(variant, name)
-            for variant in self.config.smoke.variants
+            for variant in self.runnable
             for name in self.config.smoke.models
+        )
+
+    @cached_property
+    def skipped(self) -> Mapping[str, str]:
+        """The variants of smoke runs that this machine cannot run, with the reason."""
+        found = {}
+        for variant in self.config.smoke.variants:
+            if reason := self._cannot_run(variant):
+                found[variant] = reason
+        return MappingProxyType(found)
+
+    def _cannot_run(self, variant: str) -> str | None:
+        if variant == "cpu":
+            return None
+        settings = getattr(self.config.variants, variant)
+        vendor, name = {"cuda": ("nvidia", "NVIDIA"), "rocm": ("amd", "AMD")}[variant]
+        gpus = [gpu for gpu in self.machine.gpus if gpu.vendor == vendor]
+        if not gpus:
+            return f"this machine has no {name} GPU that answers"
+        asked = resolve(variant, settings.architectures, gpus)
+        if any(runs_on(asked, gpu.architecture) for gpu in gpus):
+            return None
+        there = ", ".join(f"{gpu.name} ({gpu.architecture})" for gpu in gpus)
+        return f"it is built for {', '.join(asked)}, and this machine has {there}"
+
+    @property
+    def runnable(self) -> tuple[str, ...]:
+        """The variants of smoke runs that this machine can run."""
+        return tuple(v for v in self.config.smoke.variants if v not in self.skipped)
+
+    def shown_variants(self) -> tuple[str, ...]:
+        """The variants of the wheelhouse: those that run here, and those that are built."""
+        return tuple(
+            variant
+            for variant in self.config.configured_variants()
+            if self._cannot_run(variant) is None
+            or all(
+                self.stands(self.wheel(w.repo, w.variant))
+                for w in self.run_environment(variant).wheels
+            )
         )
 
     def smokes_key(self) -> str:
@@ -431,7 +500,7 @@ class Plan:
 
     def smoke_page_key(self) -> str:
         """One key for all that the smoke report shows."""
-        return digest([self.smokes_key(), dict(self.left_out)])
+        return digest([self.smokes_key(), dict(self.left_out), dict(self.skipped)])
 
     @cached_property
     def patch_trials(self) -> tuple[PatchTrialSpec, ...]:
@@ -538,6 +607,8 @@ class Plan:
             print(f"{repo} is taken from work/{repo} as it stands", file=sys.stderr)
         for repo, reason in self.left_out.items():
             print(f"warning: {repo} is left out: {reason}", file=sys.stderr)
+        for variant, reason in self.skipped.items():
+            print(f"no smoke run of {variant}: {reason}", file=sys.stderr)
 
 
 def _settled(stamp: Path, record: Path, stands: bool) -> Path:

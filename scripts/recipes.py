@@ -11,7 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scripts.gpu_architectures import resolve, torch_arch_list
+
 if TYPE_CHECKING:
+    from packaging.version import Version
+
     from scripts.config import Config
     from scripts.machine import Machine
 
@@ -33,12 +37,23 @@ RECIPE_NUMBERS = {
 _VLLM_ISAS = ("avx2", "avx512", "amx")
 
 
-def _no_settings(variant: str, config: Config, machine: Machine) -> dict[str, str]:
+@dataclass(frozen=True)
+class Target:
+    """What a wheel is built for, where and with what."""
+
+    variant: str
+    config: Config
+    machine: Machine
+    cuda: Version | None
+    """The CUDA version of the torch that a variant for NVIDIA GPUs is built against."""
+
+
+def _no_settings(target: Target) -> dict[str, str]:
     return {}
 
 
-def _nothing_left_out(variant: str, config: Config) -> frozenset[str]:
-    return frozenset()
+def _nothing_left_out(target: Target) -> dict[str, str | None]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -55,36 +70,99 @@ class Recipe:
     """Whether the repo has device code, so that each variant gets a wheel of its own."""
     heavy: bool = False
     """Whether its build takes so long that it should begin before others."""
-    settings: Callable[[str, Config, Machine], dict[str, str]] = _no_settings
+    settings: Callable[[Target], dict[str, str]] = _no_settings
     """Variables of a variant's build; all of them enter the key."""
-    left_out: Callable[[str, Config], frozenset[str]] = _nothing_left_out
-    """Repos of `build_needs` that a variant's settings make superfluous."""
+    left_out: Callable[[Target], dict[str, str | None]] = _nothing_left_out
+    """Repos of `build_needs` that a variant's build does without, with the reason; None for one
+    that it has no use for."""
 
 
-def _vllm_settings(variant: str, config: Config, machine: Machine) -> dict[str, str]:
-    cpu = config.variants.cpu
-    assert variant == "cpu" and cpu is not None
-    isas = {"all": _VLLM_ISAS, "native": (machine.isa,)}.get(cpu.isa, cpu.isa)
+# What vLLM's CUDA build takes in from other repos: by the repo, the variable that names its folder
+# (${} stands for that), and the name under which vLLM builds without it (CUTLASS it always needs).
+_CUDA_PARTS = {
+    "cutlass": ("VLLM_CUTLASS_SRC_DIR", "${}", None),
+    "triton-kernels": (
+        "TRITON_KERNELS_SRC_DIR",
+        "${}/python/triton_kernels/triton_kernels",
+        "triton_kernels",
+    ),
+    "deepgemm": ("DEEPGEMM_SRC_DIR", "${}", "deepgemm"),
+    "fmha-sm100": ("FMHA_SM100_SRC_DIR", "${}", "fmha_sm100"),
+    "flashmla": ("FLASH_MLA_SRC_DIR", "${}", "flashmla"),
+    "qutlass": ("QUTLASS_SRC_DIR", "${}", "qutlass"),
+    "tml-fa4": ("TML_FA4_SRC_DIR", "${}", "tml_fa4"),
+    "flash-attention": ("VLLM_FLASH_ATTN_SRC_DIR", "${}", "vllm_flash_attn"),
+}
+
+
+def _vllm_settings(target: Target) -> dict[str, str]:
     settings = {
-        "VLLM_TARGET_DEVICE": "cpu",
-        "VLLM_VERSION_OVERRIDE": f"{config.repos['vllm'].version}+cpu",
+        "VLLM_TARGET_DEVICE": target.variant,
+        "VLLM_BUILD_RUST": "0",
+        # where compiled objects are kept from build to build; .deps of the source tree is not
+        "FETCHCONTENT_BASE_DIR": "${tree}/build/temp.deps",
+    }
+    return settings | {"cpu": _vllm_cpu_settings, "cuda": _vllm_cuda_settings}[target.variant](
+        target
+    )
+
+
+def _vllm_cpu_settings(target: Target) -> dict[str, str]:
+    cpu = target.config.variants.cpu
+    assert cpu is not None
+    isas = {"all": _VLLM_ISAS, "native": (target.machine.isa,)}.get(cpu.isa, cpu.isa)
+    settings = {
+        "VLLM_VERSION_OVERRIDE": f"{target.config.repos['vllm'].version}+cpu",
         "VLLM_CPU_ISA": ";".join(isas),
         "VLLM_CPU_ONEDNN": "ON" if cpu.onednn else "OFF",
         "VLLM_CPU_NUMA": "ON" if cpu.numa else "OFF",
         "VLLM_CPU_TCMALLOC": "",
-        "VLLM_BUILD_RUST": "0",
     }
     if cpu.onednn:
         settings["FETCHCONTENT_SOURCE_DIR_ONEDNN"] = "${SNAKEDEV_SOURCE_ONEDNN}"
-        # where compiled objects are kept from build to build; .deps of the source tree is not
-        settings["FETCHCONTENT_BASE_DIR"] = "${tree}/build/temp.deps"
     return settings
 
 
-def _vllm_left_out(variant: str, config: Config) -> frozenset[str]:
-    cpu = config.variants.cpu
-    with_onednn = variant == "cpu" and cpu is not None and cpu.onednn
-    return frozenset() if with_onednn else frozenset({"onednn"})
+def _vllm_cuda_settings(target: Target) -> dict[str, str]:
+    assert target.cuda is not None
+    without = _vllm_left_out(target)
+    label = f"cu{target.cuda.major}{target.cuda.minor}"
+    settings = {
+        "VLLM_VERSION_OVERRIDE": f"{target.config.repos['vllm'].version}+{label}",
+        "TORCH_CUDA_ARCH_LIST": torch_arch_list(_cuda_architectures(target)),
+        "VLLM_EXTERNAL_LEFT_OUT": ";".join(
+            name for repo, (_, _, name) in _CUDA_PARTS.items() if name and repo in without
+        ),
+    }
+    for repo, (variable, folder, _) in _CUDA_PARTS.items():
+        if repo not in without:
+            source = "${SNAKEDEV_SOURCE_" + repo.upper().replace("-", "_") + "}"
+            settings[variable] = folder.replace("${}", source)
+    return settings
+
+
+def _cuda_architectures(target: Target) -> tuple[str, ...]:
+    assert target.config.variants.cuda is not None
+    asked = target.config.variants.cuda.architectures
+    return resolve("cuda", asked, target.machine.gpus)
+
+
+def _vllm_left_out(target: Target) -> dict[str, str | None]:
+    config = target.config
+    if target.variant == "cpu":
+        cpu = config.variants.cpu
+        without: dict[str, str | None] = dict.fromkeys(_CUDA_PARTS)
+        return without if cpu and cpu.onednn else without | {"onednn": "variants.cpu.onednn is off"}
+    without = {"onednn": None} | {
+        repo: "it has no release: `origin: git` builds it"
+        for repo in _CUDA_PARTS
+        if repo not in config.repos or not config.has_pin(repo)
+    }
+    blackwell = any(name.startswith(("10.", "11.")) for name in _cuda_architectures(target))
+    if blackwell and config.origin_of("cutlass") == "release":
+        # a kernel for 10.x and 11.x; see patches/vllm/0014-…
+        without["CUTLASS MLA"] = "cutlass's release lacks its headers: `origin: git` builds it"
+    return without
 
 
 RECIPES: dict[str, Recipe] = {

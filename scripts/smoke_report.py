@@ -28,6 +28,8 @@ class Reported:
     environments: Sequence[EnvironmentRecord]
     left_out: Mapping[str, str]
     """Repos that this machine does not build, with the reason."""
+    skipped: Mapping[str, str]
+    """Variants that this machine cannot run, with the reason."""
 
 
 class SmokeReportRecord(Record):
@@ -41,6 +43,9 @@ class SmokeReportRecord(Record):
 
 def write_report(reported: Reported, key: str, html: Path, csv: Path) -> SmokeReportRecord:
     """Write the page and the table; raises UserError when there is no run to report."""
+    if not reported.runs and reported.skipped:
+        lines = [f"no smoke run of {variant}: {why}" for variant, why in reported.skipped.items()]
+        raise UserError("\n".join(lines))
     if not reported.runs:
         raise UserError(
             "config.yaml: smoke.variants and smoke.models ask for no run: name at least one of each"
@@ -70,6 +75,7 @@ def page(reported: Reported, made: datetime) -> str:
             "summary": _summary(runs),
             "work": {repo: tree for run in runs for repo, tree in run.work.items()},
             "left_out": reported.left_out,
+            "skipped": reported.skipped,
             "tiles": _tiles(reported),
             "runs": [_run(run) for run in runs],
             "wheels": [_wheel(wheel) for wheel in reported.wheels],
@@ -287,7 +293,10 @@ def _wheel(wheel: WheelRecord) -> dict[str, Any]:
         text, digest = f"commit of {pin.get('url')}", pin.get("commit")
     else:
         text, digest = f"{pin.get('name')} {pin.get('version')}", pin.get("sha256")
-    compilers = [value.splitlines()[0] for value in wheel.compilers.values()]
+    compilers = [
+        f"CUDA {value}" if name == "cuda" else value.splitlines()[0]
+        for name, value in wheel.compilers.items()
+    ]
     return {
         **wheel.model_dump(),
         "pin_text": text,

@@ -183,9 +183,13 @@ class WheelSpec(Spec):
     """Variables of the user's environment that are let through (CFLAGS and the like)."""
     needs: dict[str, str] = {}
     """Source keys of the repos that the build uses."""
+    without: dict[str, str] = beside_key(default={})
+    """The repos that its build could have used and does not, with the reason."""
     crates_key: str | None = beside_key(default=None)
     environment_name: str = beside_key()
     origin: Origin = beside_key()
+    toolkit: Path | None = beside_key(default=None)
+    """A CUDA toolkit of this machine to use in place of the environment's."""
 
     def _made_from(self) -> Iterable[str]:
         return (self.source_key, *self.needs.values())

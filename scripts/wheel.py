@@ -14,11 +14,12 @@ from pathlib import Path
 from uv import find_uv_bin
 
 from scripts import build_variables, buildlock, jobserver, wheel_check
+from scripts.config import Build
 from scripts.errors import UserError
 from scripts.git import run_git
 from scripts.job import Job
 from scripts.layout import Layout
-from scripts.machine import Machine
+from scripts.machine import Machine, parallel_jobs
 from scripts.process import CommandError
 from scripts.records import Record
 from scripts.sandbox import Sandbox
@@ -59,6 +60,9 @@ class WheelRecord(Record):
     settings: dict[str, str]
     passed: dict[str, str]
     needs: dict[str, str]
+    """Keys of the sources that the build took in."""
+    without: dict[str, str]
+    """Repos that it could have taken in and did not, with the reason."""
     compilers: dict[str, str]
     interpreter: dict[str, str]
     environment: str
@@ -77,17 +81,15 @@ def build_wheel(
     spec: WheelSpec,
     layout: Layout,
     machine: Machine,
-    jobs: int,
-    *,
-    compiler_cache: bool,
-    cut_network: bool,
+    cores: int,
+    settings: Build,
     running: Job,
 ) -> WheelRecord:
     """Build a wheel and publish it with its record, or find it in the store.
 
-    ``jobs`` compilations run at once, fewer while the run's job server gives other builds a
-    share. Raises UserError when the result is not what was asked for, CommandError when the build
-    fails; either leaves nothing in the store.
+    As many compilations run at once as there are ``cores`` and memory, fewer while the run's job
+    server gives other builds a share. Raises UserError when the result is not what was asked for,
+    CommandError when the build fails; either leaves nothing in the store.
     """
     final = layout.wheel(spec.variant, spec.repo, spec.key)
     if (final / "wheel.json").is_file():
@@ -99,14 +101,19 @@ def build_wheel(
     if not machine.fixed_paths:
         # a tree that was configured in one of its two places cannot go on in the other
         folder /= "real-paths"
+    by_nvcc = spec.variant == "cuda"
+    memory_gb = settings.memory_per_nvcc_job_gb if by_nvcc else settings.memory_per_job_gb
+    jobs = parallel_jobs(cores, memory_gb)
     with (
         buildlock.held(folder, running),
         published(final) as scratch,
-        jobserver.joined(layout.jobserver, folder / "jobs", jobs, running),
+        jobserver.joined(layout.jobserver, folder / "jobs", jobs, running, memory_gb),
     ):
         tree = _move_tree(folder / "tree", source_folder / "tree", running)
         _clean(tree, tree / spec.subdirectory)
-        network = "none" if cut_network and machine.empty_network else "open"
+        for repo, reason in spec.without.items():
+            running.say(f"without {repo}: {reason}")
+        network = "none" if settings.network == "none" and machine.empty_network else "open"
         environment = layout.environment(spec.environment_name, spec.environment_key).resolve()
         mount_point = folder / "root"
         mount_point.mkdir(exist_ok=True)
@@ -115,7 +122,13 @@ def build_wheel(
         )
         places = build_variables.place(spec, layout, folder, environment, sandbox)
         variables = build_variables.make(
-            spec, layout, machine, places, jobs, compiler_cache=compiler_cache
+            spec,
+            layout,
+            machine,
+            places,
+            jobs,
+            nvcc_threads=settings.nvcc_threads,
+            compiler_cache=settings.compiler_cache,
         )
         # a build script of a crate may call a make that is too old for such a job server
         flags = "MAKEFLAGS" if spec.crates_key is None else "CARGO_MAKEFLAGS"
@@ -163,6 +176,7 @@ def build_wheel(
             settings=spec.settings,
             passed=spec.passed,
             needs=spec.needs,
+            without=spec.without,
             compilers=spec.compilers,
             interpreter=spec.interpreter,
             environment=f"{spec.environment_name}-{spec.environment_key}",

@@ -19,6 +19,7 @@ if __name__ == "__main__":
             wheels=[WheelRecord.read(Path(path)) for path in wheels],
             environments=[EnvironmentRecord.read(Path(path)) for path in given.environments],
             left_out=snakemake.params.left_out,
+            skipped=snakemake.params.skipped,
         )
         html, csv = Path(snakemake.output.html), Path(snakemake.output.csv)
         record = write_report(reported, snakemake.params.key, html, csv)

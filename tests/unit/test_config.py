@@ -36,7 +36,7 @@ def complaint(path: str, value: object) -> str:
 def test_the_default_configuration_is_right():
     config = check(DEFAULT)
     assert config.repos["vllm"].required
-    assert config.configured_variants() == ("cpu",)
+    assert config.configured_variants() == ("cpu", "cuda")
 
 
 @pytest.mark.parametrize("origin", ["release", "git"])
@@ -55,7 +55,7 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("work", "vlm", "work: there is no repo 'vlm': one of cutlass, llguidance, "),
+        ("work", "vlm", "work: there is no repo 'vlm': one of cutlass, deepgemm, "),
         ("work", ["tokenizers"], "work: 'tokenizers' is not built: set repos.tokenizers.enabled"),
         (
             "orgin",
@@ -88,7 +88,11 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
         ),
         ("repos/vllm/build_needs", ["onedn"], "repos.vllm.build_needs: there is no repo 'onedn'"),
         ("origin", "svn", "origin: 'svn' is not allowed: one of release, git"),
-        ("smoke/variants", ["cuda"], "smoke.variants: 'cuda' is not under variants: one of cpu"),
+        (
+            "smoke/variants",
+            ["rocm"],
+            "smoke.variants: 'rocm' is not under variants: one of cpu, cuda",
+        ),
         (
             "smoke/variants",
             ["gpu"],
@@ -200,9 +204,7 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
         (
             "patch_report",
             {"refs": {"vlm": ["main"]}},
-            "patch_report.refs.vlm: there is no repo 'vlm': one of cutlass, llguidance, onednn, "
-            "openai-harmony, outlines-core, safetensors, tokenizers, vllm, xgrammar "
-            "(did you mean 'vllm'?)",
+            "patch_report.refs.vlm: there is no repo 'vlm': one of cutlass, deepgemm, ",
         ),
         (
             "patch_report",
@@ -225,6 +227,12 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             {"refs": {"vllm": ["--upload-pack=x"]}},
             "patch_report.refs.vllm.0: '--upload-pack=x' is not a git branch, tag or full commit, "
             "such as 'main'",
+        ),
+        (
+            "patch_report",
+            {"refs": {"flashmla": ["main"]}},
+            "patch_report.refs.flashmla: the repo has no release to build from: set "
+            "repos.flashmla.origin: git",
         ),
         ("patch_report", {"ref": {}}, "patch_report.ref: unknown key: one of refs"),
     ],

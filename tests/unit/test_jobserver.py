@@ -24,7 +24,7 @@ from scripts.job import Job
 from scripts.jobserver import joined
 address, pipe, wanted = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 running = Job("greedy", sys.stderr, Path("log"))
-with joined(address, pipe, 1, running):
+with joined(address, pipe, wanted + 1, running):
     tokens = os.open(pipe, os.O_RDWR)
     taken = b""
     while len(taken) < wanted:
@@ -115,16 +115,26 @@ def test_what_one_build_leaves_unused_goes_to_another(address, tmp_path, running
 
 
 def test_while_memory_is_short_one_job_runs(address, tmp_path, running):
-    enough = threading.Event()
-    JobServer(address, 4, enough.is_set).start()
+    memory = [1.0]
+    JobServer(address, 4, lambda: memory[0]).start()
     mine = tmp_path / "mine"
-    with joined(address, mine, 4, running):
+    with joined(address, mine, 4, running, memory_gb=2.0):
         time.sleep(0.5)
         assert tokens_in(mine) == 0
-        enough.set()
+        memory[0] = 2.0
         assert becomes(3, lambda: tokens_in(mine))
-        enough.clear()
+        memory[0] = 1.0
         assert becomes(0, lambda: tokens_in(mine))
+
+
+def test_a_build_of_large_jobs_gets_no_more_than_it_asked_for(address, tmp_path, running):
+    JobServer(address, 6, lambda: 5.0).start()
+    large, small = tmp_path / "large", tmp_path / "small"
+    with joined(address, large, 2, running, memory_gb=4.0):
+        assert becomes(1, lambda: tokens_in(large))
+        with joined(address, small, 6, running, memory_gb=1.0):
+            assert becomes(True, lambda: tokens_in(small) >= 2)
+            assert tokens_in(large) == 1
 
 
 def test_without_a_server_a_build_has_its_own_jobs(address, tmp_path, running):

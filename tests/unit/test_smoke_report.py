@@ -136,6 +136,7 @@ def wheel(repo: str = "vllm", **more: Any) -> WheelRecord:
         "settings": {},
         "passed": {},
         "needs": {},
+        "without": {},
         "compilers": {"cxx": "g++ 12.2.0 x86_64-linux-gnu", "rustc": "rustc 1.90.0\nhost: x"},
         "interpreter": {},
         "environment": "build-cpu-0",
@@ -170,7 +171,7 @@ class Written:
     """A report as it was written: its record, its page and its table."""
 
     def __init__(self, folder: Path, *runs: SmokeRecord, **more: Any):
-        told = {"wheels": (wheel(),), "environments": (ENVIRONMENT,), "left_out": {}}
+        told = {"wheels": (wheel(),), "environments": (ENVIRONMENT,), "left_out": {}, "skipped": {}}
         html, csv = folder / "reports" / "smoke.html", folder / "reports" / "smoke.csv"
         reported = Reported(runs=runs or (run(),), **{**told, **more})
         self.record: SmokeReportRecord = write_report(reported, "key", html, csv)
@@ -312,6 +313,19 @@ def test_repos_that_were_left_out_are_named_with_the_reason(tmp_path: Path, good
     assert "Left out" not in good.text
 
 
+def test_variants_that_were_not_run_are_named_with_the_reason(tmp_path: Path) -> None:
+    reason = "this machine has no NVIDIA GPU that answers"
+    report = Written(tmp_path, skipped={"cuda": reason})
+    assert f"Not run on this machine cuda : {reason}" in report.text
+    assert report.record.passed
+
+
+def test_a_wheel_says_what_it_was_built_without(tmp_path: Path) -> None:
+    without = {"flashmla": "it has no release"}
+    report = Written(tmp_path, wheels=(wheel(without=without),))
+    assert "without flashmla: it has no release" in report.text
+
+
 def test_a_run_that_crashed_is_shown_with_the_engines_last_lines(tmp_path: Path) -> None:
     report = Written(tmp_path, crashed())
     assert not report.record.passed
@@ -430,6 +444,6 @@ def test_the_table_has_the_same_columns_when_every_run_failed(
 
 
 def test_a_report_of_no_run_says_which_keys_to_fill(tmp_path: Path) -> None:
-    nothing = Reported(runs=[], wheels=[], environments=[], left_out={})
+    nothing = Reported(runs=[], wheels=[], environments=[], left_out={}, skipped={})
     with pytest.raises(UserError, match=r"smoke\.models ask for no run"):
         write_report(nothing, "key", tmp_path / "smoke.html", tmp_path / "smoke.csv")

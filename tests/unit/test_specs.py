@@ -8,7 +8,7 @@ import yaml
 from scripts.config import check
 from scripts.errors import UserError
 from scripts.layout import Layout
-from scripts.machine import Machine, Tool
+from scripts.machine import Gpu, Machine, Tool
 from scripts.plan import Plan
 from scripts.specs import SourceSpec, digest
 
@@ -160,7 +160,64 @@ def test_the_folder_of_a_wheel_is_part_of_its_source():
 
 
 def test_a_source_that_no_build_needs_is_not_used():
-    assert not {"onednn", "cutlass"} & set(plan(variants__cpu__onednn=False).repos)
+    used = plan(variants__cpu__onednn=False, variants__cuda=None, smoke__variants=["cpu"]).repos
+    assert not {"onednn", "cutlass"} & set(used)
+
+
+def test_another_gpu_changes_the_wheels_with_device_code_and_no_other():
+    before, after = plan(), plan(variants__cuda__architectures=["8.0"])
+    assert keys(before) == keys(after)
+    cuda = [made.run_environment("cuda").wheels for made in (before, after)]
+    assert [w.repo for w in set(cuda[0]) - set(cuda[1])] == ["vllm"]
+
+
+def test_a_build_for_gpus_does_without_what_only_a_forge_has():
+    release = plan().wheel("vllm", "cuda")
+    assert set(release.needs) == {"cutlass"}
+    assert release.settings["VLLM_CUTLASS_SRC_DIR"] == "${SNAKEDEV_SOURCE_CUTLASS}"
+    assert release.settings["VLLM_EXTERNAL_LEFT_OUT"].split(";")[-1] == "vllm_flash_attn"
+    assert release.without["flash-attention"] == "it has no release: `origin: git` builds it"
+    built = plan(repos__vllm__origin="release", **{"repos__flash-attention__origin": "git"})
+    spec = built.wheel("vllm", "cuda")
+    assert set(spec.needs) == {"cutlass", "flash-attention"}
+    assert "vllm_flash_attn" not in spec.settings["VLLM_EXTERNAL_LEFT_OUT"]
+    assert spec.settings["VLLM_FLASH_ATTN_SRC_DIR"] == "${SNAKEDEV_SOURCE_FLASH_ATTENTION}"
+
+
+def test_a_toolkit_of_another_cuda_version_is_refused(tmp_path):
+    for folder in ("bin", "include"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "bin/nvcc").touch(mode=0o755)
+    header = tmp_path / "include/cuda.h"
+    header.write_text("#define CUDA_VERSION 13000\n")
+    own = plan(variants__cuda__toolkit=str(tmp_path)).wheel("vllm", "cuda")
+    assert own.toolkit == tmp_path and own.key == plan().wheel("vllm", "cuda").key
+    header.write_text("#define CUDA_VERSION 12080\n")
+    with pytest.raises(UserError) as raised:
+        plan(variants__cuda__toolkit=str(tmp_path)).require_inputs(with_locks=True)
+    assert str(raised.value).startswith(
+        f"variants.cuda.toolkit: {tmp_path} is CUDA 12.8, and torch 2.11.0 is built with CUDA 13.0"
+    )
+    header.unlink()
+    with pytest.raises(UserError, match="is no CUDA toolkit"):
+        plan(variants__cuda__toolkit=str(tmp_path)).wheel("vllm", "cuda")
+
+
+def test_native_without_a_gpu_is_refused_before_anything_is_built():
+    with pytest.raises(UserError, match="architectures: native takes this machine"):
+        plan(variants__cuda__architectures="native").require_inputs(with_locks=True)
+
+
+def test_a_variant_is_run_where_its_gpu_is():
+    assert plan().skipped == {"cuda": "this machine has no NVIDIA GPU that answers"}
+    assert [spec.variant for spec in plan().smokes()] == ["cpu"]
+
+    def on(architecture: str) -> Plan:
+        gpu = Gpu(vendor="nvidia", name="NVIDIA X", architecture=architecture)
+        return plan(MACHINE.model_copy(update={"gpus": (gpu,)}))
+
+    assert [spec.variant for spec in on("9.0").smokes()] == ["cpu", "cuda"]
+    assert on("8.9").skipped["cuda"] == "it is built for 9.0a, and this machine has NVIDIA X (8.9)"
 
 
 def test_a_mirrors_address_is_not_part_of_a_source():

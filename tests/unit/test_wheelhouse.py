@@ -53,6 +53,7 @@ def built(layout: Layout) -> Built:
             settings={},
             passed={},
             needs={},
+            without={},
             compilers={},
             interpreter={},
             environment="build-any-0",

@@ -18,6 +18,7 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
+from scripts import driver_stub
 from scripts.errors import UserError
 from scripts.job import Job
 from scripts.machine import available_cores
@@ -103,7 +104,7 @@ def _probe_extensions(wheel: Path, environment: Path, running: Job) -> dict[str,
     def ask(extension: Path) -> tuple[str, dict[str, str]]:
         module = ".".join(extension.with_name(extension.name.split(".")[0]).parts)
         command = [environment / "bin" / "python", "-I", _PROBE, module, root / extension]
-        answer = output(command, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
+        answer = output(command, env=variables)
         return module, json.loads(answer)
 
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
@@ -115,6 +116,9 @@ def _probe_extensions(wheel: Path, environment: Path, running: Job) -> dict[str,
             for name in libraries
             if name.endswith(".so") and not any(p.endswith(".libs") for p in Path(name).parts)
         )
+        variables = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+        if stub := driver_stub.make([root / e for e in extensions], root, running):
+            variables["LD_PRELOAD"] = str(stub)
         states = {}
         # each imports torch for some seconds where it is linked to it
         with ThreadPoolExecutor(available_cores()) as pool:

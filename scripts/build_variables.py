@@ -58,19 +58,32 @@ def place(
             for need, key in spec.needs.items()
         },
     )
-    _place_interpreter(folder, environment, sandbox)
+    if sandbox.fixed_paths:
+        _place_interpreter(folder, environment, sandbox)
+    else:
+        sandbox.place("interpreter", (environment / "bin" / "python").resolve().parent.parent)
     return places
 
 
 def _place_interpreter(folder: Path, environment: Path, sandbox: Sandbox) -> None:
-    """Let the environment find its interpreter in the sandbox: pyvenv.cfg says where it is."""
+    """Let the environment lead to its interpreter where the sandbox shows it.
+
+    A virtual environment names the interpreter in pyvenv.cfg and in the link bin/python; compilers
+    would see its headers there.
+    """
+    python = (environment / "bin" / "python").resolve()
+    seen = sandbox.place("interpreter", python.parent.parent) / "bin"
     text = (environment / "pyvenv.cfg").read_text(encoding="utf-8")
-    home = re.search(r"^home = (.+)/bin$", text, re.MULTILINE)
-    assert home is not None
-    seen = sandbox.place("interpreter", Path(home[1]))
-    configuration = folder / "pyvenv.cfg"
-    configuration.write_text(text.replace(home[0], f"home = {seen / 'bin'}"), encoding="utf-8")
+    configuration, programs = folder / "pyvenv.cfg", folder / "environment-bin"
+    configuration.write_text(
+        re.sub("^home = .*$", f"home = {seen}", text, count=1, flags=re.MULTILINE), encoding="utf-8"
+    )
+    shutil.rmtree(programs, ignore_errors=True)
+    shutil.copytree(environment / "bin", programs, symlinks=True)
+    (programs / "python").unlink()
+    (programs / "python").symlink_to(seen / python.name)
     sandbox.place("environment/pyvenv.cfg", configuration)
+    sandbox.place("environment/bin", programs)
 
 
 def make(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from scripts import build_variables, buildlock, jobserver, wheel_check
+from scripts import build_variables, buildlock, device_code, jobserver, wheel_check
 from scripts.config import Build
 from scripts.errors import UserError
 from scripts.git import run_git
@@ -72,6 +72,8 @@ class WheelRecord(Record):
     """`fixed` when the build saw its folders where every build does, else `real`."""
     gil: dict[str, str]
     """For each extension: `off`, `on`, or `library` for one that is no Python module."""
+    device_code: dict[str, tuple[str, ...]]
+    """For each extension with code for GPUs: binaries (`sm_90a`) and PTX (`compute_80`)."""
     built: str
     """When, in UTC."""
     seconds: float
@@ -156,7 +158,10 @@ def build_wheel(
         wheels = sorted((folder / "dist").glob("*.whl"))
         if len(wheels) != 1:
             raise UserError(f"{spec.repo}: the build made {len(wheels)} wheels where one is due")
-        checked = wheel_check.check(wheels[0], spec.repo, spec.version, environment, running)
+        device = _expected_device_code(spec, tree, environment)
+        checked = wheel_check.check(
+            wheels[0], spec.repo, spec.version, environment, running, device
+        )
         data = wheels[0].read_bytes()
         record = WheelRecord(
             key=spec.key,
@@ -183,6 +188,7 @@ def build_wheel(
             network=network,
             paths="fixed" if machine.fixed_paths else "real",
             gil=checked.gil,
+            device_code=checked.device_code,
             built=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(running.seconds, 1),
         )
@@ -193,6 +199,20 @@ def build_wheel(
     record = WheelRecord.read(final / "wheel.json")
     running.say(f"{record.file} in {record.seconds:.0f} s")
     return record
+
+
+def _expected_device_code(
+    spec: WheelSpec, tree: Path, environment: Path
+) -> device_code.Expected | None:
+    """What device code a wheel for NVIDIA GPUs should have, by its build files."""
+    architectures = spec.settings.get("TORCH_CUDA_ARCH_LIST")
+    if architectures is None:
+        return None
+    asked: dict[str, frozenset[str]] = {}
+    for file in (tree / spec.subdirectory).glob("build/temp.*/build.ninja"):
+        asked |= device_code.asked_for(file)
+    cuobjdump = device_code.find_cuobjdump(environment, spec.toolkit)
+    return device_code.Expected(cuobjdump, asked, tuple(architectures.split(";")))
 
 
 class BuildOutput:

@@ -7,6 +7,7 @@ for, and each of its extensions loads in the build environment without bringing 
 import json
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
-from scripts import driver_stub
+from scripts import device_code, driver_stub
 from scripts.errors import UserError
 from scripts.job import Job
 from scripts.machine import available_cores
@@ -35,10 +36,18 @@ class CheckedWheel(Record):
     tags: tuple[str, ...]
     requires: tuple[str, ...]
     gil: dict[str, str]
+    device_code: dict[str, tuple[str, ...]]
 
 
-def check(wheel: Path, name: str, version: str, environment: Path, running: Job) -> CheckedWheel:
-    """Check a wheel with the interpreter of a build environment.
+def check(
+    wheel: Path,
+    name: str,
+    version: str,
+    environment: Path,
+    running: Job,
+    device: device_code.Expected | None = None,
+) -> CheckedWheel:
+    """Check a wheel with the interpreter of a build environment, and its device code if it has any.
 
     Raises UserError that names the wheel and the first thing that is wrong with it.
     """
@@ -57,7 +66,10 @@ def check(wheel: Path, name: str, version: str, environment: Path, running: Job)
         raise UserError(
             f"{wheel.name}: its METADATA are those of {metadata.name} {metadata.version}"
         )
-    gil = _probe_extensions(wheel, environment, running)
+    with tempfile.TemporaryDirectory() as folder:
+        extensions = _unpack_extensions(wheel, Path(folder))
+        gil = _probe_extensions(wheel, Path(folder), extensions, environment, running)
+        codes = _device_code(Path(folder), extensions, device, running) if device else {}
     pure = {str(tag) for tag in tags} in ({"py3-none-any"}, {"py2-none-any", "py3-none-any"})
     if pure and gil:
         raise UserError(f"{wheel.name}: tagged for any machine, but it holds {', '.join(gil)}")
@@ -75,6 +87,7 @@ def check(wheel: Path, name: str, version: str, environment: Path, running: Job)
         tags=tuple(sorted(map(str, tags))),
         requires=tuple(map(str, metadata.requires_dist or ())),
         gil=gil,
+        device_code=codes,
     )
 
 
@@ -98,35 +111,56 @@ def read_metadata(wheel: Path) -> Metadata:
     return metadata
 
 
-def _probe_extensions(wheel: Path, environment: Path, running: Job) -> dict[str, str]:
-    """The GIL's state after each extension was loaded, in a fresh process for each."""
-
-    def ask(extension: Path) -> tuple[str, dict[str, str]]:
-        module = ".".join(extension.with_name(extension.name.split(".")[0]).parts)
-        command = [environment / "bin" / "python", "-I", _PROBE, module, root / extension]
-        answer = output(command, env=variables)
-        return module, json.loads(answer)
-
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
-        root = Path(folder)
+def _unpack_extensions(wheel: Path, root: Path) -> list[Path]:
+    """Unpack a wheel's libraries; returns those that are its own, not copies of others'."""
+    with zipfile.ZipFile(wheel) as archive:
         libraries = [name for name in archive.namelist() if ".so" in Path(name).suffixes]
         archive.extractall(root, members=libraries)
-        extensions = sorted(
-            Path(name)
-            for name in libraries
-            if name.endswith(".so") and not any(p.endswith(".libs") for p in Path(name).parts)
-        )
-        variables = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-        if stub := driver_stub.make([root / e for e in extensions], root, running):
-            variables["LD_PRELOAD"] = str(stub)
-        states = {}
-        # each imports torch for some seconds where it is linked to it
-        with ThreadPoolExecutor(available_cores()) as pool:
-            for extension, (module, answer) in zip(
-                extensions, pool.map(ask, extensions), strict=True
-            ):
-                if "error" in answer:
-                    raise UserError(f"{wheel.name}: {extension} does not load: {answer['error']}")
-                states[module] = answer["state"]
-                running.note(f"{extension}: GIL {answer['state']}")
-        return states
+    return sorted(
+        Path(name)
+        for name in libraries
+        if name.endswith(".so") and not any(p.endswith(".libs") for p in Path(name).parts)
+    )
+
+
+def _module(extension: Path) -> str:
+    return ".".join(extension.with_name(extension.name.split(".")[0]).parts)
+
+
+def _probe_extensions(
+    wheel: Path, root: Path, extensions: Sequence[Path], environment: Path, running: Job
+) -> dict[str, str]:
+    """The GIL's state after each extension was loaded, in a fresh process for each."""
+
+    def ask(extension: Path) -> dict[str, str]:
+        python = environment / "bin" / "python"
+        command = [python, "-I", _PROBE, _module(extension), root / extension]
+        return json.loads(output(command, env=variables))
+
+    variables = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+    if stub := driver_stub.make([root / e for e in extensions], root, running):
+        variables["LD_PRELOAD"] = str(stub)
+    states = {}
+    # each imports torch for some seconds where it is linked to it
+    with ThreadPoolExecutor(available_cores()) as pool:
+        for extension, answer in zip(extensions, pool.map(ask, extensions), strict=True):
+            if "error" in answer:
+                raise UserError(f"{wheel.name}: {extension} does not load: {answer['error']}")
+            states[_module(extension)] = answer["state"]
+            running.note(f"{extension}: GIL {answer['state']}")
+    return states
+
+
+def _device_code(
+    root: Path, extensions: Sequence[Path], expected: device_code.Expected, running: Job
+) -> dict[str, tuple[str, ...]]:
+    """The device code of each extension that has any, checked against what it should be."""
+    codes = {}
+    for extension in extensions:
+        held = device_code.embedded(root / extension, expected.cuobjdump)
+        asked = expected.asked.get(extension.name.split(".")[0])
+        device_code.check(str(extension), held, asked, expected.architectures)
+        if held:
+            codes[_module(extension)] = tuple(sorted(held))
+            running.note(f"{extension}: device code {', '.join(sorted(held))}")
+    return codes

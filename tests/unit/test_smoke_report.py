@@ -143,6 +143,7 @@ def wheel(repo: str = "vllm", **more: Any) -> WheelRecord:
         "network": "none",
         "paths": "fixed",
         "gil": {"vllm._C": "off"},
+        "device_code": {},
         "built": "2024-05-06T07:08:09+00:00",
         "seconds": 3840.0,
     }

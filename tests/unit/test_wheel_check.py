@@ -59,7 +59,7 @@ def refused(wheel: Path, environment: Path, running: Job) -> str:
 
 def test_a_good_pure_wheel_passes(tmp_path: Path, environment: Path, running: Job) -> None:
     assert check(made(tmp_path), "tiny", "1.0", environment, running) == CheckedWheel(
-        version="1.0", tags=("py3-none-any",), requires=("needed>=1",), gil={}
+        version="1.0", tags=("py3-none-any",), requires=("needed>=1",), gil={}, device_code={}
     )
 
 

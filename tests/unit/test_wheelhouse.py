@@ -60,6 +60,7 @@ def built(layout: Layout) -> Built:
             network="none",
             paths="fixed",
             gil={},
+            device_code={},
             built="2024-01-01T00:00:00+00:00",
             seconds=1.0,
         )

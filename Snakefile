@@ -108,6 +108,14 @@ rule wheels_cuda:
         lambda _: wheel_stamps("cuda"),
 
 
+rule wheels_rocm:
+    """
+    Build the wheels of the rocm variant, for the GPU architectures of variants.rocm.
+    """
+    input:
+        lambda _: wheel_stamps("rocm"),
+
+
 rule wheelhouse:
     """
     Show the current wheels, with an index that pip can use: of the variants that this machine can

@@ -10,6 +10,7 @@ from pathlib import Path
 from scripts import buildlock
 from scripts.crates import cargo_configuration
 from scripts.environment import EnvironmentRecord
+from scripts.errors import UserError
 from scripts.job import scrubbed
 from scripts.layout import Layout
 from scripts.machine import Machine
@@ -96,7 +97,10 @@ def make(
     nvcc_threads: int,
     compiler_cache: bool,
 ) -> dict[str, str]:
-    """The whole environment of a build: nothing of the user's but what is named."""
+    """The whole environment of a build: nothing of the user's but what is named.
+
+    Raises UserError without the compiler of a variant's toolkit.
+    """
     tools, scratch = places.real_folder / "bin", places.real_folder / "tmp"
     for fresh in (tools, scratch):
         shutil.rmtree(fresh, ignore_errors=True)
@@ -157,6 +161,12 @@ def make(
             "CUDA_PATH": str(root),
             "CUDACXX": str(root / "bin" / "nvcc"),
         }
+    rocm = spec.settings.get("ROCM_PATH")
+    if rocm is not None and not (Path(rocm) / "bin" / "hipcc").is_file():
+        raise UserError(
+            f"variants.rocm.toolkit: {rocm} has no bin/hipcc, the compiler of ROCm: install ROCm "
+            f"(its packages hip-dev and rocm-llvm at least), or name its folder"
+        )
     if places.crates is not None:
         crates = layout.crates(spec.repo, spec.crates_key)
         variables |= _cargo_variables(machine, crates, places)

@@ -150,6 +150,9 @@ class Registries(Section):
     torch: HttpUrl | None = None
     """An index that serves torch for the cpu variant, such as PyTorch's CPU wheel index; no CUDA
     toolkit is fetched then. Run `snakemake locks` after a change."""
+    torch_rocm: HttpUrl | None = None
+    """An index that serves torch for the rocm variant, such as PyTorch's ROCm wheel index; that
+    variant needs it. Run `snakemake locks` after a change."""
 
 
 class Build(Section):
@@ -373,7 +376,8 @@ class Config(Section):
 
     def torch_index(self, environment: str) -> str | None:
         """The index that an environment's torch comes from, where that is not the usual one."""
-        chosen = self.registries.torch if environment.endswith("-cpu") else None
+        variant = environment.rpartition("-")[2]
+        chosen = {"cpu": self.registries.torch, "rocm": self.registries.torch_rocm}.get(variant)
         return str(chosen) if chosen else None
 
     def configured_variants(self) -> tuple[str, ...]:
@@ -455,6 +459,11 @@ def _references(config: Config) -> list[str]:
                 if need not in config.repos:
                     right = _one_of(need, repos)
                     problems.append(f"repos.{name}.{key}: there is no repo '{need}': {right}")
+    if config.variants.rocm is not None and config.registries.torch_rocm is None:
+        problems.append(
+            "variants.rocm: the package index has no torch for ROCm: name an index that has it in "
+            "registries.torch_rocm, such as PyTorch's ROCm wheel index"
+        )
     for variant in config.smoke.variants:
         if variant not in variants:
             right = _one_of(variant, variants)

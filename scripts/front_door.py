@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scripts.config import Config, check, refuse_duplicates
+from scripts.config import VARIANTS, Config, check, refuse_duplicates
 from scripts.errors import UserError
 from scripts.jobserver import JobServer
 from scripts.layout import Layout
@@ -24,10 +24,7 @@ def load(config: dict[str, Any], files: list[Path], project: Path, words: list[s
     refuse_duplicates(files)
     names = " + ".join(dict.fromkeys(map(os.path.relpath, files))) or "config.yaml"
     checked = check(config, names)
-    for word in words:
-        repo = word.removeprefix("edit_").removeprefix("export_")
-        if repo != word and repo in checked.repos and not checked.has_pin(repo):
-            raise UserError(f"{word}: {repo} has no release: run it with `--config origin=git`")
+    _refuse_targets(checked, words)
     plan = Plan(checked, Layout.of(checked), project)
     # a lock that does not fit must not stop what compiles it
     plan.require_inputs(with_locks=not any(word.endswith("locks") for word in words))
@@ -35,6 +32,17 @@ def load(config: dict[str, Any], files: list[Path], project: Path, words: list[s
     if checked.work and not any(word.startswith(("edit_", "export_")) for word in words):
         plan.require_work()
     return plan
+
+
+def _refuse_targets(config: Config, words: list[str]) -> None:
+    """Raise UserError for a target that the configuration gives nothing to make from."""
+    for word in words:
+        kind, _, name = word.partition("_")
+        if kind in ("wheels", "env") and name in VARIANTS:
+            if name not in config.configured_variants():
+                raise UserError(f"{word}: config.yaml has no variants.{name}: describe it there")
+        elif kind in ("edit", "export") and name in config.repos and not config.has_pin(name):
+            raise UserError(f"{word}: {name} has no release: run it with `--config origin=git`")
 
 
 def note_reached(plan: Plan) -> None:

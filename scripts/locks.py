@@ -7,7 +7,7 @@ from, so that a changed `.in` file is noticed without asking any index.
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from scripts.records import write_text
 from scripts.uvtool import run_uv
 
 NAMES = ("tools", "build-any", "build-cpu", "build-cuda", "run-cpu", "run-cuda")
-"""Every lock: the tools' one is for ordinary Pythons, the others for the free-threaded one."""
+"""The locks that everybody has: the tools' one is for ordinary Pythons, the others for the
+free-threaded one."""
 
 _TOOLS = "tools"
 # The oldest Python that the workflow itself runs on.
@@ -44,6 +45,12 @@ class Pin:
 
     version: Version
     extras: frozenset[str]
+
+
+def names(variants: Iterable[str]) -> tuple[str, ...]:
+    """Every lock of a configuration with these variants."""
+    own = [f"{kind}-{variant}" for variant in variants for kind in ("build", "run")]
+    return tuple(dict.fromkeys([*NAMES, *own]))
 
 
 def lock_sources(folder: Path, name: str, torch_index: str | None) -> tuple[Path, ...]:
@@ -96,7 +103,8 @@ def check_lock(folder: Path, name: str, torch_index: str | None = None) -> None:
     recorded = _INPUTS.search(lock.read_text(encoding="utf-8")) if lock.is_file() else None
     if recorded is None or recorded[1] != inputs_digest(folder, name, torch_index):
         files = ", ".join(file.name for file in lock_sources(folder, name, torch_index))
-        setting = f" with registries.torch {public_address(torch_index)}" if torch_index else ""
+        key = "registries.torch_rocm" if name.endswith("-rocm") else "registries.torch"
+        setting = f" with {key} {public_address(torch_index)}" if torch_index else ""
         raise UserError(f"{lock} does not fit {files}{setting}: run `snakemake locks`")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.gpu_architectures import resolve, torch_arch_list
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from scripts.config import Config
     from scripts.machine import Machine
 
+DEFAULT_ROCM = Path("/opt/rocm")
 ANY = "any"
 """The variant of a wheel without device code: built once, installed in all."""
 
@@ -81,6 +83,7 @@ class Recipe:
 # (${} stands for that), and the name under which vLLM builds without it (CUTLASS it always needs).
 _CUDA_PARTS = {
     "cutlass": ("VLLM_CUTLASS_SRC_DIR", "${}", None),
+    # its folder is the Python package inside triton's repository
     "triton-kernels": (
         "TRITON_KERNELS_SRC_DIR",
         "${}/python/triton_kernels/triton_kernels",
@@ -102,9 +105,8 @@ def _vllm_settings(target: Target) -> dict[str, str]:
         # where compiled objects are kept from build to build; .deps of the source tree is not
         "FETCHCONTENT_BASE_DIR": "${tree}/build/temp.deps",
     }
-    return settings | {"cpu": _vllm_cpu_settings, "cuda": _vllm_cuda_settings}[target.variant](
-        target
-    )
+    own = {"cpu": _vllm_cpu_settings, "cuda": _vllm_cuda_settings, "rocm": _vllm_rocm_settings}
+    return settings | own[target.variant](target)
 
 
 def _vllm_cpu_settings(target: Target) -> dict[str, str]:
@@ -141,6 +143,19 @@ def _vllm_cuda_settings(target: Target) -> dict[str, str]:
     return settings
 
 
+def _vllm_rocm_settings(target: Target) -> dict[str, str]:
+    rocm = target.config.variants.rocm
+    assert rocm is not None
+    architectures = resolve("rocm", rocm.architectures, target.machine.gpus)
+    return {
+        "VLLM_VERSION_OVERRIDE": f"{target.config.repos['vllm'].version}+rocm",
+        "PYTORCH_ROCM_ARCH": torch_arch_list(architectures),
+        "ROCM_PATH": str(rocm.toolkit or DEFAULT_ROCM),
+        # the only one of them that a build for ROCm takes in, from a forge
+        "VLLM_EXTERNAL_LEFT_OUT": "triton_kernels",
+    }
+
+
 def _cuda_architectures(target: Target) -> tuple[str, ...]:
     assert target.config.variants.cuda is not None
     asked = target.config.variants.cuda.architectures
@@ -153,6 +168,8 @@ def _vllm_left_out(target: Target) -> dict[str, str | None]:
         cpu = config.variants.cpu
         without: dict[str, str | None] = dict.fromkeys(_CUDA_PARTS)
         return without if cpu and cpu.onednn else without | {"onednn": "variants.cpu.onednn is off"}
+    if target.variant == "rocm":
+        return dict.fromkeys(["onednn", *_CUDA_PARTS])
     without = {"onednn": None} | {
         repo: "it has no release: `origin: git` builds it"
         for repo in _CUDA_PARTS

@@ -5,12 +5,12 @@ from pathlib import Path
 from scripts.config import check
 from scripts.job import job
 from scripts.layout import Layout
-from scripts.locks import NAMES, compile_lock
+from scripts.locks import compile_lock, names
 
 if __name__ == "__main__":
     with job("locks", snakemake.log[0]) as running:
         config = check(snakemake.config)
-        for name in NAMES:
+        for name in names(config.configured_variants()):
             compile_lock(
                 Path(snakemake.params.folder),
                 name,

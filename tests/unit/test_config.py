@@ -247,6 +247,7 @@ def test_gpu_variants_stand_beside_cpu(monkeypatch):
     monkeypatch.setenv("HOME", "/home/someone")
     config = changed("variants/cuda", {"architectures": ["9.0a", 8.0], "toolkit": "~/cuda"})
     config["variants"]["rocm"] = {}
+    config["registries"]["torch_rocm"] = "https://example.org/rocm"
     variants = check(config).variants
     assert variants.cuda.architectures == ("8.0", "9.0a")
     assert variants.cuda.toolkit == Path("/home/someone/cuda")
@@ -298,3 +299,14 @@ def test_a_file_that_is_no_yaml_is_named(tmp_path):
     path.write_text("a: [1\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"broken.yaml: not YAML"):
         refuse_duplicates([path])
+
+
+def test_rocm_needs_an_index_for_its_torch():
+    values = copy.deepcopy(DEFAULT)
+    values["variants"]["rocm"] = {"architectures": ["gfx942"]}
+    with pytest.raises(UserError, match="the package index has no torch for ROCm"):
+        check(values)
+    values["registries"]["torch_rocm"] = "https://example.org/rocm"
+    config = check(values)
+    assert config.torch_index("build-rocm") == "https://example.org/rocm"
+    assert config.torch_index("run-cuda") is None

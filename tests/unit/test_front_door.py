@@ -1,0 +1,29 @@
+"""The front door: targets that a configuration gives nothing to make from."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts.errors import UserError
+from scripts.front_door import load
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("wheels_rocm", "wheels_rocm: config.yaml has no variants.rocm: describe it there"),
+        ("env_rocm", "env_rocm: config.yaml has no variants.rocm: describe it there"),
+        (
+            "edit_flashmla",
+            "edit_flashmla: flashmla has no release: run it with `--config origin=git`",
+        ),
+    ],
+)
+def test_a_target_without_anything_behind_it_is_refused(target, said):
+    values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+    with pytest.raises(UserError) as raised:
+        load(values, [PROJECT / "config.yaml"], PROJECT, ["--cores", "2", target])
+    assert str(raised.value) == said

@@ -16,7 +16,7 @@ test: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # The real CPU path, from sources to the report, in a fresh clone; or a part of its tests.
-E2E ?= smoke identity change_a_patch
+E2E ?= smoke identity change_a_patch reproducible
 e2e: $(READY)
 	$(BIN)/python -m pytest -s -m e2e $(E2E:%=tests/e2e/test_%.py)
 

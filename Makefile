@@ -21,10 +21,10 @@ e2e: $(READY)
 	$(BIN)/python -m pytest -s -m e2e $(E2E:%=tests/e2e/test_%.py)
 
 # Figures: start-up of the workflow, inference beside a stock wheel, and builds (after `make smoke`).
+# BENCH=cuda times builds for NVIDIA GPUs, for hours.
+BENCH ?= dry_run inference builds
 bench: $(READY)
-	$(BIN)/python -m benchmarks.dry_run
-	$(BIN)/python -m benchmarks.inference
-	$(BIN)/python -m benchmarks.builds
+	set -e; for part in $(BENCH); do $(BIN)/python -m benchmarks.$$part; done
 
 lint: $(READY)
 	$(BIN)/ruff check .

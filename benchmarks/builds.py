@@ -14,28 +14,22 @@ About 45 minutes on 2 cores. The figures are kept in results/bench/builds.json.
 """
 
 import argparse
-import hashlib
 import json
 import os
-import re
 import shutil
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
 import yaml
 
+from benchmarks.clones import PROJECT, Clone, Patches, replace
 from scripts.records import write_text
 
-_PROJECT = Path(__file__).parents[1]
 _COMPILERS = {"cc1", "cc1plus", "rustc"}
 _SAMPLE_SECONDS = 0.5
-_IDENTITY = ("-c", "user.name=Benchmark", "-c", "user.email=benchmark@localhost")
 _CMAKE = "cmake/cpu_extension.cmake"
 
 
@@ -75,111 +69,9 @@ class Load:
         return (after - before) / (ended - began) / cores
 
 
-@dataclass
-class Built:
-    """One run of `snakemake wheels_cpu`."""
-
-    what: str
-    seconds: float
-    compiled: int
-    """C and C++ files that vLLM's build compiled; 0 where it did not run."""
-
-
-class Clone:
-    """A fresh clone of the project with settings of its own."""
-
-    def __init__(self, folder: Path, config: dict[str, object]):
-        self.folder, self.results = folder, folder / "results"
-        subprocess.run(["git", "clone", "--quiet", _PROJECT, folder], check=True)
-        (folder / "bench.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        self.results.mkdir()
-        for name in ("interpreter", "downloads"):
-            if (there := _PROJECT / "results" / name).is_dir():
-                shutil.copytree(there, self.results / name, symlinks=True)
-
-    def snakemake(self, *arguments: str) -> float:
-        """Run Snakemake in the clone; returns wall-clock seconds."""
-        program = Path(sys.executable).with_name("snakemake")
-        log = self.folder / "bench.log"
-        started = time.monotonic()
-        with log.open("a") as file:
-            done = subprocess.run(
-                [program, *arguments, "--configfile", "bench.yaml"],
-                cwd=self.folder,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-            )
-        if done.returncode:
-            sys.exit(f"snakemake {' '.join(arguments)} failed: see {log}")
-        return time.monotonic() - started
-
-    def prepare(self) -> None:
-        """Have all that builds are made from."""
-        self.snakemake("wheels_cpu", "--omit-from", "wheel")
-
-    def wheels(self, what: str) -> Built:
-        """Run `snakemake wheels_cpu`, timed, and say what it took."""
-        known = set(self._logs())
-        seconds = self.snakemake("wheels_cpu")
-        compiled = 0
-        for log in set(self._logs()) - known:
-            text = log.read_text(encoding="utf-8", errors="replace")
-            compiled += len(
-                re.findall(r"^\[\d+/\d+\] Building C(?:XX)? object", text, re.MULTILINE)
-            )
-        built = Built(what, round(seconds, 1), compiled)
-        print(f"{what}: {seconds:.1f} s, {compiled} files compiled", flush=True)
-        return built
-
-    def _logs(self) -> list[Path]:
-        return list(self.results.glob("wheels/cpu/vllm/*/build.log"))
-
-    def vllm_wheels(self) -> dict[str, str]:
-        """sha256 of each vLLM wheel in the store, by key."""
-        return {
-            path.parent.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in self.results.glob("wheels/cpu/vllm/*/*.whl")
-        }
-
-
-class Patches:
-    """A checkout of vLLM with the series applied, whose further commits become patches."""
-
-    def __init__(self, folder: Path, clone: Clone):
-        (source,) = clone.results.glob("sources/vllm/*/tree")
-        self.folder, self._number = folder, 9000
-        subprocess.run(["git", "clone", "--quiet", source, folder], check=True)
-
-    def add(self, clone: Clone, subject: str, edit: Callable[[Path], None]) -> Path:
-        """Commit an edit and put it at the end of a clone's series; returns the patch."""
-        edit(self.folder)
-        self._git("add", "--all")
-        self._git("commit", "--quiet", "-m", subject)
-        self._number += 1
-        written = self._git(
-            *("format-patch", "-1", "--zero-commit", "--no-signature", "--no-renames"),
-            *("--start-number", str(self._number), "-o", str(clone.folder / "patches/vllm")),
-        )
-        return Path(written)
-
-    def _git(self, *arguments: str) -> str:
-        command = ["git", *_IDENTITY, *arguments]
-        done = subprocess.run(
-            command, cwd=self.folder, check=True, stdout=subprocess.PIPE, text=True
-        )
-        return done.stdout.strip()
-
-
-def _replace(file: Path, text: str, other: str) -> None:
-    found = file.read_text(encoding="utf-8")
-    if text not in found:
-        sys.exit(f"{file} has no {text!r}: the benchmark does not fit this version of vLLM")
-    file.write_text(found.replace(text, other), encoding="utf-8")
-
-
 def change_cpp(tree: Path) -> None:
     """One line of one C++ file."""
-    _replace(
+    replace(
         tree / "csrc/cpu/pos_encoding.cpp",
         '#include "cpu_types.hpp"',
         '#include "cpu_types.hpp"\nstatic_assert(sizeof(float) == 4);',
@@ -196,34 +88,34 @@ def add_files(tree: Path) -> None:
     """A Python file and a C++ file more."""
     (tree / "vllm/added.py").write_text("ADDED = True\n", encoding="utf-8")
     (tree / "csrc/cpu/added.cpp").write_text("int snakedev_added() { return 1; }\n")
-    _replace(tree / _CMAKE, '"csrc/cpu/utils.cpp"', '"csrc/cpu/utils.cpp"\n"csrc/cpu/added.cpp"')
+    replace(tree / _CMAKE, '"csrc/cpu/utils.cpp"', '"csrc/cpu/utils.cpp"\n"csrc/cpu/added.cpp"')
 
 
 def delete_and_rename_files(tree: Path) -> None:
     """Those gone, and one of each kind under another name."""
     (tree / "vllm/added.py").unlink()
     (tree / "csrc/cpu/added.cpp").unlink()
-    _replace(tree / _CMAKE, '\n"csrc/cpu/added.cpp"', "")
+    replace(tree / _CMAKE, '\n"csrc/cpu/added.cpp"', "")
     (tree / "vllm/scalar_type.py").rename(tree / "vllm/scalar_types.py")
     for file in (tree / "vllm").rglob("*.py"):
         text = file.read_text(encoding="utf-8")
         if "vllm.scalar_type " in text:
             file.write_text(text.replace("vllm.scalar_type ", "vllm.scalar_types "))
     (tree / "csrc/cpu/layernorm.cpp").rename(tree / "csrc/cpu/layer_norm.cpp")
-    _replace(tree / _CMAKE, '"csrc/cpu/layernorm.cpp"', '"csrc/cpu/layer_norm.cpp"')
+    replace(tree / _CMAKE, '"csrc/cpu/layernorm.cpp"', '"csrc/cpu/layer_norm.cpp"')
 
 
 def main() -> None:
     """Do it all, print each figure as it comes, and the ratios at the end."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--folder", type=Path, default=_PROJECT / "results" / "bench" / "builds")
+    parser.add_argument("--folder", type=Path, default=PROJECT / "results" / "bench" / "builds")
     parser.add_argument("--keep", action="store_true", help="leave the clones there")
     options = parser.parse_args()
     folder = options.folder.absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     cores = len(os.sched_getaffinity(0))
-    names = yaml.safe_load((_PROJECT / "config.yaml").read_text(encoding="utf-8"))["repos"]
+    names = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))["repos"]
     quiet = {"build": {"compiler_cache": False}}
 
     shared = Clone(folder / "shared", {**quiet, "repos": {n: {"enabled": True} for n in names}})
@@ -270,7 +162,7 @@ def main() -> None:
         "dry_run_seconds": round(dry, 1),
         "warm_equals_cold": same,
     }
-    target = _PROJECT / "results" / "bench" / "builds.json"
+    target = PROJECT / "results" / "bench" / "builds.json"
     write_text(target, json.dumps(figures, indent=2) + "\n")
     if not options.keep:
         shutil.rmtree(folder)

@@ -19,9 +19,46 @@ def wheel_inputs(wildcards):
     return needs(spec, lambda: map(PLAN.stamp, needed))
 
 
+def wheel_kernels(wildcards):
+    """The look into the wheel whose kernels a build takes; none for one that compiles them."""
+    spec = PLAN.wheel(wildcards.repo, wildcards.variant)
+    return needs(spec, lambda: [PLAN.kernels_stamp(wildcards.variant)] if spec.kernels else [])
+
+
+rule kernel_wheel:
+    output:
+        LAYOUT.stamp("kernel-wheel", "{variant}", "{key}"),
+    params:
+        pin=lambda w: PLAN.config.borrowed(w.variant).model_dump(),
+    log:
+        LAYOUT.root / "logs/kernel-wheel/{variant}/{key}.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/kernel-wheel/{variant}/{key}.tsv"
+    script:
+        "../scripts/jobs/kernel_wheel.py"
+
+
+rule kernels:
+    input:
+        wheel=lambda w: ancient(PLAN.kernel_wheel_stamp(w.variant)),
+        environment=lambda w: ancient(PLAN.stamp(PLAN.build_environment(f"build-{w.variant}"))),
+    output:
+        LAYOUT.stamp("kernels", "{variant}", "{key}"),
+    params:
+        pin=lambda w: PLAN.config.borrowed(w.variant).model_dump(),
+        architectures=lambda w: PLAN.architectures(w.variant),
+    log:
+        LAYOUT.root / "logs/kernels/{variant}/{key}.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/kernels/{variant}/{key}.tsv"
+    script:
+        "../scripts/jobs/kernels.py"
+
+
 rule wheel:
     input:
         wheel_inputs,
+        kernels=wheel_kernels,
     output:
         LAYOUT.stamp("wheel", "{variant}/{repo}", "{key}"),
     params:

@@ -5,7 +5,8 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from scripts.errors import UserError
@@ -47,19 +48,39 @@ def unpack_folder(archive: Path, inner: str, folder: Path) -> None:
     anything but a file or a folder, wherever in the archive it stands; and for an archive without
     files in the folder.
     """
+    with _opened(archive) as (whole, members):
+        inside = [path for path in members if PurePosixPath(inner) in path.parents]
+        if not inside:
+            raise UserError(
+                f"{archive.name}: release.folder: there is no folder '{inner}' in it: "
+                f"{_beside(members, inner)}"
+            )
+        for path in inside:
+            _extract(whole, members[path], folder / path.relative_to(inner))
+
+
+def unpack_some(archive: Path, wanted: Callable[[str], bool], folder: Path) -> None:
+    """Unpack those members of a zip archive, such as a wheel, whose path is wanted.
+
+    Raises UserError for an unsafe archive, as unpack_folder does.
+    """
+    with _opened(archive) as (whole, members):
+        for path, member in members.items():
+            if wanted(str(path)):
+                _extract(whole, member, folder / path)
+
+
+@contextmanager
+def _opened(
+    archive: Path,
+) -> Iterator[tuple[zipfile.ZipFile, dict[PurePosixPath, zipfile.ZipInfo]]]:
+    """A zip archive and its members by path; raises UserError where it is unsafe or broken."""
     try:
         with zipfile.ZipFile(archive) as whole:
             members = {PurePosixPath(member.filename): member for member in whole.infolist()}
             for path, member in members.items():
                 _refuse_unsafe(archive, path, member)
-            inside = [path for path in members if PurePosixPath(inner) in path.parents]
-            if not inside:
-                raise UserError(
-                    f"{archive.name}: release.folder: there is no folder '{inner}' in it: "
-                    f"{_beside(members, inner)}"
-                )
-            for path in inside:
-                _extract(whole, members[path], folder / path.relative_to(inner))
+            yield whole, members
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         # zipfile says by a RuntimeError that it cannot decrypt or decompress a member
         raise UserError(f"{archive.name}: not a readable archive: {error}") from None

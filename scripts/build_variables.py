@@ -35,6 +35,8 @@ class Places:
     crates: Path | None
     sources: dict[str, Path]
     """The trees of the repos that the build needs."""
+    kernels: Path | None
+    """The kernels of a finished wheel."""
 
     @property
     def tree(self) -> Path:
@@ -58,6 +60,7 @@ def place(
             need: sandbox.place(f"sources/{need}", layout.source(need, key) / "tree")
             for need, key in spec.needs.items()
         },
+        kernels=sandbox.place("kernels", folder / "kernels") if spec.kernels else None,
     )
     if sandbox.fixed_paths:
         _place_interpreter(folder, environment, sandbox)
@@ -172,6 +175,8 @@ def make(
         variables |= _cargo_variables(machine, crates, places)
     for need, source in places.sources.items():
         variables[f"SNAKEDEV_SOURCE_{_shouted(need)}"] = str(source)
+    if places.kernels is not None:
+        variables["SNAKEDEV_KERNELS"] = str(places.kernels)
     # a setting may point into what is made here: ${environment}, ${SNAKEDEV_SOURCE_…}
     named = {**variables, "environment": str(places.environment), "tree": str(places.tree)}
     return {name: _filled(value, named) for name, value in variables.items()}

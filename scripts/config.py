@@ -30,7 +30,7 @@ from pydantic import (
 
 from scripts.errors import UserError
 from scripts.gpu_architectures import CUDA_ARCHITECTURES, ROCM_GPUS, checked
-from scripts.recipes import RECIPES
+from scripts.recipes import CUDA_PARTS, RECIPES
 
 Origin = Literal["release", "git"]
 VARIANTS = ("cpu", "cuda", "rocm")
@@ -205,6 +205,14 @@ class ReleasePin(Section):
         return self
 
 
+class WheelPin(Section):
+    """A finished wheel of the package index."""
+
+    name: Name
+    version: Annotated[str, StringConstraints(min_length=1)]
+    sha256: Sha256
+
+
 class Repo(Section):
     """An upstream project that is built here."""
 
@@ -227,6 +235,9 @@ class Repo(Section):
     version_files: dict[str, str] = {}
     """Files of the git tree in which the version is set, with a regular expression whose first
     group is replaced by `version` (for trees that leave it at 0.0.0)."""
+    kernels: dict[Literal["cuda"], WheelPin] = {}
+    """By variant: the project's own wheel of the same version, which `kernels: upstream` of that
+    variant takes the kernels from."""
 
 
 class Cpu(Section):
@@ -248,8 +259,10 @@ class Cuda(Section):
     `["8.9", "9.0a"]`: 7.5 T4 and RTX 20, 8.0 A100, 8.6 A10, A40 and RTX 30, 8.7 Jetson Orin, 8.9
     L4, L40 and RTX 40, 9.0a H100 and H200, 10.0 B200 and B300, 11.0 Jetson Thor, 12.0 RTX 50 and
     RTX PRO."""
-    kernels: Literal["source"] = "source"
-    """Where vLLM's CUDA kernels come from: `source` compiles them."""
+    kernels: Literal["source", "upstream"] = "source"
+    """Where vLLM's CUDA kernels come from: `source` compiles them; `upstream` takes them from the
+    wheel under `repos.vllm.kernels`, which has them for many architectures, and compiles only what
+    touches Python."""
     toolkit: Toolkit | None = None
     """A CUDA toolkit's folder on this machine, such as /usr/local/cuda-13.0 (null: the one from
     package registries)."""
@@ -374,6 +387,14 @@ class Config(Section):
         assert pin is not None
         return pin
 
+    def borrowed(self, variant: str) -> WheelPin | None:
+        """The wheel that a variant takes vLLM's kernels from; None for one that compiles them."""
+        vllm = self.repos.get("vllm")
+        settings = getattr(self.variants, variant, None)
+        if vllm is None or not vllm.enabled or getattr(settings, "kernels", "source") == "source":
+            return None
+        return vllm.kernels.get(variant)
+
     def torch_index(self, environment: str) -> str | None:
         """The index that an environment's torch comes from, where that is not the usual one."""
         variant = environment.rpartition("-")[2]
@@ -424,7 +445,7 @@ def check(values: Mapping[str, Any], source: str = "config.yaml") -> Config:
     except ValidationError as error:
         lines = list(dict.fromkeys(_line(detail) for detail in error.errors()))
         raise UserError("\n".join(f"{source}: {line}" for line in lines)) from None
-    problems = [*_references(config), *_origins(config)]
+    problems = [*_references(config), *_origins(config), *_kernels(config)]
     if problems:
         raise UserError("\n".join(f"{source}: {line}" for line in problems))
     return config
@@ -535,6 +556,42 @@ def _origins(config: Config) -> list[str]:
                     f"{repo.release.version} ({repo.release.commit}), and origin is release: set "
                     f"repos.{name}.origin: git to build that commit, or put the release's back"
                 )
+    return problems
+
+
+def _kernels(config: Config) -> list[str]:
+    """What stands against taking kernels from a wheel."""
+    pin, repo = config.borrowed("cuda"), config.repos.get("vllm")
+    if repo is None or not repo.enabled:
+        return []
+    if config.variants.cuda is None or config.variants.cuda.kernels == "source":
+        return []
+    otherwise = "set variants.cuda.kernels: source"
+    if pin is None:
+        return [
+            f"variants.cuda.kernels: upstream takes the kernels from a wheel, and none is named: "
+            f"give name, version and sha256 under repos.vllm.kernels.cuda, or {otherwise}"
+        ]
+    problems = []
+    if pin.version != repo.version:
+        problems.append(
+            f"repos.vllm.kernels.cuda.version: {pin.version} is not repos.vllm.version "
+            f"({repo.version}), and kernels fit their own version only: name the wheel of "
+            f"{repo.version}, or {otherwise}"
+        )
+    released = repo.release.commit if repo.release else None
+    if config.origin_of("vllm") == "git" and repo.git and released not in (None, repo.git.commit):
+        problems.append(
+            f"repos.vllm.git.commit: {repo.git.commit} is not the commit of release "
+            f"{repo.version} ({released}), whose kernels variants.cuda.kernels: upstream takes: "
+            f"put that back, or {otherwise}"
+        )
+    problems += [
+        f"work: '{name}' is in the kernels that variants.cuda.kernels: upstream takes as they "
+        f"are: {otherwise}, or take it off the list"
+        for name in config.work
+        if name in CUDA_PARTS
+    ]
     return problems
 
 

@@ -48,6 +48,12 @@ def body(data: bytes) -> bytes:
     return b"".join(kept)
 
 
+def files(data: bytes) -> tuple[str, ...]:
+    """The files that a patch touches."""
+    found = re.findall(rb"^diff --git a/(\S+) b/", body(data), re.MULTILINE)
+    return tuple(file.decode(errors="replace") for file in found)
+
+
 def body_digest(path: Path) -> str:
     """sha256 of a patch's diff; raises UserError for a file that holds none."""
     found = body(path.read_bytes())
@@ -66,12 +72,11 @@ def describe(path: Path) -> PatchRecord:
             "it says who changed what and why"
         )
     sender = message["From"].addresses[0]
-    files = re.findall(rb"^diff --git a/(\S+) b/", body(data), re.MULTILINE)
     subject = re.sub(r"^\[PATCH[^\]]*\]\s*", "", " ".join(str(message["Subject"]).split()))
     return PatchRecord(
         name=path.name,
         subject=subject,
         author=f"{sender.display_name} <{sender.addr_spec}>",
-        files=tuple(file.decode(errors="replace") for file in files),
+        files=files(data),
         body_sha256=body_digest(path),
     )

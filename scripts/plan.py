@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from scripts import locks, patch_plan, patches, preflight
+from scripts import kernel_patches, locks, patch_plan, patches, preflight
+from scripts.borrowed import BorrowedKernels, KernelsRecord, refuse_architectures
 from scripts.config import Config
 from scripts.crates import registry_problem
 from scripts.cuda_toolkit import toolkit_version
@@ -29,6 +30,7 @@ from scripts.records import write_text
 from scripts.specs import (
     CratesSpec,
     EnvironmentSpec,
+    KernelsInput,
     ModelSpec,
     PatchTrialSpec,
     SmokeSpec,
@@ -41,6 +43,7 @@ from scripts.specs import (
 
 if TYPE_CHECKING:
     from scripts.work_tree import Snapshot
+    from scripts.workbench import WorkFolder
 
 # Variables of the user's environment that builds see; they are part of the key.
 _PASSED = ("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_ARGS")
@@ -152,9 +155,51 @@ class Plan:
         """Raise UserError where a variant's toolkit or GPU architectures do not fit."""
         self._target(variant)
         if variant != "cpu":
-            resolve(
-                variant, getattr(self.config.variants, variant).architectures, self.machine.gpus
-            )
+            asked = self.architectures(variant)
+            if found := self._found_kernels(variant):
+                refuse_architectures(found, asked)
+
+    def architectures(self, variant: str) -> tuple[str, ...]:
+        """The GPU architectures that a variant is for; raises UserError where `native` has none."""
+        asked = getattr(self.config.variants, variant).architectures
+        return resolve(variant, asked, self.machine.gpus)
+
+    def _found_kernels(self, variant: str) -> BorrowedKernels | None:
+        """What there is in the wheel that a variant takes its kernels from, as far as known."""
+        if self.config.borrowed(variant) is None:
+            return None
+        stamp = self.kernels_stamp(variant)
+        if stamp.is_file():
+            return KernelsRecord.read(stamp).kernels
+        # somebody else may have built it; a work folder's wheel is of this machine
+        built = None if self.config.work else self._record(self.wheel("vllm", variant))
+        if built is None or not built.is_file():
+            return None
+        return BorrowedKernels.model_validate(json.loads(built.read_bytes())["borrowed"])
+
+    def kernel_wheel_stamp(self, variant: str) -> Path:
+        """The stamp of the download of that wheel."""
+        pin = self.config.borrowed(variant)
+        assert pin is not None
+        return self.layout.stamp("kernel-wheel", variant, digest(pin.model_dump()))
+
+    def kernels_stamp(self, variant: str) -> Path:
+        """The stamp of a look into the wheel that a variant takes its kernels from."""
+        kernels = self._kernels(variant)
+        assert kernels is not None
+        return self.layout.stamp("kernels", variant, digest(kernels.model_dump()))
+
+    def _kernels(self, variant: str) -> KernelsInput | None:
+        """What of the wheel that a variant takes its kernels from enters keys."""
+        pin, number = self.config.borrowed(variant), RECIPE_NUMBERS["kernels"]
+        return KernelsInput(sha256=pin.sha256, recipe_number=number) if pin else None
+
+    def _check_kernel_patches(self, repo: str) -> None:
+        """Raise UserError for patches that kernels which are not compiled here would lack."""
+        series = patches.series(self.project / "patches" / repo, self.config.origin_of(repo))
+        shown = ((os.path.relpath(path, self.project), path.read_bytes()) for path in series)
+        if lines := [*kernel_patches.problems(repo, shown)]:
+            raise UserError("\n".join(lines))
 
     @cached_property
     def _cuda(self) -> Version:
@@ -186,12 +231,23 @@ class Plan:
                 work = WorkFolder(self.work_folder(repo), repo)
                 work.refuse_session()
                 work.refuse_other_pin(self.pinned_source(repo))
+                self._refuse_kernel_edits(repo, work)
                 found[repo] = work_tree.snapshot(work, self.layout)
             except UserError as error:
                 problems.append(str(error))
         if problems:
             raise UserError("\n".join(problems))
         return found
+
+    def _refuse_kernel_edits(self, repo: str, work: "WorkFolder") -> None:
+        """Raise UserError for what a work folder changes of kernels that are not compiled here."""
+        if repo not in kernel_patches.repos_behind(self.config):
+            return
+        commits = ((f"{work}: {patch.name}", patch.data) for patch in work.patches)
+        lines = [*kernel_patches.problems(repo, commits)]
+        lines += kernel_patches.edit_problems(repo, str(work), work.uncommitted())
+        if lines:
+            raise UserError("\n".join(lines))
 
     def require_work(self) -> None:
         """Raise UserError for every work folder that the run cannot build from."""
@@ -205,6 +261,7 @@ class Plan:
                 names |= {environment.format(variant=v) for v in self._variants(repo)}
         problems = []
         for check, arguments in (
+            (self._check_kernel_patches, kernel_patches.repos_behind(self.config)),
             (self._check_variant, self.config.configured_variants() if with_locks else ()),
             (self.pinned_source, filter(self.config.has_pin, self.config.repos)),
             (self._check_lock, sorted(names) if with_locks else ()),
@@ -215,7 +272,7 @@ class Plan:
                 except UserError as error:
                     problems.append(str(error))
         if problems:
-            raise UserError("\n".join(problems))
+            raise UserError("\n".join(dict.fromkeys(problems)))
 
     @cache
     def source(self, repo: str) -> SourceSpec:
@@ -328,6 +385,7 @@ class Plan:
             settings=settings,
             passed={name: os.environ[name] for name in _PASSED if os.environ.get(name)},
             needs={need: self.source(need).key for need in self._build_needs(repo, variant)},
+            kernels=self._kernels(variant) if repo == "vllm" else None,
             toolkit=self.config.variants.cuda.toolkit
             if variant == "cuda" and self.config.variants.cuda
             else None,
@@ -390,7 +448,8 @@ class Plan:
         if any(runs_on(asked, gpu.architecture) for gpu in gpus):
             return None
         there = ", ".join(f"{gpu.name} ({gpu.architecture})" for gpu in gpus)
-        return f"it is built for {', '.join(asked)}, and this machine has {there}"
+        how = "checked" if self.config.borrowed(variant) else "built"
+        return f"it is {how} for {', '.join(asked)}, and this machine has {there}"
 
     @property
     def runnable(self) -> tuple[str, ...]:

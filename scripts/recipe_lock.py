@@ -31,6 +31,7 @@ _MODULES = {
         "inference/gil_modules",
         "inference/plugin/snakedev_probe",
     ),
+    "kernels": ("kernels", "archive"),
     "patches": ("patch_trial", "patch_details", "patches", "source", "git"),
 }
 _WHEEL_MODULES = ("wheel", "build_variables", "sandbox")

@@ -31,6 +31,7 @@ RECIPE_NUMBERS = {
     "model": 1,
     "smoke": 1,
     "patches": 1,
+    "kernels": 1,
 }
 """The recipe numbers of the other keyed artifacts, raised by hand in the same way."""
 
@@ -79,9 +80,7 @@ class Recipe:
     that it has no use for."""
 
 
-# What vLLM's CUDA build takes in from other repos: by the repo, the variable that names its folder
-# (${} stands for that), and the name under which vLLM builds without it (CUTLASS it always needs).
-_CUDA_PARTS = {
+CUDA_PARTS = {
     "cutlass": ("VLLM_CUTLASS_SRC_DIR", "${}", None),
     # its folder is the Python package inside triton's repository
     "triton-kernels": (
@@ -96,6 +95,8 @@ _CUDA_PARTS = {
     "tml-fa4": ("TML_FA4_SRC_DIR", "${}", "tml_fa4"),
     "flash-attention": ("VLLM_FLASH_ATTN_SRC_DIR", "${}", "vllm_flash_attn"),
 }
+"""What vLLM's CUDA build takes in from other repos: by the repo, the variable that names its folder
+(${} stands for that), and the name under which vLLM builds without it (CUTLASS it always needs)."""
 
 
 def _vllm_settings(target: Target) -> dict[str, str]:
@@ -127,16 +128,21 @@ def _vllm_cpu_settings(target: Target) -> dict[str, str]:
 
 def _vllm_cuda_settings(target: Target) -> dict[str, str]:
     assert target.cuda is not None
-    without = _vllm_left_out(target)
     label = f"cu{target.cuda.major}{target.cuda.minor}"
+    if target.config.borrowed("cuda"):
+        return {
+            "VLLM_VERSION_OVERRIDE": f"{target.config.repos['vllm'].version}+{label}.upstream",
+            "VLLM_BORROWED_KERNELS": "${SNAKEDEV_KERNELS}",
+        }
+    without = _vllm_left_out(target)
     settings = {
         "VLLM_VERSION_OVERRIDE": f"{target.config.repos['vllm'].version}+{label}",
         "TORCH_CUDA_ARCH_LIST": torch_arch_list(_cuda_architectures(target)),
         "VLLM_EXTERNAL_LEFT_OUT": ";".join(
-            name for repo, (_, _, name) in _CUDA_PARTS.items() if name and repo in without
+            name for repo, (_, _, name) in CUDA_PARTS.items() if name and repo in without
         ),
     }
-    for repo, (variable, folder, _) in _CUDA_PARTS.items():
+    for repo, (variable, folder, _) in CUDA_PARTS.items():
         if repo not in without:
             source = "${SNAKEDEV_SOURCE_" + repo.upper().replace("-", "_") + "}"
             settings[variable] = folder.replace("${}", source)
@@ -166,13 +172,16 @@ def _vllm_left_out(target: Target) -> dict[str, str | None]:
     config = target.config
     if target.variant == "cpu":
         cpu = config.variants.cpu
-        without: dict[str, str | None] = dict.fromkeys(_CUDA_PARTS)
+        without: dict[str, str | None] = dict.fromkeys(CUDA_PARTS)
         return without if cpu and cpu.onednn else without | {"onednn": "variants.cpu.onednn is off"}
     if target.variant == "rocm":
-        return dict.fromkeys(["onednn", *_CUDA_PARTS])
+        return dict.fromkeys(["onednn", *CUDA_PARTS])
+    if config.borrowed("cuda"):
+        # kernels.py says of each library of the wheel whether it is taken
+        return {"onednn": None} | dict.fromkeys(CUDA_PARTS)
     without = {"onednn": None} | {
         repo: "it has no release: `origin: git` builds it"
-        for repo in _CUDA_PARTS
+        for repo in CUDA_PARTS
         if repo not in config.repos or not config.has_pin(repo)
     }
     blackwell = any(name.startswith(("10.", "11.")) for name in _cuda_architectures(target))

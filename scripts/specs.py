@@ -163,6 +163,14 @@ class EnvironmentSpec(Spec):
         return (wheel.key for wheel in self.wheels)
 
 
+class KernelsInput(Record):
+    """The kernels that a build takes from a finished wheel."""
+
+    sha256: str
+    """The wheel's."""
+    recipe_number: int
+
+
 class WheelSpec(Spec):
     """One wheel."""
 
@@ -183,6 +191,8 @@ class WheelSpec(Spec):
     """Variables of the user's environment that are let through (CFLAGS and the like)."""
     needs: dict[str, str] = {}
     """Source keys of the repos that the build uses."""
+    kernels: KernelsInput | None = key_when_set(default=None)
+    """For a build that compiles no kernels: whose it takes."""
     without: dict[str, str] = beside_key(default={})
     """The repos that its build could have used and does not, with the reason."""
     crates_key: str | None = beside_key(default=None)

@@ -14,10 +14,12 @@ from pathlib import Path
 from uv import find_uv_bin
 
 from scripts import build_variables, buildlock, device_code, jobserver, wheel_check
+from scripts.borrowed import BorrowedKernels, KernelsRecord
 from scripts.config import Build
 from scripts.errors import UserError
 from scripts.git import run_git
 from scripts.job import Job
+from scripts.kernels import unpack
 from scripts.layout import Layout
 from scripts.machine import Machine, parallel_jobs
 from scripts.process import CommandError
@@ -70,6 +72,8 @@ class WheelRecord(Record):
     """`none` when the build ran in an empty network namespace, else `open`."""
     paths: str
     """`fixed` when the build saw its folders where every build does, else `real`."""
+    borrowed: BorrowedKernels | None = None
+    """The kernels that were not compiled but taken from a finished wheel."""
     gil: dict[str, str]
     """For each extension: `off`, `on`, or `library` for one that is no Python module."""
     device_code: dict[str, tuple[str, ...]]
@@ -86,9 +90,11 @@ def build_wheel(
     cores: int,
     settings: Build,
     running: Job,
+    kernels: KernelsRecord | None = None,
 ) -> WheelRecord:
     """Build a wheel and publish it with its record, or find it in the store.
 
+    ``kernels`` are those that the spec says are borrowed.
     As many compilations run at once as there are ``cores`` and memory, fewer while the run's job
     server gives other builds a share. Raises UserError when the result is not what was asked for,
     CommandError when the build fails; either leaves nothing in the store.
@@ -115,6 +121,8 @@ def build_wheel(
         _clean(tree, tree / spec.subdirectory)
         for repo, reason in spec.without.items():
             running.say(f"without {repo}: {reason}")
+        if kernels is not None:
+            _unpack_kernels(kernels, folder / "kernels", running)
         network = "none" if settings.network == "none" and machine.empty_network else "open"
         environment = layout.environment(spec.environment_name, spec.environment_key).resolve()
         mount_point = folder / "root"
@@ -187,6 +195,7 @@ def build_wheel(
             environment=f"{spec.environment_name}-{spec.environment_key}",
             network=network,
             paths="fixed" if machine.fixed_paths else "real",
+            borrowed=kernels.kernels if kernels else None,
             gil=checked.gil,
             device_code=checked.device_code,
             built=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -195,6 +204,7 @@ def build_wheel(
         (scratch / wheels[0].name).write_bytes(data)
         shutil.copyfile(running.log_path, scratch / "build.log")
         record.write(scratch / "wheel.json")
+        shutil.rmtree(folder / "kernels", ignore_errors=True)
     # another workflow may have published first: what is there counts
     record = WheelRecord.read(final / "wheel.json")
     running.say(f"{record.file} in {record.seconds:.0f} s")
@@ -213,6 +223,16 @@ def _expected_device_code(
         asked |= device_code.asked_for(file)
     cuobjdump = device_code.find_cuobjdump(environment, spec.toolkit)
     return device_code.Expected(cuobjdump, asked, tuple(architectures.split(";")))
+
+
+def _unpack_kernels(found: KernelsRecord, folder: Path, running: Job) -> None:
+    """Lay out the kernels of a finished wheel for a build."""
+    shutil.rmtree(folder, ignore_errors=True)
+    unpack(found.wheel, found.kernels, folder)
+    names = ", ".join(library.name for library in found.kernels.libraries)
+    running.say(f"not compiled, but from {found.kernels.file}: {names}")
+    for member, reason in found.kernels.left_out.items():
+        running.say(f"without {member}: {reason}")
 
 
 class BuildOutput:

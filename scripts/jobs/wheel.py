@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scripts.borrowed import KernelsRecord
 from scripts.config import check
 from scripts.job import job
 from scripts.layout import Layout
@@ -20,5 +21,6 @@ if __name__ == "__main__":
             snakemake.params.cores,
             config.build,
             running,
+            KernelsRecord.read(Path(kernels[0])) if (kernels := snakemake.input.kernels) else None,
         )
         record.write(Path(snakemake.output[0]))

@@ -47,6 +47,50 @@ def test_the_default_configuration_serves_either_origin(origin):
     }
 
 
+def upstream(**changes: object) -> dict:
+    """The default configuration with vLLM's own kernels, and keys of vllm changed."""
+    config = changed("variants/cuda/kernels", "upstream")
+    config["repos"]["vllm"] |= changes
+    return config
+
+
+def test_kernels_of_upstream_come_from_the_wheel_that_is_pinned():
+    assert check(DEFAULT).borrowed("cuda") is None
+    config = check(upstream())
+    assert config.borrowed("cuda").version == config.repos["vllm"].version
+    assert config.borrowed("cpu") is config.borrowed("any") is None
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (
+            upstream(kernels={}),
+            "config.yaml: variants.cuda.kernels: upstream takes the kernels from a wheel, and "
+            "none is named: give name, version and sha256 under repos.vllm.kernels.cuda, or set",
+        ),
+        (
+            upstream(version="0.27.0"),
+            "config.yaml: repos.vllm.kernels.cuda.version: 0.26.0 is not repos.vllm.version "
+            "(0.27.0), and kernels fit their own version only: name the wheel of 0.27.0, or set",
+        ),
+        (
+            upstream(origin="git", git={"url": "https://example.org/x", "commit": "0" * 40}),
+            f"config.yaml: repos.vllm.git.commit: {'0' * 40} is not the commit of release 0.26.0",
+        ),
+        (
+            upstream() | {"work": ["vllm", "cutlass"]},
+            "config.yaml: work: 'cutlass' is in the kernels that variants.cuda.kernels: upstream "
+            "takes as they are: set variants.cuda.kernels: source, or take it off the list",
+        ),
+    ],
+)
+def test_what_stands_against_kernels_of_upstream_is_one_line(config: dict, said: str):
+    with pytest.raises(UserError) as caught:
+        check(config)
+    assert str(caught.value).startswith(said) and "\n" not in str(caught.value)
+
+
 def test_work_folders_are_a_list_or_names_with_commas_between():
     for given in (["vllm", "safetensors"], "vllm, safetensors"):
         assert check(changed("work", given)).work == ("vllm", "safetensors")

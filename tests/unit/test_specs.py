@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from scripts.borrowed import BorrowedKernels, KernelLibrary, KernelsRecord
 from scripts.config import check
 from scripts.errors import UserError
 from scripts.layout import Layout
@@ -182,6 +183,74 @@ def test_a_build_for_gpus_does_without_what_only_a_forge_has():
     assert set(spec.needs) == {"cutlass", "flash-attention"}
     assert "vllm_flash_attn" not in spec.settings["VLLM_EXTERNAL_LEFT_OUT"]
     assert spec.settings["VLLM_FLASH_ATTN_SRC_DIR"] == "${SNAKEDEV_SOURCE_FLASH_ATTENTION}"
+
+
+def upstream(**overrides: object) -> Plan:
+    """The plan with vLLM's own kernels."""
+    return plan(variants__cuda__kernels="upstream", **overrides)
+
+
+def test_with_borrowed_kernels_the_wheel_they_come_from_is_in_the_key():
+    keys = {
+        made.wheel("vllm", "cuda").key
+        for made in (
+            upstream(),
+            upstream(variants__cuda__architectures=["7.5", "8.9"]),
+            upstream(repos__cutlass__release__sha256="0" * 64),
+        )
+    }
+    assert len(keys) == 1
+    other = upstream(repos__vllm__kernels__cuda__sha256="0" * 64).wheel("vllm", "cuda")
+    assert other.key not in keys
+    assert plan().wheel("vllm", "cuda").key not in keys
+
+
+def test_with_borrowed_kernels_nothing_is_compiled_for_a_gpu():
+    spec = upstream().wheel("vllm", "cuda")
+    assert spec.settings["VLLM_BORROWED_KERNELS"] == "${SNAKEDEV_KERNELS}"
+    assert "TORCH_CUDA_ARCH_LIST" not in spec.settings
+    assert spec.needs == {} and spec.without == {}
+    # another wheel of the same version than the one that is compiled
+    assert spec.version == "0.26.0+cu130.upstream"
+
+
+def test_the_pin_of_kernels_that_are_compiled_changes_no_key():
+    assert (
+        plan(repos__vllm__kernels={}).wheel("vllm", "cuda").key == plan().wheel("vllm", "cuda").key
+    )
+
+
+def test_what_the_borrowed_kernels_lack_is_refused_before_anything_is_built(tmp_path):
+    made = upstream(variants__cuda__architectures=["9.0a", "11.0"])
+    made.layout = Layout(tmp_path)
+    made.require_inputs(with_locks=True)
+    library = KernelLibrary(member="vllm/_C_stable_libtorch.abi3.so", device_code=("sm_90a",))
+    kernels = BorrowedKernels(
+        name="vllm",
+        version="0.26.0",
+        sha256="0" * 64,
+        file="vllm.whl",
+        libraries=(library,),
+        left_out={},
+    )
+    record = KernelsRecord(kernels=kernels, wheel=Path("vllm.whl"))
+    record.write(made.kernels_stamp("cuda"))
+    with pytest.raises(UserError, match=r"architectures: 11\.0: _C_stable_libtorch of vllm.whl is"):
+        made.require_inputs(with_locks=True)
+
+
+def test_a_patch_that_borrowed_kernels_would_lack_is_refused(tmp_path):
+    (tmp_path / "envs").symlink_to(PROJECT / "envs")
+    patch = tmp_path / "patches/vllm/0001-x.patch"
+    patch.parent.mkdir(parents=True)
+    patch.write_text("From: x\n\n---\ndiff --git a/csrc/ops.h b/csrc/ops.h\n")
+    for made in (upstream(), plan()):
+        made.project = tmp_path
+        if made.config.borrowed("cuda"):
+            with pytest.raises(UserError, match=r"^patches/vllm/0001-x.patch: it changes csrc/ops"):
+                made.require_inputs(with_locks=True)
+        else:
+            made.require_inputs(with_locks=True)
 
 
 def test_a_toolkit_of_another_cuda_version_is_refused(tmp_path):

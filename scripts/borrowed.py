@@ -1,0 +1,59 @@
+"""Borrowed kernels as records name them, and the GPUs that they run on."""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from scripts.device_code import runs
+from scripts.errors import UserError
+from scripts.records import Record
+
+ALWAYS_USED = ("_C_stable_libtorch", "_moe_C_stable_libtorch")
+"""The libraries that vLLM cannot do without: they must have code for each GPU that is asked for.
+Others are for some GPUs only, and vLLM looks which there are."""
+
+
+class KernelLibrary(Record):
+    """A library of kernels, as the wheel has it."""
+
+    member: str
+    """Its path in the wheel."""
+    device_code: tuple[str, ...]
+    """Binaries (`sm_90a`) and PTX (`compute_80`)."""
+
+    @property
+    def name(self) -> str:
+        """The name that torch knows its kernels by."""
+        return PurePosixPath(self.member).name.split(".")[0]
+
+
+class BorrowedKernels(Record):
+    """Kernels that come from a finished wheel, and where from."""
+
+    name: str
+    version: str
+    sha256: str
+    file: str
+    libraries: tuple[KernelLibrary, ...]
+    left_out: dict[str, str]
+    """What else of the wheel is neither taken nor compiled here, with the reason."""
+
+
+class KernelsRecord(Record):
+    """What there is to borrow, and the wheel that holds it."""
+
+    kernels: BorrowedKernels
+    wheel: Path
+
+
+def refuse_architectures(kernels: BorrowedKernels, asked: Sequence[str]) -> None:
+    """Raise UserError, with one line, for GPU architectures that kernels have no code for."""
+    for library in kernels.libraries:
+        # few kernels of a library have PTX
+        binaries = [code for code in library.device_code if code.startswith("sm_")]
+        lacking = [one for one in asked if not runs(binaries, one)]
+        if lacking and library.name in ALWAYS_USED:
+            raise UserError(
+                f"config.yaml: variants.cuda.architectures: {', '.join(lacking)}: {library.name} "
+                f"of {kernels.file} is compiled for {', '.join(binaries)}: take it off the list, "
+                f"or set variants.cuda.kernels: source"
+            )

@@ -161,9 +161,18 @@ def _tiles(reported: Reported) -> list[dict[str, str]]:
         (f"{max(starts):.0f} s" if starts else "none", "from start to first token"),
         (f"{min(speeds):.0f}/s" if speeds else "none", "new tokens, whole batch"),
         (size(max(run.peak_memory for run in runs)), "memory at the most"),
-        (str(len(reported.wheels)), "wheels built from source"),
+        (str(len(reported.wheels)), _how_built(reported.wheels)),
     ]
     return [{"value": value, "label": label} for value, label in tiles]
+
+
+def _how_built(wheels: Sequence[WheelRecord]) -> str:
+    borrowed = sum(wheel.borrowed is not None for wheel in wheels)
+    return (
+        f"wheels built, {borrowed} with borrowed kernels"
+        if borrowed
+        else "wheels built from source"
+    )
 
 
 def _run(run: SmokeRecord) -> dict[str, Any]:

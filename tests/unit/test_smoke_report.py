@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup, Tag
 
+from scripts.borrowed import BorrowedKernels, KernelLibrary
 from scripts.config import Prompt
 from scripts.environment import EnvironmentRecord, Package
 from scripts.errors import UserError
@@ -193,6 +194,25 @@ class Written:
 def good(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """The report of one good run."""
     return Written(tmp_path_factory.mktemp("good"))
+
+
+def test_borrowed_kernels_are_named_with_their_wheel(tmp_path, good):
+    library = KernelLibrary(member="vllm/_C.abi3.so", device_code=("sm_90a", "compute_80"))
+    borrowed = BorrowedKernels(
+        name="vllm",
+        version="0.26.0",
+        sha256="c" * 64,
+        file="vllm-0.26.0-cp38-abi3-manylinux_2_28_x86_64.whl",
+        libraries=(library,),
+        left_out={"vllm/third_party/deep_gemm/_C": "it is made for another ABI of Python"},
+    )
+    page = Written(tmp_path, wheels=(wheel(borrowed=borrowed), wheel("safetensors")))
+    said = page.section("wheels")
+    assert f"not compiled here, but taken from vllm 0.26.0, {borrowed.file} , cccccccc" in said
+    assert "vllm/_C.abi3.so: sm_90a, compute_80" in said
+    assert "without vllm/third_party/deep_gemm/_C: it is made for" in said
+    assert "2 wheels built, 1 with borrowed kernels" in page.text
+    assert "1 wheels built from source" in good.text and "not compiled" not in good.text
 
 
 def words(tag: Tag) -> str:

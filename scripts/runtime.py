@@ -34,6 +34,8 @@ def run_variables(environment: Path, cache: Path, *, gil_off: bool = True) -> di
         "VLLM_CONFIG_ROOT": str(cache / "vllm"),
         "VLLM_NO_USAGE_STATS": "1",
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
+        "TRITON_CACHE_DIR": str(cache / "triton"),
+        "FLASHINFER_WORKSPACE_BASE": str(cache / "flashinfer"),
         "TQDM_DISABLE": "1",
         "NO_COLOR": "1",
     }

@@ -13,7 +13,8 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,12 +22,15 @@ from typing import Any
 
 import psutil
 
+from scripts.config import Prompt, Throughput
+from scripts.environment import EnvironmentRecord
 from scripts.job import Job
 from scripts.layout import Layout
-from scripts.process import CommandError
+from scripts.process import CommandError, output
 from scripts.runtime import run_variables
 from scripts.smoke_record import (
     MILESTONES,
+    ROLES,
     Answer,
     ProcessState,
     SmokeRecord,
@@ -51,6 +55,7 @@ _KV_CACHE_BYTES = 1 << 30
 _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """Names in /proc/cpuinfo of instructions for bfloat16 (x86, x86, Arm)."""
 _MEMORY_EVERY_SECONDS = 5.0
+_GPU_FACTS = "name,memory.total,driver_version"
 _TIMING = ("snakedev: answered", "snakedev: measured throughput")
 """Between these lines nothing may disturb the run: looking at memory costs a tenth of a second."""
 
@@ -95,8 +100,9 @@ class _Run:
         self.environment = environment.absolute()
         self.python = self.environment / "bin" / "python"
         self.model = model.absolute()
-        self.engine = engine_arguments(self.model, spec.throughput.prompts, _cpu_flags())
-        self.settings = settings(threads)
+        flags = _cpu_flags() if spec.variant == "cpu" else None
+        self.engine = engine_arguments(self.model, spec.throughput.prompts, flags)
+        self.settings = settings(spec.variant, threads, _toolkit(self.environment))
         self.events: list[tuple[int, float]] = []
         self.peak_memory = 0
         self.timing = threading.Event()
@@ -118,7 +124,8 @@ class _Run:
             for prompt, answer in zip(self.spec.prompts, result.get("answers", ()), strict=False)
         )
         timed = result.get("throughput")
-        checks = judge(self.problem, self.spec.prompts, answers, states)
+        roles = ROLES if self.spec.variant == "cpu" else ROLES[:2]
+        checks = judge(self.problem, self.spec.prompts, answers, states, roles)
         return SmokeRecord(
             key=self.spec.key,
             variant=self.spec.variant,
@@ -138,7 +145,7 @@ class _Run:
             processes=states,
             without_force=without_force,
             versions=result.get("versions", {}),
-            machine=_machine(),
+            machine=_machine() | (_gpus() if self.spec.variant == "cuda" else {}),
             engine=self.engine,
             variables=self.settings | {"PYTHON_GIL": "0"},
             failure=self.failure,
@@ -150,7 +157,9 @@ class _Run:
     def _answer(self) -> dict[str, Any]:
         """Run inference/answer.py; what it found out, however far it came."""
         asked, result = self.scratch / "request.json", self.scratch / "result.json"
-        asked.write_text(request(self.spec, self.model, self.engine), encoding="utf-8")
+        spec = self.spec
+        text = request(spec.prompts, spec.max_tokens, spec.throughput, self.model, self.engine)
+        asked.write_text(text, encoding="utf-8")
         variables = run_variables(self.environment, self.cache) | self.settings | probe_variables()
         self.running.say(f"loading {self.spec.model}")
         self.events.append((-1, time.monotonic()))
@@ -235,15 +244,21 @@ class _Run:
         )
 
 
-def request(spec: SmokeSpec, model: Path, engine: Mapping[str, Any]) -> str:
+def request(
+    prompts: Sequence[Prompt],
+    max_tokens: int,
+    throughput: Throughput,
+    model: Path,
+    engine: Mapping[str, Any],
+) -> str:
     """What ANSWER is asked for, as JSON."""
     return json.dumps(
         {
             "model": str(model),
             "engine": dict(engine),
-            "prompts": [prompt.text for prompt in spec.prompts],
-            "max_tokens": spec.max_tokens,
-            "throughput": spec.throughput.model_dump() | {"rounds": ROUNDS},
+            "prompts": [prompt.text for prompt in prompts],
+            "max_tokens": max_tokens,
+            "throughput": throughput.model_dump() | {"rounds": ROUNDS},
         }
     )
 
@@ -257,17 +272,18 @@ def probe_variables() -> dict[str, str]:
     }
 
 
-def engine_arguments(model: Path, sequences: int, flags: frozenset[str]) -> dict[str, Any]:
+def engine_arguments(model: Path, sequences: int, flags: frozenset[str] | None) -> dict[str, Any]:
     """What vLLM's engine is made with: the model's own settings, within a modest memory.
 
-    ``sequences`` are answered at once; ``flags`` are the CPU's features.
+    ``sequences`` are answered at once; ``flags`` are the features of the CPU that computes, None
+    for a GPU.
     """
     config = json.loads((model / "config.json").read_bytes())
     text = config.get("text_config") or config
     longest = text.get("max_position_embeddings") or text.get("n_positions") or _MAX_MODEL_LEN
     return {
         # without instructions for bfloat16, products in float32 are several times as fast
-        "dtype": "auto" if flags & _BFLOAT16_FLAGS else "float32",
+        "dtype": "auto" if flags is None or flags & _BFLOAT16_FLAGS else "float32",
         "max_model_len": min(int(longest), _MAX_MODEL_LEN),
         # vLLM warms up with as many tokens and sequences as it may ever meet
         "max_num_batched_tokens": _BATCHED_TOKENS,
@@ -277,17 +293,31 @@ def engine_arguments(model: Path, sequences: int, flags: frozenset[str]) -> dict
     }
 
 
-def settings(threads: int) -> dict[str, str]:
-    """Variables of vLLM and torch for a run on ``threads`` cores."""
-    cores = _physical_cores()[:threads]
-    return {
+def settings(variant: str, threads: int, toolkit: Path | None) -> dict[str, str]:
+    """Variables of vLLM and torch for a run of a variant on ``threads`` cores.
+
+    ``toolkit`` is the CUDA toolkit in the environment, if it has one.
+    """
+    # vLLM compiles a few small functions with torch's inductor even for an eager engine: a
+    # minute of C++ for samplers that a greedy run never calls
+    found = {"TORCH_COMPILE_DISABLE": "1"}
+    if variant == "cpu":
         # OpenMP threads, one for each core; vLLM itself would keep one core free for its other
         # processes, which wait while the model computes
-        "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores)),
-        # vLLM compiles a few small functions with torch's inductor even for an eager engine: a
-        # minute of C++ for samplers that a greedy run never calls
-        "TORCH_COMPILE_DISABLE": "1",
-    }
+        cores = _physical_cores()[:threads]
+        found["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, cores))
+    if variant == "cuda":
+        # compiled with nvcc at the start otherwise; a greedy run never calls it
+        found["VLLM_USE_FLASHINFER_SAMPLER"] = "0"
+    if toolkit is not None:
+        # where FlashInfer, which may do the attention, finds nvcc
+        found["CUDA_HOME"] = str(toolkit)
+    return found
+
+
+def _toolkit(environment: Path) -> Path | None:
+    toolkit = EnvironmentRecord.read(environment / "env.json").cuda_toolkit
+    return environment / toolkit if toolkit else None
 
 
 def _rounded(answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -328,3 +358,20 @@ def _machine() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "libc": " ".join(platform.libc_ver()),
     }
+
+
+def _gpus() -> dict[str, str]:
+    """The GPUs as their driver names them, with its version."""
+    try:
+        listed = output(["nvidia-smi", f"--query-gpu={_GPU_FACTS}", "--format=csv,noheader"])
+    except (CommandError, OSError):
+        return {}
+    return gpu_facts(listed)
+
+
+def gpu_facts(listed: str) -> dict[str, str]:
+    """GPUs and driver, from nvidia-smi's lines of name, memory and driver version."""
+    rows = [[field.strip() for field in line.split(",")] for line in listed.splitlines() if line]
+    counts = Counter(f"{name}, {memory}" for name, memory, _ in rows)
+    names = [f"{count} x {name}" if count > 1 else name for name, count in counts.items()]
+    return {"gpu": "; ".join(names), "driver": rows[0][2]} if rows else {}

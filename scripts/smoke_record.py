@@ -10,14 +10,15 @@ from scripts.config import Prompt
 from scripts.errors import UserError
 from scripts.records import Record
 
-_ROLES = ("front end", "engine core", "worker")
+ROLES = ("front end", "engine core", "worker")
+"""The processes of an engine; on a single GPU the engine core does the worker's part."""
 # Lines of vLLM's log and of inference/answer.py, in their order: where a phase of the start ends.
 MILESTONES = (
     (re.compile(r"snakedev: imported vllm"), "start Python, import vLLM"),
     (re.compile(r"Initializing a V1 LLM engine"), "configure, start the engine core"),
     (re.compile(r"Starting to load model"), "start the workers"),
-    (re.compile(r"Warming up model"), "load the weights"),
-    (re.compile(r"Warming up done"), "warm up"),
+    (re.compile(r"Warming up model|Model loading took"), "load the weights"),
+    (re.compile(r"Warming up done|init engine \(profile"), "warm up"),
     (re.compile(r"snakedev: engine ready"), "finish the engine"),
     (re.compile(r"snakedev: first token"), "first token"),
 )
@@ -141,13 +142,17 @@ def judge(
     prompts: Sequence[Prompt],
     answers: Sequence[Answer],
     processes: Sequence[ProcessState],
+    roles: Sequence[str] = ROLES,
 ) -> tuple[Check, ...]:
-    """The checks: the engine ran to its end, answered as expected, and the GIL stayed off."""
+    """The checks: the engine ran to its end, answered as expected, and the GIL stayed off.
+
+    A process of each of the ``roles`` has to have said so.
+    """
     ran = Check(name="engine", passed=problem is None, detail=problem or "ran to its end")
     return (
         ran,
         *map(_judge_answer, prompts, _padded(answers, len(prompts))),
-        _judge_gil(processes),
+        _judge_gil(processes, roles),
     )
 
 
@@ -176,10 +181,8 @@ def _judge_answer(prompt: Prompt, answer: Answer | None) -> Check:
     return Check(name=name, passed=True, detail=repr(_short(text)))
 
 
-def _judge_gil(processes: Sequence[ProcessState]) -> Check:
-    silent = [
-        role for role in _ROLES if not any(state.role.startswith(role) for state in processes)
-    ]
+def _judge_gil(processes: Sequence[ProcessState], roles: Sequence[str]) -> Check:
+    silent = [role for role in roles if not any(state.role.startswith(role) for state in processes)]
     back = [state.role for state in processes if state.gil_enabled]
     if silent:
         return Check(name="GIL", passed=False, detail=f"no answer from: {', '.join(silent)}")

@@ -209,7 +209,10 @@ def _start(run: SmokeRecord) -> dict[str, Any] | None:
     title = f"Start to first token: {at:.0f} s" if run.start_to_first_token else "The start"
     return {
         "title": title,
-        "note": "Every process of the engine imports vLLM and torch; no code is compiled.",
+        "note": "Every process of the engine imports vLLM and torch; no code is compiled."
+        if run.variant == "cpu"
+        else "Every process of the engine imports vLLM and torch; the first run on a machine also "
+        "compiles kernels that are not in the wheel.",
         "svg": Markup(bars(rows, f"{title}, phase by phase", "seconds since the start")),
     }
 

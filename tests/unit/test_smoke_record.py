@@ -147,6 +147,13 @@ def test_a_process_that_said_nothing_fails(role: str):
     assert (check.name, check.detail) == ("GIL", f"no answer from: {role}")
 
 
+def test_on_one_gpu_the_engine_core_does_the_worker_s_part():
+    processes = tuple(map(process, ROLES[:2]))
+    assert judged(processes=processes, roles=ROLES[:2])["GIL"].passed
+    silent = judged(processes=processes[:1], roles=ROLES[:2])["GIL"]
+    assert silent.detail == "no answer from: engine core"
+
+
 def test_a_run_that_crashed_at_once_fails_in_everything():
     checks = judged(problem="python ended with exit status 1", answers=(), processes=())
     assert not any(check.passed for check in checks.values())
@@ -206,6 +213,8 @@ def test_a_start_that_came_to_no_token_has_no_time_to_it(events: list[tuple[int,
         ("snakedev: imported vllm", "start Python, import vLLM"),
         ("(EngineCore pid=7) INFO x Initializing a V1 LLM engine (v0.26.0)", "configure"),
         ("(Worker pid=8) INFO x Starting to load model /models/tiny...", "start the workers"),
+        ("(EngineCore pid=7) INFO x Model loading took 0.25 GiB memory and 0.3 seconds", "load"),
+        ("(EngineCore pid=7) INFO x init engine (profile, create kv cache, warmup", "warm up"),
         ("snakedev: first token", "first token"),
     ],
 )

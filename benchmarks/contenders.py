@@ -1,0 +1,91 @@
+"""What the benchmarks of inference share: a stock vLLM on an ordinary Python, and the timed run."""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+import yaml
+from uv import find_uv_bin
+
+from scripts.config import check
+from scripts.errors import UserError
+from scripts.layout import Layout
+from scripts.locks import lock_pins
+from scripts.plan import Plan
+from scripts.runtime import run_variables
+from scripts.smoke import ANSWER, probe_variables
+from scripts.uvtool import environment as uv_environment
+
+PROJECT = Path(__file__).parents[1]
+_SAME = ("transformers", "tokenizers")
+
+
+def current_plan() -> Plan:
+    """The plan of config.yaml."""
+    checked = check(yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8")))
+    return Plan(checked, Layout.of(checked), PROJECT)
+
+
+def stock_environment(
+    folder: Path, python: str, requirement: str, lock: Path, overrides: Sequence[str] = ()
+) -> Path:
+    """An environment with a stock wheel, on the model libraries of our lock."""
+    ready = folder / "ready"
+    if not ready.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        pins = lock_pins(lock)
+        same = [f"{name}=={pins[name].version}" for name in _SAME]
+        (folder / "constraints.txt").write_text("\n".join(same) + "\n")
+        (folder / "overrides.txt").write_text("\n".join(overrides) + "\n")
+        uv = find_uv_bin()
+        target = folder / "bin" / "python"
+        for command in (
+            [uv, "venv", "--quiet", "--allow-existing", "--python", python, folder],
+            [uv, "pip", "install", "--quiet", "--python", target]
+            + ["--constraints", folder / "constraints.txt"]
+            + ["--overrides", folder / "overrides.txt", requirement],
+        ):
+            subprocess.run(command, env=uv_environment(), check=True)
+        ready.touch()
+    return folder
+
+
+def tokens_per_second(
+    environment: Path, cache: Path, asked: str, settings: Mapping[str, str], *, gil_off: bool
+) -> float:
+    """Start vLLM in an environment, ask it what ``asked`` says, and take the median batch.
+
+    Raises UserError with the end of the log when it fails.
+    """
+    variables = run_variables(environment, cache, gil_off=gil_off) | settings | probe_variables()
+    if not gil_off:
+        variables["PYTHON_GIL"] = "1"
+    with tempfile.TemporaryDirectory(prefix="snakedev-bench-") as folder:
+        request, result, log = (Path(folder) / name for name in ("request", "result", "log"))
+        request.write_text(asked, encoding="utf-8")
+        with log.open("w") as file:
+            done = subprocess.run(
+                [environment / "bin" / "python", ANSWER, request, result],
+                env=variables,
+                cwd=folder,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+        if done.returncode:
+            raise UserError(f"{environment}: inference failed:\n{log.read_text()[-4000:]}")
+        timed = json.loads(result.read_bytes())["throughput"]
+    return timed["tokens"] / median(timed["rounds"])
+
+
+def summary(speeds: Mapping[str, Sequence[float]], yardstick: str) -> list[str]:
+    """A line on each contender: its median and spread, and its ratio to the yardstick."""
+    lines = []
+    for name, found in speeds.items():
+        line = f"{name}: median {median(found):.1f} tokens/s ({min(found):.1f} to {max(found):.1f})"
+        if yardstick in speeds:
+            line += f", {median(found) / median(speeds[yardstick]):.2f} of the stock"
+        lines.append(line)
+    return lines

@@ -49,6 +49,7 @@ _MODEL = "smollm2-135m"
 
 LENT = (
     "nvidia",
+    "torch/bin",
     "torch/include",
     "torch/lib/libc10.so",
     "torch/lib/libc10_cuda.so",
@@ -57,6 +58,7 @@ LENT = (
     "torch/lib/libtorch_cuda.so",
     "torch/lib/libtorch_cuda_linalg.so",
     "torch/lib/libtorch_nvshmem.so",
+    "torch/share",
     "triton/backends",
 )
 """What a torch of the same version for another Python lends, with its triton."""
@@ -65,8 +67,6 @@ _OWN = (*_FOR_OTHERS, "numpy*", "numba*", "llvmlite*")
 """What a stock vLLM finds in the machine's own Python."""
 _LEFT_OUT = (
     "*/__pycache__",
-    "torch/bin",
-    "torch/share",
     # compilers of kernels for other models and GPUs
     "nvidia_cutlass_dsl*",
     "tilelang*",

@@ -15,11 +15,12 @@ import pytest
 
 from tests.workflow.conftest import GREETER, SETUP, Project
 
-# Each build waits until the other one has begun, too.
+# Each build waits until the other one has begun, too. Both see their folders at the same paths.
 MEETING = """
 import hashlib, os, time
 meeting, until = MEETING, time.monotonic() + 120
-open(os.path.join(meeting, hashlib.sha256(os.getcwd().encode()).hexdigest()), "w").close()
+mine = hashlib.sha256(os.environ["SNAKEDEV_BUILD_FOLDER"].encode()).hexdigest()
+open(os.path.join(meeting, mine), "w").close()
 while len(os.listdir(meeting)) < 2 and time.monotonic() < until:
     time.sleep(0.1)
 """

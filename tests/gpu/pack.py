@@ -81,6 +81,7 @@ _LEFT_OUT = (
     "torchaudio*",
     "torchcodec*",
     # FlashAttention for GPUs before 9.0, and the server written in Rust
+    "vllm/borrowed/lib_vllm_fa2_C*",
     "vllm/vllm_flash_attn/_vllm_fa2_C*",
     "vllm/vllm-rs",
 )

@@ -11,10 +11,12 @@ import json
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
@@ -63,19 +65,29 @@ def run(options: argparse.Namespace) -> dict:
         request.write_text(json.dumps(asked))
         started = time.monotonic()
         with options.log.open("w") as log:
-            done = subprocess.run(
+            engine = subprocess.Popen(
                 [python, _INFERENCE / "answer.py", request, result],
                 env=environment,
                 cwd=scratch,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
+            try:
+                engine.wait(options.limit)
+            except subprocess.TimeoutExpired:
+                log.write(f"ended after {options.limit} s\n")
+            finally:
+                # what it started may outlive it
+                with suppress(ProcessLookupError):
+                    os.killpg(engine.pid, signal.SIGKILL)
+                status = engine.wait()
         seconds = time.monotonic() - started
         found = json.loads(result.read_bytes()) if result.is_file() else {}
     text = options.log.read_text(errors="replace")
     line = {
         "vllm": options.vllm,
-        "status": done.returncode,
+        "status": status,
         "seconds": round(seconds, 1),
         "gpu": _gpu(),
         "engine": asked["engine"],
@@ -109,6 +121,7 @@ def main() -> None:
     parser.add_argument("vllm")
     parser.add_argument("--log", type=Path, default=Path("run.log"))
     parser.add_argument("--engine", default="{}", help="JSON: arguments of vLLM's engine to change")
+    parser.add_argument("--limit", type=float, default=300, help="seconds, after which it is ended")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     options = parser.parse_args()
     line = run(options)

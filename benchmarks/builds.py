@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import shutil
-import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -26,42 +25,33 @@ import psutil
 import yaml
 
 from benchmarks.clones import PROJECT, Clone, Patches, replace
+from benchmarks.sampling import Sampler
 from scripts.records import write_text
 
 _COMPILERS = {"cc1", "cc1plus", "rustc"}
-_SAMPLE_SECONDS = 0.5
 _CMAKE = "cmake/cpu_extension.cmake"
 
 
-class Load:
+class Load(Sampler):
     """CPU time of this process's children, sampled while a command runs."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.samples: list[tuple[float, float]] = []
         """Wall-clock and CPU seconds at each sample in which a compiler was seen."""
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
 
-    def __enter__(self) -> "Load":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _sample(self) -> None:
-        while not self._done.wait(_SAMPLE_SECONDS):
-            total, compiling = 0.0, False
-            for child in psutil.Process().children(recursive=True):
-                try:
-                    # with what its own ended children took
-                    total += sum(child.cpu_times()[:4])
-                    compiling |= child.name() in _COMPILERS
-                except psutil.Error:
-                    continue
-            if compiling:
-                self.samples.append((time.monotonic(), total))
+    def look(self, children: list[psutil.Process]) -> None:
+        """Add up what the children took."""
+        total, compiling = 0.0, False
+        for child in children:
+            try:
+                # with what its own ended children took
+                total += sum(child.cpu_times()[:4])
+                compiling |= child.name() in _COMPILERS
+            except psutil.Error:
+                continue
+        if compiling:
+            self.samples.append((time.monotonic(), total))
 
     def utilisation(self, cores: int) -> float:
         """CPU time over wall time and cores, from the first compilation to the last."""

@@ -12,7 +12,6 @@ Hours on 2 cores. The figures are kept in results/bench/cuda.json.
 import argparse
 import json
 import shutil
-import threading
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,36 +19,27 @@ import psutil
 import yaml
 
 from benchmarks.clones import PROJECT, Built, Clone, Patches, replace
+from benchmarks.sampling import Sampler
 from scripts.records import write_text
 
 _ARCHITECTURES = ("9.0a", "8.0", "7.5")
-_SAMPLE_SECONDS = 0.5
 
 
-class Memory:
+class Memory(Sampler):
     """The most memory that one program of this process's descendants had, sampled."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.peak, self.program = 0, ""
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
 
-    def __enter__(self) -> "Memory":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _sample(self) -> None:
-        while not self._done.wait(_SAMPLE_SECONDS):
-            for child in psutil.Process().children(recursive=True):
-                try:
-                    if (size := child.memory_info().rss) > self.peak:
-                        self.peak, self.program = size, child.name()
-                except psutil.Error:
-                    continue  # it ended
+    def look(self, children: list[psutil.Process]) -> None:
+        """Keep the largest."""
+        for child in children:
+            try:
+                if (size := child.memory_info().rss) > self.peak:
+                    self.peak, self.program = size, child.name()
+            except psutil.Error:
+                continue  # it ended
 
 
 def change_cu(tree: Path) -> None:

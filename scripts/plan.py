@@ -439,12 +439,11 @@ class Plan:
     def _cannot_run(self, variant: str) -> str | None:
         if variant == "cpu":
             return None
-        settings = getattr(self.config.variants, variant)
         vendor, name = {"cuda": ("nvidia", "NVIDIA"), "rocm": ("amd", "AMD")}[variant]
         gpus = [gpu for gpu in self.machine.gpus if gpu.vendor == vendor]
         if not gpus:
             return f"this machine has no {name} GPU that answers"
-        asked = resolve(variant, settings.architectures, gpus)
+        asked = self.architectures(variant)
         if any(runs_on(asked, gpu.architecture) for gpu in gpus):
             return None
         there = ", ".join(f"{gpu.name} ({gpu.architecture})" for gpu in gpus)

@@ -24,6 +24,8 @@ class Built:
     seconds: float
     compiled: int
     """C, C++ and CUDA files that vLLM's build compiled; 0 where it did not run."""
+    cached: int
+    """Those of them that the compiler cache had."""
 
 
 class Clone:
@@ -32,11 +34,15 @@ class Clone:
     def __init__(self, folder: Path, config: dict[str, object], variant: str = "cpu"):
         self.folder, self.results, self.variant = folder, folder / "results", variant
         subprocess.run(["git", "clone", "--quiet", PROJECT, folder], check=True)
-        (folder / "bench.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        self.configure(config)
         self.results.mkdir()
         for name in ("interpreter", "downloads"):
             if (there := PROJECT / "results" / name).is_dir():
                 shutil.copytree(there, self.results / name, symlinks=True)
+
+    def configure(self, config: dict[str, object]) -> None:
+        """Have settings beside the clone's config.yaml from here on."""
+        (self.folder / "bench.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
 
     def snakemake(self, *arguments: str) -> float:
         """Run Snakemake in the clone; returns wall-clock seconds."""
@@ -60,7 +66,7 @@ class Clone:
 
     def wheels(self, what: str) -> Built:
         """Run `snakemake wheels_VARIANT`, timed, and say what it took."""
-        known = set(self._logs())
+        known, hits = set(self._logs()), self._cache_hits()
         seconds = self.snakemake(f"wheels_{self.variant}")
         compiled = 0
         for log in set(self._logs()) - known:
@@ -68,9 +74,24 @@ class Clone:
             compiled += len(
                 re.findall(r"^\[\d+/\d+\] Building C(?:XX|UDA)? object", text, re.MULTILINE)
             )
-        built = Built(what, round(seconds, 1), compiled)
-        print(f"{what}: {seconds:.1f} s, {compiled} files compiled", flush=True)
+        cached = self._cache_hits() - hits
+        built = Built(what, round(seconds, 1), compiled, cached)
+        print(f"{what}: {seconds:.1f} s, {compiled} files compiled, {cached} cached", flush=True)
         return built
+
+    def _cache_hits(self) -> int:
+        folder = self.results / "cache" / "ccache"
+        if not folder.is_dir():
+            return 0
+        program = Path(sys.executable).with_name("ccache")
+        printed = subprocess.run(
+            [program, "--dir", folder, "--print-stats"],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
+        counts = dict(line.split("\t") for line in printed.splitlines())
+        return int(counts["direct_cache_hit"]) + int(counts["preprocessed_cache_hit"])
 
     def _logs(self) -> list[Path]:
         return list(self.results.glob(f"wheels/{self.variant}/vllm/*/build.log"))

@@ -1,10 +1,11 @@
 """How long vLLM's CUDA wheel takes to build, for each of some GPU architectures.
 
 Run from the project: `python -m benchmarks.cuda [ARCHITECTURE ...]` (9.0a, 8.0 and 7.5 when none
-is named). For each, a cold build in a fresh clone of the project's HEAD, with the compiler cache
-off and the sources and environment there before the clock starts: files compiled, seconds, and the
-most memory that one compilation took. In the first clone then a warm build after one line of one
-.cu file was changed, and the second architecture and back.
+is named). In a fresh clone of the project's HEAD, with an empty compiler cache and the sources and
+the environment there before the clock starts: the first architecture cold, then after one line of
+one .cu file was changed; then the line of config.yaml changed to each of the others, and back. For
+each, the files compiled, those of them that the compiler cache had, seconds, and the most memory
+that one compilation took.
 
 Hours on 2 cores. The figures are kept in results/bench/cuda.json.
 """
@@ -66,36 +67,32 @@ def main() -> None:
 
     def settings(architecture: str) -> dict[str, object]:
         cuda = {"architectures": [architecture]}
-        return {"build": {"compiler_cache": False}, "repos": others, "variants": {"cuda": cuda}}
+        return {"repos": others, "variants": {"cuda": cuda}}
 
-    clones: list[Clone] = []
-    cold: dict[str, tuple[Built, int]] = {}
-    for architecture in options.architectures:
-        clone = Clone(folder / architecture, settings(architecture), "cuda")
-        clone.prepare()
+    first, *rest = options.architectures
+    clone = Clone(folder / "clone", settings(first), "cuda")
+    clone.prepare()
+    figures: dict[str, object] = {}
+
+    def measure(key: str, what: str) -> Built:
         with Memory() as memory:
-            built = clone.wheels(f"{architecture}, cold")
-        print(f"{architecture}: {memory.peak / 1e9:.1f} GB at most, by {memory.program}")
-        clones.append(clone)
-        cold[architecture] = built, memory.peak
+            built = clone.wheels(what)
+        if memory.program:
+            print(f"  {memory.peak / 1e9:.1f} GB at most, by {memory.program}", flush=True)
+        figures[key] = {**asdict(built), "peak_memory": memory.peak}
+        text = json.dumps(figures, indent=2) + "\n"
+        write_text(PROJECT / "results/bench/cuda.json", text)
+        return built
 
-    first, architecture = clones[0], options.architectures[0]
-    patches = Patches(folder / "vllm", first)
-    patches.add(first, "Change a CUDA file", change_cu)
-    warm = first.wheels("one line of a .cu file")
-    whole = cold[architecture][0]
-    print(f"one line of a .cu file: {warm.seconds / whole.seconds:.1%} of the cold build (5%)")
-    figures: dict[str, object] = {
-        "cold": {a: {**asdict(b), "peak_memory": m} for a, (b, m) in cold.items()},
-        "warm": asdict(warm),
-    }
-    if len(options.architectures) > 1:
-        write = (first.folder / "bench.yaml").write_text
-        write(yaml.safe_dump(settings(options.architectures[1])), encoding="utf-8")
-        other = first.wheels(f"{architecture} changed to {options.architectures[1]}")
-        write(yaml.safe_dump(settings(architecture)), encoding="utf-8")
-        figures |= {"changed": asdict(other), "back": asdict(first.wheels("and back"))}
-    write_text(PROJECT / "results/bench/cuda.json", json.dumps(figures, indent=2) + "\n")
+    cold = measure(first, f"{first}, cold")
+    Patches(folder / "vllm", clone).add(clone, "Change a CUDA file", change_cu)
+    warm = measure("line", "one line of a .cu file")
+    print(f"  {warm.seconds / cold.seconds:.1%} of the cold build (5% wanted)", flush=True)
+    for architecture in rest:
+        clone.configure(settings(architecture))
+        measure(architecture, f"changed to {architecture}")
+    clone.configure(settings(first))
+    measure("back", f"back to {first}")
     if not options.keep:
         shutil.rmtree(folder)
 

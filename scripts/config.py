@@ -177,8 +177,9 @@ class GitPin(Section):
     commit: Commit
     subdirectory: Subdirectory = "."
     """Where the Python project lies in the tree."""
-    submodules: bool = False
-    """Whether the project needs its submodules."""
+    submodules: bool | tuple[Subdirectory, ...] = False
+    """Whether the project needs its submodules: all of them, with theirs, or those at the paths of
+    a list."""
 
 
 class ReleasePin(Section):

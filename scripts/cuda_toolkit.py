@@ -14,6 +14,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from scripts import driver_stub
 from scripts.errors import UserError
 from scripts.job import Job
 from scripts.locks import Pin
@@ -75,23 +76,21 @@ def complete(site_packages: Path, running: Job) -> Path | None:
             plain.symlink_to(library.name)
     if not (root / "lib64").exists():
         (root / "lib64").symlink_to("lib")
-    _add_driver_stub(libraries / "stubs", running)
+    _add_driver_stub(root, running)
     return root
 
 
-def _add_driver_stub(folder: Path, running: Job) -> None:
-    """Add a libcuda.so to link against: the driver brings the real one, no toolkit does.
+def _add_driver_stub(root: Path, running: Job) -> None:
+    """Add a libcuda.so to link against, with all that the toolkit's header declares.
 
-    It is an empty library of the driver's name, since a shared library may leave symbols open
-    when it is linked. Without a C compiler there is none, and nothing to link either.
+    Without a C compiler there is none, and nothing to link either.
     """
-    stub = folder / "libcuda.so"
+    stub, header = root / "lib" / "stubs" / "libcuda.so", root / "include" / "cuda.h"
     compiler = shlex.split(os.environ.get("CC", "cc"))
-    if stub.exists() or shutil.which(compiler[0]) is None:
+    if stub.exists() or not header.is_file() or shutil.which(compiler[0]) is None:
         return
-    folder.mkdir(exist_ok=True)
-    library = ["-shared", "-nostdlib", "-Wl,-soname,libcuda.so.1", "-o", stub]
+    stub.parent.mkdir(exist_ok=True)
     try:
-        running.run([*compiler, *library, "-x", "c", os.devnull])
+        driver_stub.write(driver_stub.functions_of(header), stub, compiler, running)
     except CommandError:
         running.note("no stub of libcuda.so could be made: linking for a GPU will fail")

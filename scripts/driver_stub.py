@@ -1,11 +1,13 @@
-"""A stand-in for NVIDIA's driver library, to load what is linked against it without a GPU.
+"""A stand-in for NVIDIA's driver library: the driver brings it, and no toolkit does.
 
-Each function of it fails with CUDA_ERROR_NO_DEVICE, as the real ones do where no GPU answers.
+A build links against one, and what is linked against it can be loaded without a GPU. Each function
+of it fails with CUDA_ERROR_NO_DEVICE, as the real ones do where no GPU answers.
 """
 
 import ctypes
 import re
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from scripts.errors import UserError
@@ -19,10 +21,32 @@ _FUNCTION = re.compile(r"^\s+U (cu[A-Z]\w*)", re.MULTILINE)
 _NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE of cuda.h
 
 
-def make(libraries: Sequence[Path], folder: Path, running: Job) -> Path | None:
-    """Make a stub in a folder, to be preloaded; None where a driver is there, or none is needed.
+def write(names: Iterable[str], stub: Path, compiler: Sequence[str | Path], running: Job) -> None:
+    """Make a library of the driver's name that has functions of these names.
 
-    Raises UserError without a C compiler.
+    A linker that drops libraries which nothing is needed of (`--as-needed`, the default of some
+    distributions) finds in it what it looks for. Raises CommandError when it cannot be compiled.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch, "libcuda.c")
+        functions = (
+            f"int {name}(void) {{ return {_NO_DEVICE}; }}\n" for name in sorted(set(names))
+        )
+        source.write_text("".join(functions))
+        library = ["-shared", "-fPIC", "-nostdlib", f"-Wl,-soname,{_SONAME}", "-o", stub]
+        running.run([*compiler, *library, source])
+
+
+def functions_of(header: Path) -> set[str]:
+    """The driver's functions that a toolkit's cuda.h names, under all their names."""
+    return set(re.findall(r"\bcu[A-Z]\w*", header.read_text(encoding="utf-8", errors="replace")))
+
+
+def stand_in(libraries: Sequence[Path], folder: Path, running: Job) -> Path | None:
+    """Have the driver of libraries in a folder, for the loader's search path; None where it is.
+
+    What is not linked against the driver does not find it there, either. None too where nothing of
+    the driver is needed. Raises UserError without a C compiler.
     """
     names: set[str] = set()
     for library in libraries:
@@ -36,11 +60,10 @@ def make(libraries: Sequence[Path], folder: Path, running: Job) -> Path | None:
     compiler = find_compiler("cc")
     if compiler is None:
         raise UserError("a C compiler is missing: it makes the stub of libcuda that is loaded here")
-    source, stub = folder / "libcuda.c", folder / _SONAME
-    source.write_text("".join(f"int {name}(void) {{ return {_NO_DEVICE}; }}\n" for name in names))
-    running.run([compiler, "-shared", "-fPIC", f"-Wl,-soname,{_SONAME}", "-o", stub, source])
+    folder.mkdir(exist_ok=True)
+    write(names, folder / _SONAME, [compiler], running)
     running.note(f"no driver here: {_SONAME} is a stub with {len(names)} functions")
-    return stub
+    return folder
 
 
 def _driver_is_there() -> bool:

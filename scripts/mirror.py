@@ -9,7 +9,7 @@ credentials, proxies and insteadOf belong to fetching.
 import fcntl
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -36,6 +36,10 @@ _FINAL = re.compile(
 )
 
 
+Submodules = bool | Sequence[str]
+"""Whether all of a commit's submodules are wanted, with theirs, or the paths of those that are."""
+
+
 class MirrorRecord(Record):
     """A pinned commit that is there, and the mirrors that hold it and its submodules."""
 
@@ -48,11 +52,12 @@ class _Final(Exception):
 
 
 def ensure_commit(
-    layout: Layout, repo: str, url: str, commit: str, submodules: bool, running: Job
+    layout: Layout, repo: str, url: str, commit: str, submodules: Submodules, running: Job
 ) -> list[Path]:
     """Have a commit, whole, in the repo's mirror; returns the mirrors used, the repo's own first.
 
-    Raises UserError that names the URL, the commit and git's reason when it cannot be had.
+    Raises UserError that names the URL, the commit and git's reason when it cannot be had, or the
+    path at which it has no submodule.
     """
     path = layout.mirror(repo)
     mirrors = [path]
@@ -62,12 +67,9 @@ def ensure_commit(
         else:
             running.say(f"fetching {commit[:12]} from {public_address(url)}")
             _fetch(path, url, commit, running)
-        if submodules:
-            for name, address, pinned in links(path, commit, url):
-                slug = re.sub(r"[^A-Za-z0-9]+", "-", name)
-                mirrors += ensure_commit(
-                    layout, f"{repo}.{slug}", address, pinned, submodules, running
-                )
+        for name, address, pinned in wanted_links(path, commit, url, submodules):
+            slug = re.sub(r"[^A-Za-z0-9]+", "-", name)
+            mirrors += ensure_commit(layout, f"{repo}.{slug}", address, pinned, True, running)
     return mirrors
 
 
@@ -94,6 +96,28 @@ def look_up(layout: Layout, repo: str, url: str, ref: str, running: Job) -> str:
     close = get_close_matches(ref, names, n=1)
     hint = f"did you mean '{close[0]}'?" if close else "give one of upstream's, or a full commit"
     raise UserError(f"{public_address(url)} has no branch or tag '{ref}': {hint}")
+
+
+def wanted_links(
+    mirror: Path, commit: str, url: str, submodules: Submodules
+) -> list[tuple[str, str, str]]:
+    """Those of a commit's submodules that a pin asks for, as `links` gives them.
+
+    Raises UserError for a path at which there is none, and as `links`.
+    """
+    if not submodules:
+        return []
+    found = links(mirror, commit, url)
+    if submodules is True:
+        return found
+    there = {path: (path, address, pinned) for path, address, pinned in found}
+    for path in submodules:
+        if path not in there:
+            raise UserError(
+                f"{public_address(url)} at {commit[:12]} has no submodule {path}, which "
+                f"git.submodules names: it has {', '.join(there) or 'none'}"
+            )
+    return [there[path] for path in submodules]
 
 
 def links(mirror: Path, commit: str, url: str) -> list[tuple[str, str, str]]:

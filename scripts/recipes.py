@@ -27,7 +27,7 @@ ANY = "any"
 RECIPE_NUMBERS = {
     "source": 1,
     "crates": 1,
-    "environment": 1,
+    "environment": 2,
     "model": 1,
     "smoke": 1,
     "patches": 1,

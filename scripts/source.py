@@ -12,7 +12,7 @@ from scripts.git import run_git
 from scripts.indexes import public_address
 from scripts.job import Job
 from scripts.layout import Layout
-from scripts.mirror import links, ref_of
+from scripts.mirror import Submodules, ref_of, wanted_links
 from scripts.patches import PatchRecord, describe
 from scripts.process import CommandError
 from scripts.records import Record
@@ -46,7 +46,7 @@ class SourceRecord(Record):
     repo: str
     origin: str
     version: str
-    pin: dict[str, str | bool | None]
+    pin: dict[str, str | bool | tuple[str, ...] | None]
     patches: tuple[PatchRecord, ...]
     base_tree: str
     """Tree id of the pin, before any patch."""
@@ -221,7 +221,9 @@ def _rejection(tree: Path, patch: Path, tail: Sequence[str]) -> str:
     return "\n".join([f"{patch} does not apply: {'; '.join(reasons) or 'git am failed'}", *detail])
 
 
-def _export(layout: Layout, repo: str, url: str, commit: str, submodules: bool, tree: Path) -> None:
+def _export(
+    layout: Layout, repo: str, url: str, commit: str, submodules: Submodules, tree: Path
+) -> None:
     """Write a mirrored commit's files, and its submodules' in their places, into a folder."""
     mirror = layout.mirror(repo).resolve()
     keep_bytes(mirror)
@@ -230,10 +232,9 @@ def _export(layout: Layout, repo: str, url: str, commit: str, submodules: bool, 
     run_git(["read-tree", ref_of(commit)], tree, {**places, "GIT_INDEX_FILE": str(index)})
     run_git(["checkout-index", "--all", "--force"], tree, {**places, "GIT_INDEX_FILE": str(index)})
     index.unlink()
-    if submodules:
-        for path, address, pinned in links(mirror, commit, url):
-            slug = re.sub(r"[^A-Za-z0-9]+", "-", path)
-            inner = tree / path
-            shutil.rmtree(inner, ignore_errors=True)
-            inner.mkdir(parents=True)
-            _export(layout, f"{repo}.{slug}", address, pinned, submodules, inner)
+    for path, address, pinned in wanted_links(mirror, commit, url, submodules):
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", path)
+        inner = tree / path
+        shutil.rmtree(inner, ignore_errors=True)
+        inner.mkdir(parents=True)
+        _export(layout, f"{repo}.{slug}", address, pinned, True, inner)

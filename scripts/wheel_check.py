@@ -138,8 +138,9 @@ def _probe_extensions(
         return json.loads(output(command, env=variables))
 
     variables = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-    if stub := driver_stub.make([root / e for e in extensions], root, running):
-        variables["LD_PRELOAD"] = str(stub)
+    driver = driver_stub.stand_in([root / e for e in extensions], root / "driver", running)
+    if driver is not None:
+        variables["LD_LIBRARY_PATH"] = str(driver)
     states = {}
     # each imports torch for some seconds where it is linked to it
     with ThreadPoolExecutor(available_cores()) as pool:

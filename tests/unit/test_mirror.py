@@ -12,7 +12,7 @@ import pytest
 from scripts.errors import UserError
 from scripts.job import Job
 from scripts.layout import Layout
-from scripts.mirror import ensure_commit, links, look_up, ref_of
+from scripts.mirror import Submodules, ensure_commit, links, look_up, ref_of
 from tests.unit.repositories import commit, git, repository
 
 ABSENT = "0123456789abcdef0123456789abcdef01234567"
@@ -31,7 +31,9 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return seen
 
 
-def mirror(layout: Layout, upstream: Path, pin: str, running: Job, *, submodules: bool = False):
+def mirror(
+    layout: Layout, upstream: Path, pin: str, running: Job, *, submodules: Submodules = False
+) -> list[Path]:
     return ensure_commit(layout, "repo", str(upstream), pin, submodules, running)
 
 
@@ -108,6 +110,24 @@ def test_submodules_are_mirrored_at_the_commits_that_the_pin_names(
     for folder in (inner, outer, upstream):
         folder.rename(folder.with_name(f"{folder.name}-gone"))
     assert mirror(layout, upstream, pin, running, submodules=True) == found
+
+
+def test_of_submodules_only_those_that_a_pin_lists_are_mirrored(
+    tmp_path: Path, layout: Layout, running: Job
+) -> None:
+    inner, wanted, upstream = (tmp_path / name for name in ("inner", "wanted", "upstream"))
+    inner_pin = repository(inner, {"inner": "1\n"})
+    repository(wanted, {"wanted": "1\n"})
+    wanted_pin = commit(wanted, submodules={"deps/inner": ("../inner", inner_pin)})
+    repository(upstream, {"file": "1\n"})
+    both = {"wanted": ("../wanted", wanted_pin), "absent": ("../absent", ABSENT)}
+    pin = commit(upstream, submodules=both)
+
+    found = mirror(layout, upstream, pin, running, submodules=("wanted",))
+    assert len(found) == 3
+    assert holds(found[1], wanted_pin) and holds(found[2], inner_pin)
+    with pytest.raises(UserError, match=r"has no submodule want, .* it has absent, wanted$"):
+        mirror(layout, upstream, pin, running, submodules=("want",))
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,8 @@ def test_a_commit_and_its_submodules_are_one_tree(
     assert not list(tree.rglob(".index-*"))
     assert record.pin["commit"] == pin
 
+    listed = from_git(layout, str(upstream), pin, running, patch, submodules=("third_party/inner",))
+    assert listed.tree == record.tree
     without = from_git(layout, str(upstream), pin, running)
     assert not (tree_of(layout, without) / "third_party/inner/inner.c").exists()
 

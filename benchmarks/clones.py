@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,8 @@ class Built:
 
     what: str
     seconds: float
+    processor_seconds: float
+    """Of all its processes; on a machine with other work the steadier figure."""
     compiled: int
     """C, C++ and CUDA files that vLLM's build compiled; 0 where it did not run."""
     cached: int
@@ -67,7 +70,9 @@ class Clone:
     def wheels(self, what: str) -> Built:
         """Run `snakemake wheels_VARIANT`, timed, and say what it took."""
         known, hits = set(self._logs()), self._cache_hits()
+        before = _processor_seconds()
         seconds = self.snakemake(f"wheels_{self.variant}")
+        spent = _processor_seconds() - before
         compiled = 0
         for log in set(self._logs()) - known:
             text = log.read_text(encoding="utf-8", errors="replace")
@@ -75,8 +80,12 @@ class Clone:
                 re.findall(r"^\[\d+/\d+\] Building C(?:XX|UDA)? object", text, re.MULTILINE)
             )
         cached = self._cache_hits() - hits
-        built = Built(what, round(seconds, 1), compiled, cached)
-        print(f"{what}: {seconds:.1f} s, {compiled} files compiled, {cached} cached", flush=True)
+        built = Built(what, round(seconds, 1), round(spent, 1), compiled, cached)
+        print(
+            f"{what}: {seconds:.1f} s, {spent:.1f} s of processors, {compiled} files compiled, "
+            f"{cached} of them cached",
+            flush=True,
+        )
         return built
 
     def _cache_hits(self) -> int:
@@ -130,6 +139,11 @@ class Patches:
             command, cwd=self.folder, check=True, stdout=subprocess.PIPE, text=True
         )
         return done.stdout.strip()
+
+
+def _processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def replace(file: Path, text: str, other: str) -> None:

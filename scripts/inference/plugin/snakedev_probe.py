@@ -26,10 +26,9 @@ def serve() -> None:
     run = os.environ.get(VARIABLE)
     if not run:
         return
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(f"\0{run}-{os.getpid()}")
-    listener.listen()
-    threading.Thread(target=_answer, args=(listener,), name=VARIABLE.lower(), daemon=True).start()
+    _listen(run)
+    # a process that is forked has loaded its plugins, and none of the threads
+    os.register_at_fork(after_in_child=lambda: _listen(run))
 
 
 def ask(run: str) -> list[dict[str, object]]:
@@ -62,6 +61,13 @@ def role(process: str) -> str:
         return f"worker {number}"
     kind, _, number = process.partition("_DP")
     return f"engine core {number}".strip() if kind == "EngineCore" else process
+
+
+def _listen(run: str) -> None:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(f"\0{run}-{os.getpid()}")
+    listener.listen()
+    threading.Thread(target=_answer, args=(listener,), name=VARIABLE.lower(), daemon=True).start()
 
 
 def _answer(listener: socket.socket) -> None:

@@ -43,7 +43,7 @@ _CHUNK_BYTES = 32 << 20
 _AHEAD = 8
 _FILTERS = [
     {"id": lzma.FILTER_X86},
-    {"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": _CHUNK_BYTES},
+    {"id": lzma.FILTER_LZMA2, "preset": 1, "dict_size": _CHUNK_BYTES},
 ]
 _MODEL = "smollm2-135m"
 
@@ -205,6 +205,12 @@ def layers(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[str, Tr
     _strip(tree, scratch)
     yield "packages", tree
     yield "model", files(options.model, "model")
+    if options.stock:
+        (packages,) = options.stock.glob("lib/python*/site-packages")
+        # without the metadata of what it leaves to the machine's Python, which has its own
+        infos = [f"{name.rstrip('*')}-*.dist-info" for name in _OWN]
+        yield "vllm-stock", files(packages, "vllm-stock", (*_OWN, *infos, *_LEFT_OUT))
+    # last, so that what changes most often changes no layer after it
     if not options.wheel:
         yield "vllm-installed", files(packages, "vllm-installed", _LEFT_OUT, _VLLM)
     for name, wheel in options.wheel:
@@ -212,11 +218,6 @@ def layers(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[str, Tr
         with zipfile.ZipFile(wheel) as opened:
             opened.extractall(folder)
         yield f"vllm-{name}", files(folder, f"vllm-{name}", _LEFT_OUT)
-    if options.stock:
-        (packages,) = options.stock.glob("lib/python*/site-packages")
-        # without the metadata of what it leaves to the machine's Python, which has its own
-        infos = [f"{name.rstrip('*')}-*.dist-info" for name in _OWN]
-        yield "vllm-stock", files(packages, "vllm-stock", (*_OWN, *infos, *_LEFT_OUT))
 
 
 def _strip(tree: Tree, scratch: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scripts.errors import UserError
 from scripts.gpu_architectures import runs_on
-from scripts.process import output
+from scripts.process import CommandError, output
 
 _EMBEDDED = re.compile(r"^Fatbin (elf|ptx) code:\n=+\narch = sm_(\w+)$", re.MULTILINE)
 _GENCODE = re.compile(r"-gencode[ =]arch=\w+,code=\[?((?:sm|compute)_\w+)")
@@ -50,8 +50,14 @@ def find_cuobjdump(environment: Path, toolkit: Path | None) -> Path:
 
 
 def embedded(library: Path, cuobjdump: Path) -> frozenset[str]:
-    """The device code that a library holds."""
-    listed = output([cuobjdump, library])
+    """The device code that a library holds; raises CommandError as cuobjdump fails."""
+    try:
+        listed = output([cuobjdump, library])
+    except CommandError as error:
+        # it takes this for a failure
+        if any(line.endswith("does not contain device code") for line in error.tail):
+            return frozenset()
+        raise
     return frozenset(
         f"{'sm' if kind == 'elf' else 'compute'}_{number}"
         for kind, number in _EMBEDDED.findall(listed)

@@ -4,6 +4,7 @@ import pytest
 
 from scripts import device_code
 from scripts.errors import UserError
+from scripts.process import CommandError
 
 BUILD = """\
 build CMakeFiles/_C.dir/a.cu.o: CUDA_COMPILER___C_unscanned_Release /source/a.cu || cmake
@@ -53,6 +54,20 @@ def test_binaries_and_ptx_are_told_apart(tmp_path):
     program.write_text(LISTED)
     program.chmod(0o755)
     assert device_code.embedded(tmp_path / "library.so", program) == {"sm_90a", "compute_80"}
+
+
+def test_a_library_without_device_code_is_none_that_cannot_be_read(tmp_path):
+    program = tmp_path / "cuobjdump"
+    program.write_text(
+        "#!/bin/sh\n"
+        '[ -e "$1" ] || { echo "cuobjdump fatal   : Could not open \'$1\'" >&2; exit 255; }\n'
+        "echo \"cuobjdump info    : File '$1' does not contain device code\" >&2; exit 255\n"
+    )
+    program.chmod(0o755)
+    (tmp_path / "library.so").touch()
+    assert device_code.embedded(tmp_path / "library.so", program) == frozenset()
+    with pytest.raises(CommandError):
+        device_code.embedded(tmp_path / "absent.so", program)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,14 @@ from scripts.mirror import ensure_commit, look_up
 from scripts.patch_details import PatchDetails, details
 from scripts.process import CommandError
 from scripts.records import Record
-from scripts.source import apply_patches, commit_version, make_base, public_pin, rejects
+from scripts.source import (
+    PublicPin,
+    apply_patches,
+    commit_version,
+    make_base,
+    public_pin,
+    rejects,
+)
 from scripts.specs import PatchTrialSpec, PinnedSpec
 from scripts.store import scratch_in
 
@@ -75,7 +82,7 @@ class PatchTrialRecord(Record):
     repo: str
     origin: Origin
     version: str
-    pin: dict[str, str | bool | None]
+    pin: PublicPin
     """What was tried: the pin, or another commit of its repository."""
     ref: str | None
     """What the configuration calls that commit; None for the pin."""

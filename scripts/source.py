@@ -39,6 +39,10 @@ AM_OPTIONS = (
 _REJECTED_LINES = 30
 
 
+PublicPin = dict[str, str | bool | tuple[str, ...] | None]
+"""A pin's keys, as `public_pin` states them in records."""
+
+
 class SourceRecord(Record):
     """source.json: what a source is."""
 
@@ -46,7 +50,7 @@ class SourceRecord(Record):
     repo: str
     origin: str
     version: str
-    pin: dict[str, str | bool | tuple[str, ...] | None]
+    pin: PublicPin
     patches: tuple[PatchRecord, ...]
     base_tree: str
     """Tree id of the pin, before any patch."""
@@ -186,7 +190,7 @@ def rejects(tree: Path, patch: Path) -> dict[str, str]:
     }
 
 
-def public_pin(pin: GitPin | ReleasePin) -> dict[str, str | bool | None]:
+def public_pin(pin: GitPin | ReleasePin) -> PublicPin:
     """A pin for records; an address may hold a password."""
     stated = pin.model_dump(exclude_none=True)
     return stated | ({"url": public_address(pin.url)} if isinstance(pin, GitPin) else {})

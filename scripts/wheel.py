@@ -25,7 +25,7 @@ from scripts.machine import Machine, parallel_jobs
 from scripts.process import CommandError
 from scripts.records import Record
 from scripts.sandbox import Sandbox
-from scripts.source import SourceRecord
+from scripts.source import PublicPin, SourceRecord
 from scripts.specs import WheelSpec
 from scripts.store import published
 
@@ -55,7 +55,7 @@ class WheelRecord(Record):
     tags: tuple[str, ...]
     requires: tuple[str, ...]
     origin: str
-    pin: dict[str, str | bool | None]
+    pin: PublicPin
     patches: tuple[WheelPatch, ...]
     recipe: str
     recipe_number: int

@@ -111,6 +111,14 @@ def test_a_series_written_for_the_pin_is_clean(upstream: Upstream) -> None:
     assert five.patch.message == "Because."
 
 
+def test_a_pin_that_lists_its_submodules_is_tried(upstream: Upstream, tmp_path: Path) -> None:
+    inner = repository(tmp_path / "inner", {"inner.txt": "1\n"})
+    upstream.pin = commit(upstream.url, submodules={"inner": ("../inner", inner)})
+    pin = GitPin(url=str(upstream.url), commit=upstream.pin, submodules=("inner",))
+    ensure_commit(upstream.layout, "tiny", pin.url, pin.commit, pin.submodules, upstream.running)
+    assert upstream.tried(pin=pin).pin["submodules"] == ("inner",)
+
+
 def test_hunks_that_moved_are_told_with_how_far(upstream: Upstream) -> None:
     upstream.patch("both", a=lines(l5="five", l35="thirty-five"), b=lines(l20="twenty"))
     upstream.moves_on(a="new\n" * 3 + lines(l20=""), b=lines(l1=""))

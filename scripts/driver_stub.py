@@ -7,7 +7,7 @@ of it fails with CUDA_ERROR_NO_DEVICE, as the real ones do where no GPU answers.
 import ctypes
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from scripts.errors import UserError
@@ -21,7 +21,7 @@ _FUNCTION = re.compile(r"^\s+U (cu[A-Z]\w*)", re.MULTILINE)
 _NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE of cuda.h
 
 
-def write(names: Iterable[str], stub: Path, compiler: Sequence[str | Path], running: Job) -> None:
+def write(names: Set[str], stub: Path, compiler: Sequence[str | Path], running: Job) -> None:
     """Make a library of the driver's name that has functions of these names.
 
     A linker that drops libraries which nothing is needed of (`--as-needed`, the default of some
@@ -29,9 +29,7 @@ def write(names: Iterable[str], stub: Path, compiler: Sequence[str | Path], runn
     """
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch, "libcuda.c")
-        functions = (
-            f"int {name}(void) {{ return {_NO_DEVICE}; }}\n" for name in sorted(set(names))
-        )
+        functions = (f"int {name}(void) {{ return {_NO_DEVICE}; }}\n" for name in sorted(names))
         source.write_text("".join(functions))
         library = ["-shared", "-fPIC", "-nostdlib", f"-Wl,-soname,{_SONAME}", "-o", stub]
         running.run([*compiler, *library, source])

@@ -68,8 +68,8 @@ def ensure_commit(
             running.say(f"fetching {commit[:12]} from {public_address(url)}")
             _fetch(path, url, commit, running)
         for name, address, pinned in wanted_links(path, commit, url, submodules):
-            slug = re.sub(r"[^A-Za-z0-9]+", "-", name)
-            mirrors += ensure_commit(layout, f"{repo}.{slug}", address, pinned, True, running)
+            inner = submodule(repo, name)
+            mirrors += ensure_commit(layout, inner, address, pinned, True, running)
     return mirrors
 
 
@@ -96,6 +96,11 @@ def look_up(layout: Layout, repo: str, url: str, ref: str, running: Job) -> str:
     close = get_close_matches(ref, names, n=1)
     hint = f"did you mean '{close[0]}'?" if close else "give one of upstream's, or a full commit"
     raise UserError(f"{public_address(url)} has no branch or tag '{ref}': {hint}")
+
+
+def submodule(repo: str, path: str) -> str:
+    """What the mirror of a repo's submodule goes by."""
+    return f"{repo}.{re.sub(r'[^A-Za-z0-9]+', '-', path)}"
 
 
 def wanted_links(

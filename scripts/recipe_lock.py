@@ -21,7 +21,7 @@ FILE = Path(__file__).with_name("recipes.lock.json")
 _MODULES = {
     "source": ("source", "patches", "archive", "git"),
     "crates": ("crates",),
-    "environment": ("environment", "cuda_toolkit", "uvtool"),
+    "environment": ("environment", "cuda_toolkit", "driver_stub", "uvtool"),
     "model": ("model", "hub", "inference/convert_gguf"),
     "smoke": (
         "smoke",

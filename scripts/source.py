@@ -12,7 +12,7 @@ from scripts.git import run_git
 from scripts.indexes import public_address
 from scripts.job import Job
 from scripts.layout import Layout
-from scripts.mirror import Submodules, ref_of, wanted_links
+from scripts.mirror import Submodules, ref_of, submodule, wanted_links
 from scripts.patches import PatchRecord, describe
 from scripts.process import CommandError
 from scripts.records import Record
@@ -237,8 +237,7 @@ def _export(
     run_git(["checkout-index", "--all", "--force"], tree, {**places, "GIT_INDEX_FILE": str(index)})
     index.unlink()
     for path, address, pinned in wanted_links(mirror, commit, url, submodules):
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", path)
         inner = tree / path
         shutil.rmtree(inner, ignore_errors=True)
         inner.mkdir(parents=True)
-        _export(layout, f"{repo}.{slug}", address, pinned, True, inner)
+        _export(layout, submodule(repo, path), address, pinned, True, inner)

@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.e2e.conftest import Clone
+from tests.workflow.conftest import PROJECT
 
 pytestmark = pytest.mark.e2e
 
@@ -17,8 +17,7 @@ OTHERS = ("openai-harmony", "outlines-core", "safetensors")
 @pytest.fixture(scope="module")
 def cuda(tmp_path_factory) -> Clone:
     """A fresh clone, to build wheels for CUDA in; the tools are those that run the tests."""
-    tools = Path(__file__).parents[2] / ".venv/bin"
-    return Clone(tmp_path_factory.mktemp("cuda") / "snakedev-vllm", tools)
+    return Clone(tmp_path_factory.mktemp("cuda") / "snakedev-vllm", PROJECT / ".venv/bin")
 
 
 def build(clone: Clone, *architectures: str) -> set[str]:

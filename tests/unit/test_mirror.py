@@ -46,6 +46,13 @@ def holds(mirror: Path, revision: str) -> bool:
     return done.returncode == 0
 
 
+def nested(inner: Path, outer: Path) -> tuple[str, str]:
+    """A repository and another that has it as a submodule, beside it; returns their commits."""
+    inner_pin = repository(inner, {"inner": "1\n"})
+    repository(outer, {"outer": "1\n"})
+    return inner_pin, commit(outer, submodules={"deps/inner": ("../inner", inner_pin)})
+
+
 def test_only_the_pinned_commit_is_fetched_and_all_of_it(
     tmp_path: Path, layout: Layout, running: Job
 ) -> None:
@@ -95,9 +102,7 @@ def test_submodules_are_mirrored_at_the_commits_that_the_pin_names(
     tmp_path: Path, layout: Layout, running: Job
 ) -> None:
     inner, outer, upstream = (tmp_path / name for name in ("inner", "outer", "upstream"))
-    inner_pin = repository(inner, {"inner": "1\n"})
-    repository(outer, {"outer": "1\n"})
-    outer_pin = commit(outer, submodules={"deps/inner": ("../inner", inner_pin)})
+    inner_pin, outer_pin = nested(inner, outer)
     commit(inner, {"inner": "2\n"})
     repository(upstream, {"file": "1\n"})
     pin = commit(upstream, submodules={"third_party/outer": (str(outer), outer_pin)})
@@ -115,10 +120,8 @@ def test_submodules_are_mirrored_at_the_commits_that_the_pin_names(
 def test_of_submodules_only_those_that_a_pin_lists_are_mirrored(
     tmp_path: Path, layout: Layout, running: Job
 ) -> None:
-    inner, wanted, upstream = (tmp_path / name for name in ("inner", "wanted", "upstream"))
-    inner_pin = repository(inner, {"inner": "1\n"})
-    repository(wanted, {"wanted": "1\n"})
-    wanted_pin = commit(wanted, submodules={"deps/inner": ("../inner", inner_pin)})
+    upstream = tmp_path / "upstream"
+    inner_pin, wanted_pin = nested(tmp_path / "inner", tmp_path / "wanted")
     repository(upstream, {"file": "1\n"})
     both = {"wanted": ("../wanted", wanted_pin), "absent": ("../absent", ABSENT)}
     pin = commit(upstream, submodules=both)

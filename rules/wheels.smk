@@ -46,7 +46,7 @@ rule kernels:
         LAYOUT.stamp("kernels", "{variant}", "{key}"),
     params:
         pin=lambda w: PLAN.config.borrowed(w.variant).model_dump(),
-        architectures=lambda w: PLAN.architectures(w.variant),
+        asked=lambda w: PLAN.asked(w.variant),
     log:
         LAYOUT.root / "logs/kernels/{variant}/{key}.log",
     benchmark:

@@ -1,4 +1,4 @@
-"""Borrowed kernels as records name them, and the GPUs that they run on."""
+"""Borrowed kernels as records name them, and the GPUs and CPUs that they run on."""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -8,8 +8,10 @@ from scripts.errors import UserError
 from scripts.records import Record
 
 ALWAYS_USED = ("_C_stable_libtorch", "_moe_C_stable_libtorch")
-"""The libraries that vLLM cannot do without: they must have code for each GPU that is asked for.
-Others are for some GPUs only, and vLLM looks which there are."""
+"""The libraries that vLLM for CUDA cannot do without: they must have code for each GPU that is
+asked for. Others are for some GPUs only, and vLLM looks which there are."""
+CPU_LIBRARIES = {"amx": "_C", "avx512": "_C_AVX512", "avx2": "_C_AVX2"}
+"""The library of vLLM for x86-64 CPUs for each instruction set; it loads the best that runs."""
 
 
 class KernelLibrary(Record):
@@ -18,7 +20,7 @@ class KernelLibrary(Record):
     member: str
     """Its path in the wheel."""
     device_code: tuple[str, ...]
-    """Binaries (`sm_90a`) and PTX (`compute_80`)."""
+    """Binaries (`sm_90a`) and PTX (`compute_80`); none in a library for CPUs."""
 
     @property
     def name(self) -> str:
@@ -45,8 +47,28 @@ class KernelsRecord(Record):
     wheel: Path
 
 
-def refuse_architectures(kernels: BorrowedKernels, asked: Sequence[str]) -> None:
-    """Raise UserError, with one line, for GPU architectures that kernels have no code for."""
+def refuse_lacking(kernels: BorrowedKernels, variant: str, asked: Sequence[str]) -> None:
+    """Raise UserError for what is asked for of a variant and kernels are not compiled for.
+
+    ``asked`` are GPU architectures, or instruction sets of the cpu variant.
+    """
+    if variant == "cpu":
+        _refuse_instruction_sets(kernels, asked)
+    else:
+        _refuse_architectures(kernels, asked)
+
+
+def _refuse_instruction_sets(kernels: BorrowedKernels, asked: Sequence[str]) -> None:
+    there = {library.name for library in kernels.libraries}
+    if lacking := [isa for isa in asked if CPU_LIBRARIES[isa] not in there]:
+        raise UserError(
+            f"config.yaml: variants.cpu.isa: {', '.join(lacking)}: {kernels.file} has no "
+            f"{' and no '.join(CPU_LIBRARIES[isa] for isa in lacking)} that serves any Python: "
+            f"take it off the list, or set variants.cpu.kernels: source"
+        )
+
+
+def _refuse_architectures(kernels: BorrowedKernels, asked: Sequence[str]) -> None:
     for library in kernels.libraries:
         # few kernels of a library have PTX
         binaries = [code for code in library.device_code if code.startswith("sm_")]

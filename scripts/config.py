@@ -30,7 +30,7 @@ from pydantic import (
 
 from scripts.errors import UserError
 from scripts.gpu_architectures import CUDA_ARCHITECTURES, ROCM_GPUS, checked
-from scripts.recipes import CUDA_PARTS, RECIPES
+from scripts.recipes import KERNEL_PARTS, RECIPES
 
 Origin = Literal["release", "git"]
 VARIANTS = ("cpu", "cuda", "rocm")
@@ -66,6 +66,7 @@ def _known_isa(value: object) -> object:
     raise ValueError(f"not native, all, or a list of {', '.join(CPU_ISAS)}")
 
 
+Kernels = Literal["source", "upstream"]
 Isa = Annotated[
     Literal["native", "all"] | tuple[Literal["avx2", "avx512", "amx"], ...],
     BeforeValidator(_known_isa),
@@ -236,7 +237,7 @@ class Repo(Section):
     version_files: dict[str, str] = {}
     """Files of the git tree in which the version is set, with a regular expression whose first
     group is replaced by `version` (for trees that leave it at 0.0.0)."""
-    kernels: dict[Literal["cuda"], WheelPin] = {}
+    kernels: dict[Literal["cpu", "cuda"], WheelPin] = {}
     """By variant: the project's own wheel of the same version, which `kernels: upstream` of that
     variant takes the kernels from."""
 
@@ -250,6 +251,10 @@ class Cpu(Section):
     """Whether oneDNN's matrix products are built in."""
     numa: bool = False
     """Whether memory can be bound to NUMA nodes; needs libnuma and its headers on the machine."""
+    kernels: Kernels = "source"
+    """Where vLLM's CPU kernels come from: `source` compiles them; `upstream` takes them from the
+    wheel under `repos.vllm.kernels`, which has them for every instruction set, with oneDNN and
+    NUMA, and compiles only what touches Python. It needs libnuma on the machine."""
 
 
 class Cuda(Section):
@@ -260,7 +265,7 @@ class Cuda(Section):
     `["8.9", "9.0a"]`: 7.5 T4 and RTX 20, 8.0 A100, 8.6 A10, A40 and RTX 30, 8.7 Jetson Orin, 8.9
     L4, L40 and RTX 40, 9.0a H100 and H200, 10.0 B200 and B300, 11.0 Jetson Thor, 12.0 RTX 50 and
     RTX PRO."""
-    kernels: Literal["source", "upstream"] = "source"
+    kernels: Kernels = "source"
     """Where vLLM's CUDA kernels come from: `source` compiles them; `upstream` takes them from the
     wheel under `repos.vllm.kernels`, which has them for many architectures, and compiles only what
     touches Python."""
@@ -446,7 +451,9 @@ def check(values: Mapping[str, Any], source: str = "config.yaml") -> Config:
     except ValidationError as error:
         lines = list(dict.fromkeys(_line(detail) for detail in error.errors()))
         raise UserError("\n".join(f"{source}: {line}" for line in lines)) from None
-    problems = [*_references(config), *_origins(config), *_kernels(config)]
+    problems = [*_references(config), *_origins(config)]
+    for variant in KERNEL_PARTS:
+        problems += _kernels(config, variant)
     if problems:
         raise UserError("\n".join(f"{source}: {line}" for line in problems))
     return config
@@ -560,23 +567,30 @@ def _origins(config: Config) -> list[str]:
     return problems
 
 
-def _kernels(config: Config) -> list[str]:
-    """What stands against taking kernels from a wheel."""
-    pin, repo = config.borrowed("cuda"), config.repos.get("vllm")
+def _kernels(config: Config, variant: str) -> list[str]:
+    """What stands against taking a variant's kernels from a wheel."""
+    pin, repo = config.borrowed(variant), config.repos.get("vllm")
     if repo is None or not repo.enabled:
         return []
-    if config.variants.cuda is None or config.variants.cuda.kernels == "source":
+    settings = getattr(config.variants, variant)
+    if settings is None or settings.kernels == "source":
         return []
-    otherwise = "set variants.cuda.kernels: source"
+    key = f"variants.{variant}.kernels"
+    otherwise = f"set {key}: source"
     if pin is None:
         return [
-            f"variants.cuda.kernels: upstream takes the kernels from a wheel, and none is named: "
-            f"give name, version and sha256 under repos.vllm.kernels.cuda, or {otherwise}"
+            f"{key}: upstream takes the kernels from a wheel, and none is named: give name, "
+            f"version and sha256 under repos.vllm.kernels.{variant}, or {otherwise}"
         ]
     problems = []
+    if isinstance(settings, Cpu) and not settings.onednn:
+        problems.append(
+            f"variants.cpu.onednn: false has no effect on {key}: upstream, whose kernels have "
+            f"oneDNN in them: set it to true, or {otherwise}"
+        )
     if pin.version != repo.version:
         problems.append(
-            f"repos.vllm.kernels.cuda.version: {pin.version} is not repos.vllm.version "
+            f"repos.vllm.kernels.{variant}.version: {pin.version} is not repos.vllm.version "
             f"({repo.version}), and kernels fit their own version only: name the wheel of "
             f"{repo.version}, or {otherwise}"
         )
@@ -584,14 +598,14 @@ def _kernels(config: Config) -> list[str]:
     if config.origin_of("vllm") == "git" and repo.git and released not in (None, repo.git.commit):
         problems.append(
             f"repos.vllm.git.commit: {repo.git.commit} is not the commit of release "
-            f"{repo.version} ({released}), whose kernels variants.cuda.kernels: upstream takes: "
+            f"{repo.version} ({released}), whose kernels {key}: upstream takes: "
             f"put that back, or {otherwise}"
         )
     problems += [
-        f"work: '{name}' is in the kernels that variants.cuda.kernels: upstream takes as they "
-        f"are: {otherwise}, or take it off the list"
+        f"work: '{name}' is in the kernels that {key}: upstream takes as they are: {otherwise}, "
+        f"or take it off the list"
         for name in config.work
-        if name in CUDA_PARTS
+        if name in KERNEL_PARTS[variant]
     ]
     return problems
 

@@ -6,65 +6,68 @@ file behind them is therefore refused, unless its message says why the kernels s
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from scripts import patches
 from scripts.config import Config
-from scripts.recipes import CUDA_PARTS
+from scripts.recipes import KERNEL_PARTS
 
 MARK = "Kernels-unchanged"
 """The line of a patch's message that says why the kernels stay the same."""
 # What of vLLM's tree decides what its libraries hold: the kernels and headers, the scripts that
 # generate some of them, and what is compiled into which library, and how.
 _BEHIND = ("CMakeLists.txt", "cmake/", "csrc/")
-_NOT_BEHIND = (
-    # compiled here all the same
+_COMPILED_HERE = (
     "csrc/cumem_allocator.cpp",
     "csrc/cumem_allocator_compat.h",
     "csrc/fs_io.cpp",
     "csrc/spinloop.cpp",
-    # for other devices only
-    "csrc/cpu/",
-    "csrc/rocm/",
-    "cmake/cpu_extension.cmake",
-    "cmake/hipify.py",
 )
+_OF_OTHER_DEVICES = {
+    "cuda": ("csrc/cpu/", "csrc/rocm/", "cmake/cpu_extension.cmake", "cmake/hipify.py"),
+    "cpu": ("csrc/libtorch_stable/", "csrc/rocm/", "cmake/external_projects/", "cmake/hipify.py"),
+}
 
 
-def repos_behind(config: Config) -> list[str]:
-    """The repos that borrowed kernels are compiled from; none where they are compiled here."""
-    if not config.borrowed("cuda"):
-        return []
-    return [name for name in ("vllm", *CUDA_PARTS) if name in config.repos and config.has_pin(name)]
+def behind(config: Config) -> list[tuple[str, str]]:
+    """Each variant with borrowed kernels, with each repo that they are compiled from."""
+    return [
+        (variant, name)
+        for variant, parts in KERNEL_PARTS.items()
+        if config.borrowed(variant)
+        for name in ("vllm", *parts)
+        if name in config.repos and config.has_pin(name)
+    ]
 
 
-def problems(repo: str, series: Iterable[tuple[str, bytes]]) -> Iterator[str]:
+def problems(variant: str, repo: str, series: Iterable[tuple[str, bytes]]) -> Iterator[str]:
     """A line for each patch, given with its path, that borrowed kernels would silently lack."""
     for path, data in series:
-        behind = behind_kernels(repo, patches.files(data))
-        if behind and not _says_unchanged(data):
+        changed = behind_kernels(variant, repo, patches.files(data))
+        if changed and not _says_unchanged(data):
             yield (
-                f"{path}: it changes {', '.join(behind)}, which variants.cuda.kernels: upstream "
-                f"does not compile: set that to source, or, if the kernels stay the same, say why "
-                f"in the patch's message: `{MARK}: …`"
+                f"{path}: it changes {', '.join(changed)}, which variants.{variant}.kernels: "
+                f"upstream does not compile: set that to source, or, if the kernels stay the "
+                f"same, say why in the patch's message: `{MARK}: …`"
             )
 
 
-def edit_problems(repo: str, folder: str, edited: Iterable[str]) -> Iterator[str]:
+def edit_problems(variant: str, repo: str, folder: str, edited: Sequence[str]) -> Iterator[str]:
     """The line for edits of a work folder, not committed, that borrowed kernels would lack."""
-    if behind := behind_kernels(repo, edited):
+    if changed := behind_kernels(variant, repo, edited):
         yield (
-            f"{folder}: {', '.join(behind)}: edited, and variants.cuda.kernels: upstream does not "
-            f"compile it: set that to source, or undo the edit"
+            f"{folder}: {', '.join(changed)}: edited, and variants.{variant}.kernels: upstream "
+            f"does not compile it: set that to source, or undo the edit"
         )
 
 
-def behind_kernels(repo: str, files: Iterable[str]) -> list[str]:
-    """Those of a repo's files that decide what is in the kernels."""
+def behind_kernels(variant: str, repo: str, files: Iterable[str]) -> list[str]:
+    """Those of a repo's files that decide what is in a variant's kernels."""
+    left_alone = _COMPILED_HERE + _OF_OTHER_DEVICES[variant]
     return [
         file
         for file in files
-        if repo != "vllm" or (file.startswith(_BEHIND) and not file.startswith(_NOT_BEHIND))
+        if repo != "vllm" or (file.startswith(_BEHIND) and not file.startswith(left_alone))
     ]
 
 

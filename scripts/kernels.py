@@ -11,7 +11,9 @@ import tempfile
 from pathlib import Path, PurePosixPath
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from scripts import archive
 from scripts.borrowed import ALWAYS_USED, BorrowedKernels, KernelLibrary
@@ -40,16 +42,16 @@ _INIT_ALONE = {"PyModule_Create2"}
 
 
 def examine(
-    wheel: Path, pin: WheelPin, torch: str, environment: Path, running: Job
+    wheel: Path, pin: WheelPin, variant: str, torch: str, environment: Path, running: Job
 ) -> BorrowedKernels:
     """Look into a wheel: its libraries, what they use of Python, and their device code.
 
-    ``torch`` is the version that the kernels will run with; the build environment has the program
-    that lists device code. Raises UserError for a wheel that is not what was pinned or is made for
-    another torch, and for one without kernels that can be taken.
+    ``torch`` is the version that the kernels will run with; for GPUs the build environment has the
+    program that lists device code. Raises UserError for a wheel that is not what was pinned or is
+    made for another torch, and for one without kernels that vLLM cannot do without.
     """
-    _refuse_other(wheel, pin, torch)
-    cuobjdump = find_cuobjdump(environment, None)
+    _refuse_other(wheel, pin, variant, torch)
+    cuobjdump = find_cuobjdump(environment, None) if variant == "cuda" else None
     libraries, left_out = [], {}
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
@@ -57,14 +59,15 @@ def examine(
         for path in sorted(root.rglob("*.so")):
             member = path.relative_to(root).as_posix()
             if python_symbols(path) <= _INIT_ALONE:
-                codes = tuple(sorted(embedded(path, cuobjdump), key=_in_order))
+                held = embedded(path, cuobjdump) if cuobjdump else ()
+                codes = tuple(sorted(held, key=_in_order))
                 libraries.append(KernelLibrary(member=member, device_code=codes))
                 running.note(f"{member}: {', '.join(codes) or 'no device code'}")
             elif not member.startswith(COMPILED_HERE):
                 left_out[str(PurePosixPath(member).with_suffix("")).split(".")[0]] = (
                     "it is made for another ABI of Python"
                 )
-    for name in ALWAYS_USED:
+    for name in ALWAYS_USED if variant == "cuda" else ():
         if name not in (library.name for library in libraries):
             raise UserError(
                 f"{wheel.name}: it has no {name} that serves any Python: set "
@@ -104,17 +107,24 @@ def _in_order(code: str) -> tuple[str, int, str]:
     return "" if kind == "sm" else kind, int(digits), number
 
 
-def _refuse_other(wheel: Path, pin: WheelPin, torch: str) -> None:
+def _refuse_other(wheel: Path, pin: WheelPin, variant: str, torch: str) -> None:
     metadata = read_metadata(wheel)
     found = canonicalize_name(metadata.name), str(metadata.version)
     if found != (canonicalize_name(pin.name), pin.version):
         raise UserError(
-            f"{wheel.name}: it is {' '.join(found)}, and repos.vllm.kernels.cuda says "
+            f"{wheel.name}: it is {' '.join(found)}, and repos.vllm.kernels.{variant} says "
             f"{pin.name} {pin.version}"
         )
     for requirement in map(Requirement, map(str, metadata.requires_dist or ())):
-        if requirement.name == "torch" and not requirement.specifier.contains(torch):
+        if requirement.name != "torch" or not (
+            requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        ):
+            continue
+        # a label such as +cpu says who built it, and changes none of what kernels call
+        public = SpecifierSet(re.sub(r"\+[\w.]+", "", str(requirement.specifier)))
+        if not public.contains(Version(torch).public, prereleases=True):
             raise UserError(
                 f"{wheel.name}: its kernels are built for torch{requirement.specifier}, and "
-                f"envs/build-cuda.lock has torch {torch}: set variants.cuda.kernels: source"
+                f"envs/build-{variant}.lock has torch {torch}: set variants.{variant}.kernels: "
+                f"source"
             )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from scripts import kernel_patches, locks, patch_plan, patches, preflight
-from scripts.borrowed import BorrowedKernels, KernelsRecord, refuse_architectures
+from scripts.borrowed import BorrowedKernels, KernelsRecord, refuse_lacking
 from scripts.config import Config
 from scripts.crates import registry_problem
 from scripts.cuda_toolkit import toolkit_version
@@ -25,7 +25,7 @@ from scripts.gpu_architectures import resolve, runs_on
 from scripts.indexes import public_address
 from scripts.layout import WORK_PREFIX, Layout
 from scripts.machine import Machine, probe
-from scripts.recipes import ANY, RECIPE_NUMBERS, RECIPES, Recipe, Target
+from scripts.recipes import ANY, RECIPE_NUMBERS, RECIPES, Recipe, Target, cpu_isas
 from scripts.records import write_text
 from scripts.specs import (
     CratesSpec,
@@ -86,7 +86,9 @@ class Plan:
         """Raise UserError with all that this machine lacks for the required repos."""
         required = [n for n, r in self.config.repos.items() if r.enabled and r.required]
         tools = [tool for name in required for tool in self._tools(name)]
-        if lines := preflight.missing(self.machine, tools):
+        # the kernels of upstream's wheel for CPUs bind memory to NUMA nodes
+        libraries = ["libnuma"] if self.config.borrowed("cpu") else []
+        if lines := preflight.missing(self.machine, tools, libraries):
             raise UserError("\n".join(lines))
 
     @cached_property
@@ -152,12 +154,17 @@ class Plan:
         return Target(variant, self.config, self.machine, self._cuda if variant == "cuda" else None)
 
     def _check_variant(self, variant: str) -> None:
-        """Raise UserError where a variant's toolkit or GPU architectures do not fit."""
+        """Raise UserError where a variant's toolkit, GPU architectures or kernels do not fit."""
         self._target(variant)
-        if variant != "cpu":
-            asked = self.architectures(variant)
-            if found := self._found_kernels(variant):
-                refuse_architectures(found, asked)
+        asked = self.asked(variant)
+        if found := self._found_kernels(variant):
+            refuse_lacking(found, variant, asked)
+
+    def asked(self, variant: str) -> tuple[str, ...]:
+        """The GPU architectures, or instruction sets of the CPU, that a variant is for."""
+        if variant == "cpu":
+            return cpu_isas(self.config, self.machine)
+        return self.architectures(variant)
 
     def architectures(self, variant: str) -> tuple[str, ...]:
         """The GPU architectures that a variant is for; raises UserError where `native` has none."""
@@ -194,11 +201,12 @@ class Plan:
         pin, number = self.config.borrowed(variant), RECIPE_NUMBERS["kernels"]
         return KernelsInput(sha256=pin.sha256, recipe_number=number) if pin else None
 
-    def _check_kernel_patches(self, repo: str) -> None:
+    def _check_kernel_patches(self, behind: tuple[str, str]) -> None:
         """Raise UserError for patches that kernels which are not compiled here would lack."""
+        variant, repo = behind
         series = patches.series(self.project / "patches" / repo, self.config.origin_of(repo))
         shown = ((os.path.relpath(path, self.project), path.read_bytes()) for path in series)
-        if lines := [*kernel_patches.problems(repo, shown)]:
+        if lines := [*kernel_patches.problems(variant, repo, shown)]:
             raise UserError("\n".join(lines))
 
     @cached_property
@@ -241,11 +249,13 @@ class Plan:
 
     def _refuse_kernel_edits(self, repo: str, work: "WorkFolder") -> None:
         """Raise UserError for what a work folder changes of kernels that are not compiled here."""
-        if repo not in kernel_patches.repos_behind(self.config):
-            return
-        commits = ((f"{work}: {patch.name}", patch.data) for patch in work.patches)
-        lines = [*kernel_patches.problems(repo, commits)]
-        lines += kernel_patches.edit_problems(repo, str(work), work.uncommitted())
+        lines: list[str] = []
+        for variant, name in kernel_patches.behind(self.config):
+            if name == repo:
+                commits = ((f"{work}: {patch.name}", patch.data) for patch in work.patches)
+                lines += kernel_patches.problems(variant, repo, commits)
+                edited = work.uncommitted()
+                lines += kernel_patches.edit_problems(variant, repo, str(work), edited)
         if lines:
             raise UserError("\n".join(lines))
 
@@ -261,7 +271,7 @@ class Plan:
                 names |= {environment.format(variant=v) for v in self._variants(repo)}
         problems = []
         for check, arguments in (
-            (self._check_kernel_patches, kernel_patches.repos_behind(self.config)),
+            (self._check_kernel_patches, kernel_patches.behind(self.config)),
             (self._check_variant, self.config.configured_variants() if with_locks else ()),
             (self.pinned_source, filter(self.config.has_pin, self.config.repos)),
             (self._check_lock, sorted(names) if with_locks else ()),

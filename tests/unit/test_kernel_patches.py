@@ -26,8 +26,8 @@ def patch(*files: str, said: str = "") -> bytes:
     return (PATCH.format(said=said) + "".join(diffs)).encode()
 
 
-def refused(*files: str, repo: str = "vllm", said: str = "") -> list[str]:
-    return [*problems(repo, [("patches/x/0001-x.patch", patch(*files, said=said))])]
+def refused(*files: str, variant: str = "cuda", repo: str = "vllm", said: str = "") -> list[str]:
+    return [*problems(variant, repo, [("patches/x/0001-x.patch", patch(*files, said=said))])]
 
 
 @pytest.mark.parametrize(
@@ -74,17 +74,36 @@ def test_a_patch_may_say_why_the_kernels_stay_the_same() -> None:
     assert refused(file, said="\nKernels-unchanged:")
     # what stands in the diff is not said in the message
     data = patch(file) + b"+Kernels-unchanged: no\n"
-    assert [*problems("vllm", [("x.patch", data)])]
+    assert [*problems("cuda", "vllm", [("x.patch", data)])]
 
 
 def test_edits_of_a_work_folder_count_too() -> None:
     edited = ["vllm/envs.py", "csrc/ops.h"]
-    (line,) = edit_problems("vllm", "work/vllm", edited)
+    (line,) = edit_problems("cuda", "vllm", "work/vllm", edited)
     assert line.startswith("work/vllm: csrc/ops.h: edited, and variants.cuda.kernels: upstream")
-    assert not [*edit_problems("vllm", "work/vllm", edited[:1])]
+    assert not [*edit_problems("cuda", "vllm", "work/vllm", edited[:1])]
 
 
-def test_patches_of_ours_that_touch_such_files_say_why() -> None:
+@pytest.mark.parametrize(
+    ("file", "counts"),
+    [
+        ("csrc/cpu/cpu_attn.cpp", True),
+        ("csrc/moe/dynamic_4bit_int_moe_cpu.cpp", True),
+        ("cmake/cpu_extension.cmake", True),
+        ("CMakeLists.txt", True),
+        ("csrc/spinloop.cpp", False),
+        ("csrc/libtorch_stable/activation_kernels.cu", False),
+        ("vllm/platforms/cpu.py", False),
+    ],
+)
+def test_for_cpus_other_files_count(file: str, counts: bool) -> None:
+    lines = refused(file, variant="cpu")
+    assert len(lines) == counts
+    assert not counts or "which variants.cpu.kernels: upstream does not compile" in lines[0]
+
+
+@pytest.mark.parametrize("variant", ["cpu", "cuda"])
+def test_patches_of_ours_that_touch_such_files_say_why(variant: str) -> None:
     series = [(path.name, path.read_bytes()) for path in (PROJECT / "patches/vllm").glob("*.patch")]
-    assert series and not [*problems("vllm", series)]
-    assert behind_kernels("vllm", ["csrc/core/registration.h"])
+    assert series and not [*problems(variant, "vllm", series)]
+    assert behind_kernels(variant, "vllm", ["csrc/core/registration.h"])

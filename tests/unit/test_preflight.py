@@ -124,3 +124,12 @@ def test_the_disk_that_counts_is_the_one_of_results(
     (tmp_path / "results").symlink_to("/proc")
     (line,) = missing(machine("cc"), ())
     assert line.startswith("0 GB are free for results/")
+
+
+def test_a_library_that_does_not_load_is_missing(path: Path, monkeypatch) -> None:
+    offer(path, "apt-get")
+    monkeypatch.setitem(preflight._LIBRARIES, "libnuma", "libc.so.6")
+    assert missing(machine("cc"), (), ["libnuma"]) == []
+    monkeypatch.setitem(preflight._LIBRARIES, "libnuma", "libnowhere.so.1")
+    (line,) = missing(machine("cc"), (), ["libnuma"])
+    assert line == "libnuma is missing: apt-get install libnuma1"

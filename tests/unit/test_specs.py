@@ -214,6 +214,17 @@ def test_with_borrowed_kernels_nothing_is_compiled_for_a_gpu():
     assert spec.version == "0.26.0+cu130.upstream"
 
 
+def test_kernels_for_cpus_may_be_borrowed_too():
+    made = plan(variants__cpu__kernels="upstream", variants__cpu__isa=["avx2"])
+    spec = made.wheel("vllm", "cpu")
+    assert spec.version == "0.26.0+cpu.upstream" and spec.needs == {} and spec.without == {}
+    # all instruction sets come with them
+    other = plan(variants__cpu__kernels="upstream", variants__cpu__isa="all")
+    assert other.wheel("vllm", "cpu").key == spec.key != plan().wheel("vllm", "cpu").key
+    # and the cuda variant has its own
+    assert made.wheel("vllm", "cuda").key == plan().wheel("vllm", "cuda").key
+
+
 def test_the_pin_of_kernels_that_are_compiled_changes_no_key():
     assert (
         plan(repos__vllm__kernels={}).wheel("vllm", "cuda").key == plan().wheel("vllm", "cuda").key

@@ -15,10 +15,11 @@ test: $(READY)
 	$(BIN)/snakemake interpreter
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-# The real CPU path, from sources to the report, in a fresh clone; or a part of its tests.
+# The real CPU path, from sources to the report, in a fresh clone; or a part of its tests. The first
+# failure ends it: the others go on in the same clone, for long.
 E2E ?= smoke identity change_a_patch reproducible
 e2e: $(READY)
-	$(BIN)/python -m pytest -s -m e2e $(E2E:%=tests/e2e/test_%.py)
+	$(BIN)/python -m pytest -s -x -m e2e $(E2E:%=tests/e2e/test_%.py)
 
 # Figures: start-up of the workflow, inference beside a stock wheel, and builds (after `make smoke`).
 # BENCH=cuda times builds for NVIDIA GPUs, for hours.

@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import median
 
 _INFERENCE = Path(__file__).resolve().parents[2] / "scripts" / "inference"
+_PROFILED = Path(__file__).resolve().with_name("profiled.py")
 _BACKEND = re.compile(r"Using (\w+) attention backend|Using AttentionBackendEnum\.(\w+) backend")
 
 
@@ -59,6 +60,10 @@ def run(options: argparse.Namespace) -> dict:
     stock = options.vllm == "stock"
     python = sys.executable if stock else options.folder / "python" / "bin" / "python3.14t"
     environment = variables(options.folder, options.vllm)
+    program, profile = [_INFERENCE / "answer.py"], []
+    if options.profile:
+        program, profile = [_PROFILED], [options.profile]
+        environment["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     environment |= dict(setting.split("=", 1) for setting in options.set)
     with tempfile.TemporaryDirectory() as scratch:
         request, result = Path(scratch, "request"), Path(scratch, "result")
@@ -66,7 +71,7 @@ def run(options: argparse.Namespace) -> dict:
         started = time.monotonic()
         with options.log.open("w") as log:
             engine = subprocess.Popen(
-                [python, _INFERENCE / "answer.py", request, result],
+                [python, *program, request, result, *profile],
                 env=environment,
                 cwd=scratch,
                 stdout=log,
@@ -122,6 +127,11 @@ def main() -> None:
     parser.add_argument("--log", type=Path, default=Path("run.log"))
     parser.add_argument("--engine", default="{}", help="JSON: arguments of vLLM's engine to change")
     parser.add_argument("--limit", type=float, default=300, help="seconds, after which it is ended")
+    parser.add_argument(
+        "--profile",
+        type=lambda text: Path(text).absolute(),
+        help="run the engine in the same process, and write a profile of the timed part here",
+    )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     options = parser.parse_args()
     line = run(options)

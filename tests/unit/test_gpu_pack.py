@@ -1,5 +1,6 @@
 """Carrying an environment to a GPU machine: what is packed here comes out there, byte for byte."""
 
+import gc
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gpu import pack, run, unpack
+from tests.gpu import pack, profiled, run, unpack
 
 
 def written(folder: Path, texts: dict[str, bytes]) -> Path:
@@ -146,3 +147,13 @@ def test_a_stock_vllm_finds_no_package_of_another_python(tmp_path, monkeypatch):
     assert str(tmp_path / "packages") not in stock["PYTHONPATH"]
     assert "PYTHONHOME" not in ours
     assert json.dumps(ours)
+
+
+def test_what_the_garbage_collector_takes_is_counted() -> None:
+    collections = profiled.Collections()
+    gc.callbacks.append(collections)
+    gc.collect()
+    gc.callbacks.remove(collections)
+    gc.collect()
+    assert collections.runs == 1 and 0 < collections.seconds < 60
+    assert profiled.load().main.__doc__

@@ -67,8 +67,7 @@ _OWN = (*_FOR_OTHERS, "numpy*", "numba*", "llvmlite*")
 """What a stock vLLM finds in the machine's own Python."""
 _LEFT_OUT = (
     "*/__pycache__",
-    # compilers of kernels for other models and GPUs
-    "nvidia_cutlass_dsl*",
+    # compilers of kernels for other models
     "tilelang*",
     "tokenspeed_*",
     "tvm",

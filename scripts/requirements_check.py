@@ -54,12 +54,12 @@ def check_requirements(
         (folder / f"build-{variant}.lock", _build_requirements(tree), {}, {}),
         (
             folder / f"run-{variant}.lock",
-            _file_requirements(tree, Path("requirements") / f"{variant}.txt"),
+            file_requirements(tree, Path("requirements") / f"{variant}.txt"),
             {canonicalize_name(name): version for name, version in built.items()},
             {canonicalize_name(name): reason for name, reason in left_out.items()},
         ),
     )
-    environment = _marker_environment(python_version)
+    environment = marker_environment(python_version)
     answered: list[CheckedRequirement] = []
     problems: list[str] = []
     for lock, requirements, ours, missing in groups:
@@ -106,14 +106,14 @@ def _answer(
         if name in left_out:
             return checked("left out", left_out[name])
         if name in exclusions.packages:
-            return checked("excluded", exclusions.packages[name])
+            return checked("excluded", exclusions.packages[name].reason)
         return "has no such package"
     if not requirement.specifier.contains(pin.version, prereleases=True):
         return f"has {pin.version}"
     extras = {canonicalize_name(extra) for extra in requirement.extras} - pin.extras
     if absent := sorted(extra for extra in extras if (name, extra) not in exclusions.extras):
         return f"has it without the extra {', '.join(absent)}"
-    reasons = [f"without [{e}]: {exclusions.extras[name, e]}" for e in sorted(extras)]
+    reasons = [f"without [{e}]: {exclusions.extras[name, e].reason}" for e in sorted(extras)]
     return checked("lock", "; ".join([str(pin.version), *reasons]))
 
 
@@ -130,8 +130,12 @@ def _build_requirements(tree: Path) -> Iterator[tuple[str, Requirement]]:
         yield name, _parsed(tree / name, text)
 
 
-def _file_requirements(tree: Path, file: Path) -> Iterator[tuple[str, Requirement]]:
-    """The requirements of a file and of those that it includes with `-r`."""
+def file_requirements(tree: Path, file: Path) -> Iterator[tuple[str, Requirement]]:
+    """The requirements of a file of a source, and of those that it includes with `-r`.
+
+    Each comes with the file that it stands in; options, such as those of an index, are left out.
+    Raises UserError for a file that is missing and for a line that is no requirement.
+    """
     try:
         text = (tree / file).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -139,7 +143,7 @@ def _file_requirements(tree: Path, file: Path) -> Iterator[tuple[str, Requiremen
     for raw in text.splitlines():
         line = raw.partition(" #")[0].strip()
         if line.startswith(("-r ", "--requirement ")):
-            yield from _file_requirements(tree, file.parent / line.split(maxsplit=1)[1])
+            yield from file_requirements(tree, file.parent / line.split(maxsplit=1)[1])
         elif line and not line.startswith(("#", "-")):
             yield file.as_posix(), _parsed(tree / file, line)
 
@@ -151,8 +155,8 @@ def _parsed(file: Path, text: str) -> Requirement:
         raise UserError(f"{file}: '{text}' is no requirement ({error.args[0]})") from None
 
 
-def _marker_environment(python_version: str) -> dict[str, str]:
-    """The marker variables of the interpreter that is built for, on this machine."""
+def marker_environment(python_version: str) -> dict[str, str]:
+    """The marker variables of a CPython of this version on this machine."""
     return {
         "implementation_name": "cpython",
         "implementation_version": f"{python_version}.0",

@@ -11,7 +11,7 @@ from scripts.process import CommandError
 from tests.unit.package_index import make_wheel, publish, served
 
 PROJECT = Path(__file__).parents[2]
-EXCLUSIONS = "left-out: it has no wheel\n"
+EXCLUSIONS = "left-out: {reason: it has no wheel, without: nothing}\n"
 
 
 @pytest.fixture
@@ -104,9 +104,9 @@ def test_an_index_that_does_not_answer_is_one_line(folder, running, monkeypatch,
     ("file", "text", "stands"),
     [
         ("run-cpu.in", "# another comment\ntorch==2.11.0  # the same\n", True),
-        ("exclusions.yaml", "left-out: another reason\n", True),
+        ("exclusions.yaml", "left-out: {reason: another, without: all}\n", True),
         ("run-cpu.in", "torch==2.11.0\nmore\n", False),
-        ("exclusions.yaml", EXCLUSIONS + "ray: no wheel\n", False),
+        ("exclusions.yaml", EXCLUSIONS + "ray: {reason: no wheel, without: nothing}\n", False),
     ],
 )
 def test_a_lock_stands_until_its_inputs_say_something_else(

@@ -46,7 +46,8 @@ def folder(tmp_path):
     (folder / "build-cpu.lock").write_text(LOCK_BUILD)
     (folder / "run-cpu.lock").write_text(LOCK_RUN)
     (folder / "exclusions.yaml").write_text(
-        "opencv-python-headless: abi3\nmistral-common[image]: needs opencv\n"
+        "opencv-python-headless: {reason: abi3, without: video}\n"
+        "mistral-common[image]: {reason: needs opencv, without: images}\n"
     )
     return folder
 
@@ -110,7 +111,11 @@ def test_a_source_without_the_variant_is_said(tree, folder):
     ("text", "what"),
     [
         ("- ray\n", "not a mapping"),
-        ("ray:\n", "ray has no reason"),
+        ("ray:\n", "ray: give it `reason`"),
+        ("ray: no wheel\n", "ray: give it `reason`"),
+        ("ray: {reason: no wheel}\n", "`without`"),
+        ("ray: {reason: no wheel, without: ' '}\n", "`without`"),
+        ("ray: {reason: no wheel, without: '', why: ''}\n", "nothing else"),
         ("ray>=2: too new\n", "says more than"),
         ("'not a name': why\n", "is not a package name"),
         ("ray: [\n", "not YAML"),

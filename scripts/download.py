@@ -55,18 +55,18 @@ def _fetch(name: str, version: str, sha256: str, folder: Path, kind: str, runnin
             running.note(f"{path.name} is there already")
             return path
     what = f"{name} {version} ({kind})"
-    package = _retried(what, running, lambda: _find(name, version, sha256, kind))
+    package = retried(what, running, lambda: _find(name, version, sha256, kind))
     final = known / package.filename
     known.mkdir(parents=True, exist_ok=True)
     part = final.with_name(final.name + ".part")
     running.say(f"downloading {package.filename}")
     left_behind = part.is_file()
-    _retried(what, running, lambda: _transfer(package.url, part, running))
+    retried(what, running, lambda: _transfer(package.url, part, running))
     found = _sha256(part)
     if found != sha256 and left_behind:
         running.say(f"what an earlier run has left of {package.filename} does not fit: once more")
         part.unlink()
-        _retried(what, running, lambda: _transfer(package.url, part, running))
+        retried(what, running, lambda: _transfer(package.url, part, running))
         found = _sha256(part)
     if found != sha256:
         part.unlink()
@@ -121,8 +121,11 @@ def _transfer(url: str, part: Path, running: Job) -> None:
                 file.write(chunk)
 
 
-def _retried(what: str, running: Job, action: Callable[[], _Result]) -> _Result:
-    """Do something on the network, again after a failure with growing pauses, then say which."""
+def retried(what: str, running: Job, action: Callable[[], _Result]) -> _Result:
+    """Do something on the network, again after a failure with growing pauses.
+
+    ``what`` names it in the lines about it. Raises UserError when the last try fails, too.
+    """
     attempts = Retrying(
         stop=stop_after_attempt(_ATTEMPTS),
         wait=wait_exponential(multiplier=0.5, max=20),

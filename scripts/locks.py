@@ -26,6 +26,8 @@ from scripts.uvtool import run_uv
 NAMES = ("tools", "build-any", "build-cpu", "build-cuda", "run-cpu", "run-cuda")
 """The locks that everybody has: the tools' one is for ordinary Pythons, the others for the
 free-threaded one."""
+TORCH_PACKAGES = ("torch", "torchaudio", "torchvision")
+"""What an index for torch may serve in a build of its own, as `2.11.0+cpu`."""
 
 _TOOLS = "tools"
 # The oldest Python that the workflow itself runs on.
@@ -33,8 +35,6 @@ _TOOLS_TARGET = ("--universal", "--python-version", "3.11")
 # Wheels only, for any Linux whose C library is as old as torch's own wheels permit: the machine
 # that compiles a lock leaves no trace in it.
 _WHEELS_TARGET = ("--only-binary", ":all:", "--python-platform", "x86_64-manylinux_2_28")
-# What an index for torch may serve in a build of its own, as `2.11.0+cpu`.
-_TORCH_PACKAGES = ("torch", "torchaudio", "torchvision")
 _INPUTS = re.compile(r"^# inputs: ([0-9a-f]{64})$", re.MULTILINE)
 _INCLUDE = re.compile(r"^(?:-r|-c|--requirements?|--constraints?)[ =]\s*(\S+)$")
 
@@ -139,7 +139,7 @@ def compile_lock(
             target = [*_WHEELS_TARGET, "--python", python.absolute(), "--excludes", excluded]
         if torch_index is not None:
             # a present pin of the usual index's torch would be kept
-            target += [f"--upgrade-package={package}" for package in _TORCH_PACKAGES]
+            target += [f"--upgrade-package={package}" for package in TORCH_PACKAGES]
         run_uv(
             f"compiling {lock.name}",
             [

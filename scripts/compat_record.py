@@ -1,6 +1,6 @@
 """What of vLLM's closure can be had for a free-threaded Python: a row for each package."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -119,13 +119,13 @@ def closure_rows(
     closures: Sequence[Closure], pages: Mapping[str, Page], known: Known
 ) -> Iterator[Row]:
     """A row for each package of the closures, and version of it, in the order of names."""
-    gone = {closure.variant: _gone(closure, known) for closure in closures}
+    only = {closure.variant: _only_for_others(closure, known) for closure in closures}
     for name in sorted({name for closure in closures for name in closure.packages}):
         having = [closure for closure in closures if name in closure.packages]
         versions = {closure.variant: _version(name, closure, known) for closure in having}
         for version in dict.fromkeys(versions.values()):
             those = [closure for closure in having if versions[closure.variant] == version]
-            yield _row(name, version, those, pages[name], gone, known)
+            yield _row(name, version, those, pages[name], only, known)
 
 
 def tracked_rows(rows: Iterable[Row], pages: Mapping[str, Page], known: Known) -> Iterator[Row]:
@@ -152,24 +152,20 @@ def _version(name: str, closure: Closure, known: Known) -> str | None:
     return closure.packages[name].version
 
 
-def _gone(closure: Closure, known: Known) -> dict[str, str]:
-    """What of a closure is not here since only what is left out asks for it, with the reason."""
+def _only_for_others(closure: Closure, known: Known) -> set[str]:
+    """What of a closure is not here since only what is left out asks for it."""
     here = known.locks[closure.variant].keys() | known.built.keys()
     absent = {name for name in closure.packages if name not in here}
     gone = {name for name in absent if name in known.exclusions.packages}
-    reasons: dict[str, str] = {}
+    only: set[str] = set()
     while more := {
         name
         for name in absent - gone
         if closure.packages[name].via and gone.issuperset(closure.packages[name].via)
     }:
         gone |= more
-        for name in more:
-            via = closure.packages[name].via
-            askers = " and ".join(filter(None, [", ".join(via[:-1]), via[-1]]))
-            ask, are = ("asks", "is") if len(via) == 1 else ("ask", "are")
-            reasons[name] = f"only {askers} {ask} for it, which {are} left out"
-    return reasons
+        only |= more
+    return only
 
 
 def _row(
@@ -177,7 +173,7 @@ def _row(
     version: str | None,
     closures: Sequence[Closure],
     page: Page,
-    gone: Mapping[str, Mapping[str, str]],
+    only: Mapping[str, Set[str]],
     known: Known,
 ) -> Row:
     index = judge(page, version, known.python)
@@ -210,15 +206,14 @@ def _row(
         )
     if locked:
         return row
-    only = next((gone[c.variant][name] for c in closures if name in gone[c.variant]), "")
-    if not only:
+    if not any(name in only[closure.variant] for closure in closures):
         silent = f"no lock has it, and envs/{EXCLUSIONS_FILE} does not say why"
         return row.model_copy(update={"note": silent, "explained": False})
     return row.model_copy(
         update={
             "status": "left out",
-            "reason": only,
-            "without": "nothing more than without what asks for it",
+            "reason": "only what is left out asks for it",
+            "without": "nothing more than without that",
             "known": f"what asks for it in the closure; {index_says(index)}",
         }
     )
@@ -273,8 +268,9 @@ def index_says(index: Availability) -> str:
         case "pure" | "no abi" | "free-threaded":
             return f"the index has {index.file}"
         case "elsewhere":
+            kind = "another version" if index.final else "a pre-release"
             offers = [offer.file for offer in (index.final, index.pre) if offer]
-            return f"the index has {' and '.join(offers)}"
+            return f"the index has a wheel of {kind} only: {' and '.join(offers)}"
         case "gil":
             return f"the index has wheels of {', '.join(index.abis)} only, such as {index.file}"
         case "source":

@@ -26,7 +26,8 @@ def test_the_lock_decides_which_version_counts():
     without = {**LOCKS, "cpu": {**LOCKS["cpu"], "safetensors": "0.8.0"}}
     other = rows(locks=without)["safetensors"]
     assert other.status == "elsewhere" and not other.had
-    assert other.known == f"the index has safetensors-0.9.0rc1-{OURS}"
+    found = f"the index has a wheel of a pre-release only: safetensors-0.9.0rc1-{OURS}"
+    assert other.known == found
 
 
 def test_what_is_built_here_says_what_the_index_has_instead():
@@ -53,18 +54,17 @@ def test_a_requirement_that_the_index_cannot_meet_has_a_row():
 
 def test_what_only_a_package_that_is_left_out_asks_for():
     found = rows()
-    why = "only grpcio asks for it, which is left out"
+    why = "only what is left out asks for it"
     assert (found["child"].status, found["child"].reason) == ("left out", why)
     assert (found["proto"].status, found["proto"].reason) == ("left out", why)
     assert found["proto"].index.installable and not found["child"].index.installable
     assert all(row.explained for row in found.values())
 
 
-def test_several_that_are_left_out_are_named_with_what_they_ask_for():
-    more = {"grpc-tools": ("1.0", "grpcio"), "both": ("1.0", "grpcio", "grpc-tools", "proto")}
+def test_what_is_asked_for_through_others_that_are_left_out():
+    more = {"between": ("1.0", "grpcio"), "both": ("1.0", "grpcio", "between")}
     found = rows(closures={"cpu": CLOSURES["cpu"] | more, "cuda": {}})
-    reason = "only grpcio, grpc-tools and proto ask for it, which are left out"
-    assert found["both"].reason == reason
+    assert found["both"].reason == "only what is left out asks for it"
 
 
 def test_what_nothing_explains_is_marked_whether_or_not_it_can_be_had():

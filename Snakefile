@@ -92,6 +92,15 @@ rule patch_report:
         lambda _: PLAN.patch_page(),
 
 
+rule compat_report:
+    """
+    Ask the package index what of all that vLLM needs a free-threaded Python can have, and write
+    results/reports/compat.html.
+    """
+    input:
+        lambda _: PLAN.compat_page(),
+
+
 rule wheels_cpu:
     """
     Build the wheels of the cpu variant.

@@ -81,3 +81,22 @@ rule patch_page:
         LAYOUT.root / "benchmarks/patch_page.tsv"
     script:
         "../scripts/jobs/patch_report.py"
+
+
+rule compat_page:
+    input:
+        pin=lambda _: pin_stamp("vllm"),
+    output:
+        record=LAYOUT.reports / "compat.json",
+        html=report(LAYOUT.reports / "compat.html", category="Compatibility"),
+        csv=LAYOUT.reports / "compat.csv",
+    params:
+        spec=lambda _: PLAN.written(PLAN.pinned_source("vllm")),
+        folder=PROJECT / "envs",
+        parts=lambda _: PLAN.vllm_parts(),
+    log:
+        LAYOUT.root / "logs/compat_page.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/compat_page.tsv"
+    script:
+        "../scripts/jobs/compat_report.py"

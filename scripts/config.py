@@ -356,6 +356,15 @@ class PatchReport(Section):
     patches are tried too."""
 
 
+class CompatReport(Section):
+    """How `snakemake compat_report` asks."""
+
+    python: Annotated[str, StringConstraints(pattern=r"^3\.\d+$")] = "3.12"
+    """The ordinary Python on which vLLM's requirements are resolved, as `3.12`."""
+    offline: bool = False
+    """Whether the package index is not asked: what it said last is in results/cache/index."""
+
+
 class Config(Section):
     """The whole of config.yaml."""
 
@@ -375,6 +384,7 @@ class Config(Section):
     models: dict[Name, Model]
     smoke: Smoke
     patch_report: PatchReport = PatchReport()
+    compat_report: CompatReport = CompatReport()
 
     def origin_of(self, name: str) -> Origin:
         """The origin that a run uses for a repo."""

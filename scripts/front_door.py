@@ -41,6 +41,10 @@ def _refuse_targets(config: Config, words: list[str]) -> None:
         if kind in ("wheels", "env") and name in VARIANTS:
             if name not in config.configured_variants():
                 raise UserError(f"{word}: config.yaml has no variants.{name}: describe it there")
+        elif word == "compat_report":
+            vllm = config.repos.get("vllm")
+            if vllm is None or not vllm.enabled:
+                raise UserError(f"{word}: config.yaml builds no vLLM: describe it in repos.vllm")
         elif kind in ("edit", "export") and name in config.repos and not config.has_pin(name):
             raise UserError(f"{word}: {name} has no release: run it with `--config origin=git`")
 

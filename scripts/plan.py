@@ -601,6 +601,23 @@ class Plan:
         """One key for all that the patch report shows."""
         return digest([[trial.key, trial.ref] for trial in self.patch_trials])
 
+    @cache
+    def compat_page(self) -> Path:
+        """The record of the compatibility report; an index changes, so it is written each time."""
+        path = self.layout.reports / "compat.json"
+        path.unlink(missing_ok=True)
+        return path
+
+    def vllm_parts(self) -> dict[str, str | None]:
+        """The repos that are only part of other builds: None where a wheel of vLLM takes one in,
+        else why none does."""
+        parts = {name for name in self.config.repos if self.recipe(name).environment is None}
+        found: dict[str, str | None] = dict.fromkeys(parts, "no configured variant takes it in")
+        wheels = [self.wheel("vllm", variant) for variant in self.config.configured_variants()]
+        for wheel in wheels:
+            found |= {repo: why for repo, why in wheel.without.items() if repo in parts}
+        return found | dict.fromkeys(need for wheel in wheels for need in wheel.needs)
+
     def reached(self) -> Iterator[Path]:
         """The keyed folders, made or not, of everything that the configuration asks for."""
         if self.config.work:

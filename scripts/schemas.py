@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from scripts.compat_report import CompatReportRecord
 from scripts.config import Config
 from scripts.crates import CratesRecord
 from scripts.environment import EnvironmentRecord
@@ -22,6 +23,7 @@ from scripts.wheelhouse import WheelhouseRecord
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 MODELS: dict[str, type[BaseModel]] = {
+    "compat": CompatReportRecord,
     "config": Config,
     "crates": CratesRecord,
     "env": EnvironmentRecord,

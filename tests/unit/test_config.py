@@ -115,8 +115,9 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
         (
             "orgin",
             "git",
-            "orgin: unknown key: one of build, interpreter, models, origin, patch_report, "
-            "registries, repos, smoke, store, variants, work (did you mean 'origin'?)",
+            "orgin: unknown key: one of build, compat_report, interpreter, models, origin, "
+            "patch_report, registries, repos, smoke, store, variants, work (did you mean "
+            "'origin'?)",
         ),
         (
             "repos/vllm/git/comit",
@@ -290,6 +291,22 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             "repos.flashmla.origin: git",
         ),
         ("patch_report", {"ref": {}}, "patch_report.ref: unknown key: one of refs"),
+        (
+            "compat_report",
+            {"python": "3.13t"},
+            "compat_report.python: '3.13t' is not a Python version such as '3.14'",
+        ),
+        ("compat_report", {"python": 3.12}, "compat_report.python: 3.12 is not text: put it in "),
+        (
+            "compat_report",
+            {"offline": "perhaps"},
+            "compat_report.offline: Input should be ",
+        ),
+        (
+            "compat_report",
+            {"ofline": True},
+            "compat_report.ofline: unknown key: one of offline, python (did you mean 'offline'?)",
+        ),
     ],
 )
 def test_a_mistake_is_named(path, value, said):

@@ -20,10 +20,12 @@ PROJECT = Path(__file__).parents[2]
             "edit_flashmla",
             "edit_flashmla: flashmla has no release: run it with `--config origin=git`",
         ),
+        ("compat_report", "compat_report: config.yaml builds no vLLM: describe it in repos.vllm"),
     ],
 )
 def test_a_target_without_anything_behind_it_is_refused(target, said):
     values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+    values["repos"]["vllm"]["enabled"] = target != "compat_report"
     with pytest.raises(UserError) as raised:
         load(values, [PROJECT / "config.yaml"], PROJECT, ["--cores", "2", target])
     assert str(raised.value) == said

@@ -130,7 +130,7 @@ class Project:
             else:
                 shutil.copy(PROJECT / name, folder / name)
         (folder / "envs").mkdir()
-        for name in ("build-any.in", "build-any.lock", "exclusions.yaml"):
+        for name in ("build-any.in", "build-any.lock", "exclusions.yaml", "tracked.yaml"):
             shutil.copy(PROJECT / "envs" / name, folder / "envs" / name)
         self.write_lock("run-cpu", [])  # nothing but the wheels built here
         self.config = {

@@ -25,6 +25,9 @@ Status = Literal[
 HAD: tuple[Status, ...] = ("pure", "no abi", "free-threaded", "built")
 """The statuses of what the environments here can have."""
 
+ONLY_FOR_OTHERS = "only what is left out asks for it"
+"""The reason of a package that no list names."""
+
 
 class Row(Record):
     """A package at one version."""
@@ -212,7 +215,7 @@ def _row(
     return row.model_copy(
         update={
             "status": "left out",
-            "reason": "only what is left out asks for it",
+            "reason": ONLY_FOR_OTHERS,
             "without": "nothing more than without that",
             "known": f"what asks for it in the closure; {index_says(index)}",
         }
@@ -222,7 +225,7 @@ def _row(
 def _extras(name: str, exclusions: Exclusions) -> str:
     """The extras that a package is taken without."""
     return "; ".join(
-        f"taken without [{extra}]: {one.reason}; without it: {one.without}"
+        f"taken without [{extra}], as {one.reason}; what does not work then: {one.without}"
         for (package, extra), one in exclusions.extras.items()
         if package == name
     )

@@ -11,7 +11,14 @@ from markupsafe import Markup, escape
 
 from scripts.closure import ROOT
 from scripts.compat_history import WORDS, Change
-from scripts.compat_record import HAD, CompatRecord, Row, Status, index_says
+from scripts.compat_record import (
+    HAD,
+    ONLY_FOR_OTHERS,
+    CompatRecord,
+    Row,
+    Status,
+    index_says,
+)
 from scripts.records import Record, write_text
 from scripts.report.html import render, when
 
@@ -88,6 +95,7 @@ def headline(record: CompatRecord) -> str:
 def page(record: CompatRecord, before: CompatRecord | None, changes: Sequence[Change]) -> str:
     """The whole page as HTML; nothing in it is fetched from elsewhere."""
     missing = [row for row in record.rows if row.variants and not row.had]
+    others = [row for row in missing if row.index.installable]
     return render(
         "compat.html.j2",
         {
@@ -104,7 +112,8 @@ def page(record: CompatRecord, before: CompatRecord | None, changes: Sequence[Ch
             "changes": sorted(changes, key=lambda one: (one.good is None, one.good is False)),
             "tiles": _tiles(record),
             "wanting": [_shown(row) for row in missing if not row.index.installable],
-            "declined": [_shown(row) for row in missing if row.index.installable],
+            "declined": [_shown(row) for row in others if row.reason != ONLY_FOR_OTHERS],
+            "followers": [_shown(row) for row in others if row.reason == ONLY_FOR_OTHERS],
             "tracked": [_shown(row) for row in record.rows if row.tracked],
             "built": [_shown(row) for row in record.rows if row.variants and row.status == "built"],
             "groups": [

@@ -84,7 +84,7 @@ def test_several_versions_have_a_row_each_and_count_as_one_package():
 def test_an_extra_that_is_not_taken_is_noted():
     row = rows()["mistral-common"]
     assert row.status == "pure" and row.tracked
-    assert row.note == "taken without [image]: it needs opencv; without it: images"
+    assert row.note == "taken without [image], as it needs opencv; what does not work then: images"
 
 
 def test_tracked_packages_have_a_row_though_nothing_asks_for_them():

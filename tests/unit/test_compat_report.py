@@ -61,7 +61,7 @@ def test_a_closure_without_gaps_is_complete(tmp_path):
     report = Written(tmp_path, record(closures=closures))
     assert words(report.page.h1).startswith("Complete. 2 of the 2 packages")
     assert "good" in report.page.select_one(".verdict")["class"]
-    assert not report.page.select("#wanting, #declined")
+    assert not report.page.select("#wanting, #declined, #followers")
 
 
 def test_what_is_left_out_says_why_and_what_does_not_work(tmp_path):
@@ -75,13 +75,15 @@ def test_what_is_left_out_says_why_and_what_does_not_work(tmp_path):
     _, why, without, index = missing[2]
     assert (why, without) == ("it has no cp314t wheel", "tracing")
     assert index.startswith("the index has wheels of abi3 only, such as grpcio-1.76.0-cp39-abi3")
-    assert report.rows("declined") == [
-        [
-            "proto 1.0 for cpu; asked for by grpcio",
-            "only what is left out asks for it",
-            "nothing more than without that",
-            "the index has proto-1.0-py3-none-any.whl",
-        ]
+    assert [words(line) for line in report.section("followers").select("li")] == [
+        "proto 1.0 for cpu; asked for by grpcio"
+    ]
+    files = {**FILES, "grpcio": [f"1.76.0-{OURS}"]}
+    (declined,) = Written(tmp_path, record(files=files)).rows("declined")
+    assert declined[1:] == [
+        "it has no cp314t wheel",
+        "tracing",
+        f"the index has grpcio-1.76.0-{OURS}",
     ]
 
 
@@ -111,7 +113,7 @@ def test_what_can_be_had_is_shown_with_its_wheel(tmp_path):
     assert ["aiohttp", "3.13.3", "cpu, cuda", f"aiohttp-3.13.3-{OURS}"] in had
     assert ["tvm", "0.1.10", "cuda", f"tvm-0.1.10-{OURS}"] in had
     (mistral,) = [row for row in had if row[0] == "mistral-common"]
-    assert mistral[3].endswith("taken without [image]: it needs opencv; without it: images")
+    assert mistral[3].endswith("as it needs opencv; what does not work then: images")
     assert [row[0] for row in report.rows("built")] == ["harmony 0.0.8"]
 
 

@@ -49,6 +49,7 @@ def look_up(
         built=built_here(config),
         parts=parts,
         exclusions=read_exclusions(folder),
+        excluded={v: read_exclusions(folder, f"run-{v}").packages for v in variants},
         tracked=read_tracked(folder),
     )
     index = PackageIndex(

@@ -11,7 +11,7 @@ from scripts.availability import Availability, judge, newest
 from scripts.closure import Closure
 from scripts.config import Config
 from scripts.exclusions import FILE as EXCLUSIONS_FILE
-from scripts.exclusions import Exclusions
+from scripts.exclusions import Exclusion, Exclusions
 from scripts.index_pages import Page
 from scripts.locks import Pin
 from scripts.recipes import RECIPES
@@ -106,6 +106,9 @@ class Known:
     parts: Mapping[str, str | None]
     """Repos that may be part of vLLM's wheels here: None where one is, else why none is."""
     exclusions: Exclusions
+    """What no lock has."""
+    excluded: Mapping[str, Mapping[str, Exclusion]]
+    """The packages that the run-time lock of each variant leaves out."""
     tracked: Sequence[Tracked]
 
 
@@ -121,14 +124,21 @@ def built_here(config: Config) -> dict[str, tuple[str, str]]:
 def closure_rows(
     closures: Sequence[Closure], pages: Mapping[str, Page], known: Known
 ) -> Iterator[Row]:
-    """A row for each package of the closures, and version of it, in the order of names."""
+    """A row for each package of the closures, in the order of names: several where variants have
+    several versions of it, or where one of them leaves it out."""
     only = {closure.variant: _only_for_others(closure, known) for closure in closures}
     for name in sorted({name for closure in closures for name in closure.packages}):
         having = [closure for closure in closures if name in closure.packages]
-        versions = {closure.variant: _version(name, closure, known) for closure in having}
-        for version in dict.fromkeys(versions.values()):
-            those = [closure for closure in having if versions[closure.variant] == version]
-            yield _row(name, version, those, pages[name], only, known)
+        kinds = {
+            closure.variant: (
+                _version(name, closure, known),
+                known.excluded[closure.variant].get(name),
+            )
+            for closure in having
+        }
+        for kind in dict.fromkeys(kinds.values()):
+            those = [closure for closure in having if kinds[closure.variant] == kind]
+            yield _row(name, *kind, those, pages[name], only, known)
 
 
 def tracked_rows(rows: Iterable[Row], pages: Mapping[str, Page], known: Known) -> Iterator[Row]:
@@ -159,7 +169,7 @@ def _only_for_others(closure: Closure, known: Known) -> set[str]:
     """What of a closure is not here since only what is left out asks for it."""
     here = known.locks[closure.variant].keys() | known.built.keys()
     absent = {name for name in closure.packages if name not in here}
-    gone = {name for name in absent if name in known.exclusions.packages}
+    gone = {name for name in absent if name in known.excluded[closure.variant]}
     only: set[str] = set()
     while more := {
         name
@@ -174,6 +184,7 @@ def _only_for_others(closure: Closure, known: Known) -> set[str]:
 def _row(
     name: str,
     version: str | None,
+    exclusion: Exclusion | None,
     closures: Sequence[Closure],
     page: Page,
     only: Mapping[str, Set[str]],
@@ -198,7 +209,7 @@ def _row(
         repo = known.built[name][0]
         how = f"config.yaml: repos.{repo} builds it; {index_says(index)}"
         return row.model_copy(update={"status": "built", "known": how})
-    if exclusion := known.exclusions.packages.get(name):
+    if exclusion:
         return row.model_copy(
             update={
                 "status": "left out",

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from scripts import cuda_toolkit, editable
 from scripts.errors import UserError
+from scripts.exclusions import read_exclusions
 from scripts.job import Job
 from scripts.process import CommandError, output
 from scripts.records import Record
@@ -48,7 +49,8 @@ class EnvironmentRecord(Record):
     cuda_toolkit: str | None
     """The completed CUDA toolkit's folder inside the environment, if it has nvcc."""
     conflicts: tuple[str, ...]
-    """What `uv pip check` found; in a run environment, only repos that were left out."""
+    """What `uv pip check` found; in a run environment, only what was left out: repos that the
+    machine does not build, and packages that the lock leaves out."""
     bytes: int
     """Size of its files; those that are hard links into uv's cache take no room of their own."""
     seconds: float
@@ -69,9 +71,10 @@ def make_environment(
     ``wheels`` are installed over the lock's packages, without their requirements.
     ``torch_index`` is the spec's with the password that it may need. ``left_out``
     are repos that this machine does not build, with the reason: a run environment may lack
-    them, and nothing else that its packages ask for. The wheels of ``work`` run the Python files
-    of the work folders that they were built from. Raises UserError for what it lacks and for
-    an index that does not answer, CommandError when a package cannot be had as locked.
+    them and what its lock leaves out, and nothing else that its packages ask for. The wheels of
+    ``work`` run the Python files of the work folders that they were built from. Raises
+    UserError for what it lacks and for an index that does not answer, CommandError when a package
+    cannot be had as locked.
     """
     if (final / "env.json").is_file():
         running.say("found in the store")
@@ -193,12 +196,18 @@ def _conflicts(environment: Path, running: Job) -> tuple[str, ...]:
 def _refuse(
     spec: EnvironmentSpec, conflicts: tuple[str, ...], left_out: Mapping[str, str], running: Job
 ) -> None:
-    """Raise UserError for every conflict that no left-out repo explains."""
+    """Raise UserError for every conflict that no left-out repo and no exclusion explains."""
+    if not conflicts:
+        return
+    excluded = read_exclusions(spec.lock.parent, spec.lock.stem).packages
+    repos = {canonicalize_name(name) for name in left_out}
     wrong = []
     for line in conflicts:
-        names = set(_missing(line)) & {canonicalize_name(name) for name in left_out}
-        if names:
+        names = set(_missing(line))
+        if names & repos:
             running.say(f"warning: {line}")
+        elif names & excluded.keys():
+            running.note(f"left out on purpose: {line}: {excluded[names.pop()].reason}")
         else:
             wrong.append(line)
     if wrong:

@@ -1,5 +1,6 @@
 """What the locks leave out on purpose: envs/exclusions.yaml, each entry with its reason."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from scripts.errors import UserError
 from scripts.records import Record
 
 FILE = "exclusions.yaml"
+# The key of a section for one lock.
+_LOCK = re.compile(r"lock\s+(\S+)$")
 _Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -36,8 +39,12 @@ class Exclusions:
     """By canonical names of package and extra."""
 
 
-def read_exclusions(folder: Path) -> Exclusions:
-    """Read exclusions.yaml: `reason` and `without` by `name` or `name[extra]`; raises UserError."""
+def read_exclusions(folder: Path, lock: str | None = None) -> Exclusions:
+    """Read exclusions.yaml: `reason` and `without` by `name` or `name[extra]`; raises UserError.
+
+    Those are for every lock. Entries under `lock NAME:` are for that lock alone, and are left out
+    unless ``lock`` is its name.
+    """
     path = folder / FILE
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
@@ -47,6 +54,24 @@ def read_exclusions(folder: Path) -> Exclusions:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(entries, dict):
         raise UserError(f"{path}: not a mapping of packages to reasons")
+    shared = {key: said for key, said in entries.items() if not _LOCK.match(str(key))}
+    packages, extras = _read(path, shared)
+    for key, own in entries.items():
+        if not (named := _LOCK.match(str(key))):
+            continue
+        if not isinstance(own, dict):
+            raise UserError(f"{path}: {key} is not a mapping of packages to reasons")
+        # read also where it is for another lock, so that a mistake in it is always found
+        found = _read(path, own)
+        if named[1] == lock:
+            packages, extras = packages | found[0], extras | found[1]
+    return Exclusions(packages, extras)
+
+
+def _read(
+    path: Path, entries: Mapping[object, object]
+) -> tuple[dict[str, Exclusion], dict[tuple[str, str], Exclusion]]:
+    """The packages and the extras among some entries, each with what is said of it."""
     packages: dict[str, Exclusion] = {}
     extras: dict[tuple[str, str], Exclusion] = {}
     for key, said in entries.items():
@@ -68,4 +93,4 @@ def read_exclusions(folder: Path) -> Exclusions:
             extras |= {(name, canonicalize_name(e)): exclusion for e in requirement.extras}
         else:
             packages[name] = exclusion
-    return Exclusions(packages, extras)
+    return packages, extras

@@ -71,7 +71,7 @@ def inputs_digest(folder: Path, name: str, torch_index: str | None) -> str:
     if name == _TOOLS:
         parts += _TOOLS_TARGET
     else:
-        parts += [*_WHEELS_TARGET, *(f"without {e}" for e in sorted(_excluded(folder)))]
+        parts += [*_WHEELS_TARGET, *(f"without {e}" for e in sorted(_excluded(folder, name)))]
     address = public_address(torch_index) if torch_index else None
     return _sha256([*parts, f"torch index: {address}"])
 
@@ -135,7 +135,7 @@ def compile_lock(
         if name != _TOOLS:
             assert python is not None
             excluded = Path(scratch) / "excluded.txt"
-            excluded.write_text("".join(f"{e}\n" for e in sorted(_excluded(folder))))
+            excluded.write_text("".join(f"{e}\n" for e in sorted(_excluded(folder, name))))
             target = [*_WHEELS_TARGET, "--python", python.absolute(), "--excludes", excluded]
         if torch_index is not None:
             # a present pin of the usual index's torch would be kept
@@ -171,10 +171,11 @@ def compile_lock(
     return changed
 
 
-def _excluded(folder: Path) -> tuple[str, ...]:
+def _excluded(folder: Path, name: str) -> tuple[str, ...]:
+    """The packages that a lock is compiled without."""
     if not (folder / EXCLUSIONS_FILE).is_file():
         return ()
-    return tuple(read_exclusions(folder).packages)
+    return tuple(read_exclusions(folder, name).packages)
 
 
 def _closure(file: Path, seen: frozenset[Path]) -> Iterator[str]:

@@ -49,7 +49,6 @@ def check_requirements(
     the repos that are built here to their versions, ``left_out`` those that this machine does not
     build to the reason. Raises UserError with a line for each requirement that nothing answers.
     """
-    exclusions = read_exclusions(folder)
     groups = (
         (folder / f"build-{variant}.lock", _build_requirements(tree), {}, {}),
         (
@@ -63,7 +62,7 @@ def check_requirements(
     answered: list[CheckedRequirement] = []
     problems: list[str] = []
     for lock, requirements, ours, missing in groups:
-        pins = lock_pins(lock)
+        pins, exclusions = lock_pins(lock), read_exclusions(folder, lock.stem)
         for file, requirement in requirements:
             if requirement.marker and not requirement.marker.evaluate(environment):
                 continue

@@ -93,6 +93,7 @@ def record(
     closures: Mapping[str, Mapping[str, tuple[str, ...]]] = CLOSURES,
     parts: Mapping[str, str | None] | None = None,
     exclusions: Exclusions = EXCLUSIONS,
+    own_exclusions: Mapping[str, Mapping[str, Exclusion]] | None = None,
     **more: object,
 ) -> CompatRecord:
     """A report's record of the small closure."""
@@ -105,6 +106,9 @@ def record(
         built={"harmony": ("harmony", "0.0.8")},
         parts={"deepgemm": "it has no release"} if parts is None else parts,
         exclusions=exclusions,
+        excluded={
+            v: {**exclusions.packages, **(own_exclusions or {}).get(v, {})} for v in closures
+        },
         tracked=TRACKED,
     )
     resolved = [

@@ -4,6 +4,7 @@ import pytest
 
 from scripts.compat_record import Row, built_here
 from scripts.config import check
+from scripts.exclusions import Exclusion
 from tests.unit.compat_rows import CLOSURES, EXCLUSIONS, FILES, LOCKS, OURS, PURE, record
 
 
@@ -79,6 +80,18 @@ def test_several_versions_have_a_row_each_and_count_as_one_package():
     assert found["tvm 0.1.13"].variants == ("cpu",) and found["tvm 0.1.10"].variants == ("cuda",)
     packages = record().packages
     assert len(packages["tvm"]) == 2 and len(packages) == 9
+
+
+def test_what_one_variant_leaves_out_has_a_row_of_its_own_there():
+    of_no_use = {"aiohttp": Exclusion(reason="it turns the GIL on", without="nothing")}
+    locks = {**LOCKS, "cpu": {n: v for n, v in LOCKS["cpu"].items() if n != "aiohttp"}}
+    found = record(locks=locks, own_exclusions={"cpu": of_no_use}).packages["aiohttp"]
+    assert {row.variants: row.status for row in found} == {
+        ("cpu",): "left out",
+        ("cuda",): "free-threaded",
+    }
+    assert all(row.explained for row in found)
+    assert {row.reason for row in found} == {"it turns the GIL on", ""}
 
 
 def test_an_extra_that_is_not_taken_is_noted():

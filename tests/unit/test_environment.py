@@ -107,6 +107,20 @@ def test_a_repo_that_is_left_out_may_be_missing(spec, running, tmp_path, wheels)
         make_environment(spec, PYTHON, tmp_path / "results" / "other", [ours], running)
 
 
+def test_what_its_lock_leaves_out_may_be_missing(spec, running, tmp_path, wheels):
+    ours = make_wheel(wheels, "main", "1.0", ["gpu-compiler>=1"])
+    exclusions = spec.lock.with_name("exclusions.yaml")
+    exclusions.write_text("lock run-cuda:\n  gpu-compiler: {reason: no wheel, without: it}\n")
+    with pytest.raises(UserError, match="gpu-compiler"):
+        make_environment(spec, PYTHON, tmp_path / "results" / "env", [ours], running)
+    exclusions.write_text(
+        "lock run-cpu:\n  gpu-compiler: {reason: of no use here, without: nothing}\n"
+    )
+    record = make_environment(spec, PYTHON, tmp_path / "results" / "env", [ours], running)
+    assert len(record.conflicts) == 1 and "gpu-compiler" in record.conflicts[0]
+    assert "of no use here" in running.log_path.read_text()
+
+
 def test_the_view_moves_in_one_step(tmp_path):
     for name in ("env-1", "env-2"):
         (tmp_path / name).mkdir()

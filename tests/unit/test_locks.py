@@ -12,6 +12,7 @@ from tests.unit.package_index import make_wheel, publish, served
 
 PROJECT = Path(__file__).parents[2]
 EXCLUSIONS = "left-out: {reason: it has no wheel, without: nothing}\n"
+WHY = "{reason: no wheel, without: nothing}"
 
 
 @pytest.fixture
@@ -106,7 +107,9 @@ def test_an_index_that_does_not_answer_is_one_line(folder, running, monkeypatch,
         ("run-cpu.in", "# another comment\ntorch==2.11.0  # the same\n", True),
         ("exclusions.yaml", "left-out: {reason: another, without: all}\n", True),
         ("run-cpu.in", "torch==2.11.0\nmore\n", False),
-        ("exclusions.yaml", EXCLUSIONS + "ray: {reason: no wheel, without: nothing}\n", False),
+        ("exclusions.yaml", f"{EXCLUSIONS}ray: {WHY}\n", False),
+        ("exclusions.yaml", f"{EXCLUSIONS}lock run-cpu:\n  ray: {WHY}\n", False),
+        ("exclusions.yaml", f"{EXCLUSIONS}lock run-cuda:\n  ray: {WHY}\n", True),
     ],
 )
 def test_a_lock_stands_until_its_inputs_say_something_else(
@@ -119,6 +122,12 @@ def test_a_lock_stands_until_its_inputs_say_something_else(
     else:
         with pytest.raises(UserError, match="run `snakemake locks`"):
             locks.check_lock(folder, "run-cpu")
+
+
+def test_what_one_lock_leaves_out_another_may_hold(folder, index, running):
+    (folder / "exclusions.yaml").write_text(f"{EXCLUSIONS}lock run-cpu:\n  needed: {WHY}\n")
+    compile_here(folder, running)
+    assert set(locks.lock_pins(folder / "run-cpu.lock")) == {"torch"}
 
 
 def test_included_files_are_part_of_the_inputs(folder):

@@ -119,6 +119,8 @@ def test_a_source_without_the_variant_is_said(tree, folder):
         ("ray>=2: too new\n", "says more than"),
         ("'not a name': why\n", "is not a package name"),
         ("ray: [\n", "not YAML"),
+        ("lock run-cpu: no use there\n", "lock run-cpu is not a mapping"),
+        ("lock run-cuda:\n  ray:\n", "ray: give it `reason`"),
     ],
 )
 def test_a_bad_exclusion_is_one_line(tmp_path, text, what):
@@ -126,3 +128,16 @@ def test_a_bad_exclusion_is_one_line(tmp_path, text, what):
     with pytest.raises(UserError, match=what) as caught:
         read_exclusions(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_an_exclusion_of_one_lock_is_none_of_another(tree, folder):
+    (folder / "exclusions.yaml").write_text(
+        "mistral-common[image]: {reason: needs opencv, without: images}\n"
+        "lock run-cpu:\n  opencv-python-headless: {reason: abi3, without: video}\n"
+        "lock run-cuda:\n  ray: {reason: no wheel, without: nothing}\n"
+    )
+    answers = {r.requirement: r for r in check(tree, folder).requirements}
+    opencv = next(r for name, r in answers.items() if name.startswith("opencv"))
+    assert (opencv.answer, opencv.detail) == ("excluded", "abi3")
+    assert set(read_exclusions(folder, "run-cuda").packages) == {"ray"}
+    assert not read_exclusions(folder).packages and read_exclusions(folder).extras

@@ -101,6 +101,14 @@ rule compat_report:
         lambda _: PLAN.compat_page(),
 
 
+rule gil_report:
+    """
+    Find out what turns the GIL on in what vLLM imports, and write results/reports/gil.html.
+    """
+    input:
+        lambda _: PLAN.gil_page(),
+
+
 rule wheels_cpu:
     """
     Build the wheels of the cpu variant.

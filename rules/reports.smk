@@ -100,3 +100,39 @@ rule compat_page:
         LAYOUT.root / "benchmarks/compat_page.tsv"
     script:
         "../scripts/jobs/compat_report.py"
+
+
+rule gil_trial:
+    input:
+        lambda w: needs(
+            PLAN.gil(w.variant), lambda: [PLAN.stamp(PLAN.run_environment(w.variant))]
+        ),
+    output:
+        LAYOUT.stamp("gil", "{variant}", "{key}"),
+    params:
+        spec=lambda w: LAYOUT.spec("gil", w.variant, w.key),
+    threads: workflow.cores
+    log:
+        LAYOUT.root / "logs/gil/{variant}/{key}.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/gil/{variant}/{key}.tsv"
+    script:
+        "../scripts/jobs/gil_trial.py"
+
+
+rule gil_page:
+    input:
+        trials=lambda _: [ancient(PLAN.stamp(spec)) for spec in PLAN.gils()],
+    output:
+        record=LAYOUT.reports / "gil.json",
+        html=report(LAYOUT.reports / "gil.html", category="GIL"),
+        csv=LAYOUT.reports / "gil.csv",
+    params:
+        key=lambda _: PLAN.gil_page_key(),
+        skipped=lambda _: dict(PLAN.skipped),
+    log:
+        LAYOUT.root / "logs/gil_page.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/gil_page.tsv"
+    script:
+        "../scripts/jobs/gil_report.py"

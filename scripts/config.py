@@ -371,8 +371,8 @@ class Config(Section):
     origin: Origin = "release"
     """Where sources come from: releases of package registries, or git."""
     store: Annotated[Path, AfterValidator(_a_folder)] | None = None
-    """Another folder for sources, crates, wheels, models and smoke results, such as one on a
-    network disk that several people share (null: results/)."""
+    """Another folder for sources, crates, wheels, models, smoke results and GIL trials, such as one
+    on a network disk that several people share (null: results/)."""
     work: Annotated[tuple[Name, ...], BeforeValidator(_split)] = ()
     """Repos that are built and run straight from work/<repo>, with edits that are not committed;
     what is made of them lies under results/work."""

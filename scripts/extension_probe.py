@@ -11,7 +11,7 @@ import json
 import sys
 
 # Packages whose import makes libraries known that extensions of other packages are linked to.
-_LENDERS = ("torch", "tvm_ffi")
+LENDERS = ("torch", "tvm_ffi")
 
 
 def load(module: str, file: str) -> str:
@@ -21,7 +21,7 @@ def load(module: str, file: str) -> str:
     """
     loader = importlib.machinery.ExtensionFileLoader(module, file)
     spec = importlib.util.spec_from_file_location(module, file, loader=loader)
-    lenders = [name for name in _LENDERS if importlib.util.find_spec(name) is not None]
+    lenders = [name for name in LENDERS if importlib.util.find_spec(name) is not None]
     while True:
         try:
             loader.exec_module(loader.create_module(spec))

@@ -20,7 +20,8 @@ class Layout:
 
     root: Path = Path("results")
     store: Path | None = None
-    """The folder of sources, crates, wheels, models and smoke results, where others share it.
+    """The folder of sources, crates, wheels, models, smoke results and GIL trials, where others
+    share it.
     Environments stay under ``root``: they name its interpreter, and are hard links into this
     machine's package cache."""
     working: bool = False
@@ -129,6 +130,10 @@ class Layout:
     def smoke(self, variant: str, model: str, key: str) -> Path:
         """A store folder with smoke.json."""
         return self._keyed(key) / "smoke" / variant / model / key
+
+    def gil(self, variant: str, key: str) -> Path:
+        """A store folder with gil.json."""
+        return self._keyed(key) / "gil" / variant / key
 
     def smoke_view(self, variant: str, model: str) -> Path:
         """The current smoke record of a variant and model."""

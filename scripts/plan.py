@@ -30,6 +30,7 @@ from scripts.records import write_text
 from scripts.specs import (
     CratesSpec,
     EnvironmentSpec,
+    GilSpec,
     KernelsInput,
     ModelSpec,
     PatchTrialSpec,
@@ -55,6 +56,7 @@ _RECORDS = {
     "wheel": "wheel.json",
     "model": "model.json",
     "smoke": "smoke.json",
+    "gil": "gil.json",
 }
 
 
@@ -426,8 +428,12 @@ class Plan:
             prompts=settings.prompts,
             throughput=settings.throughput,
             recipe_number=RECIPE_NUMBERS["smoke"],
-            work={repo: found.tree for repo, found in self._work.items()} if run.from_work else {},
+            work=self._work_of(run),
         )
+
+    def _work_of(self, run: EnvironmentSpec) -> dict[str, str]:
+        """The tree ids of the work folders that a run environment runs from."""
+        return {repo: found.tree for repo, found in self._work.items()} if run.from_work else {}
 
     def smokes(self) -> tuple[SmokeSpec, ...]:
         """All smoke runs that the configuration asks for."""
@@ -436,6 +442,23 @@ class Plan:
             for variant in self.runnable
             for name in self.config.smoke.models
         )
+
+    @cache
+    def gil(self, variant: str) -> GilSpec:
+        """The look at what turns the GIL on in the run environment of a variant."""
+        run = self.run_environment(variant)
+        return GilSpec(
+            variant=variant,
+            environment_name=run.name,
+            environment_key=run.key,
+            recipe_number=RECIPE_NUMBERS["gil"],
+            patches={wheel.repo: self.source(wheel.repo).patches for wheel in run.wheels},
+            work=self._work_of(run),
+        )
+
+    def gils(self) -> tuple[GilSpec, ...]:
+        """Those of the variants that the GIL report is about."""
+        return tuple(map(self.gil, self.runnable))
 
     @cached_property
     def skipped(self) -> Mapping[str, str]:
@@ -570,6 +593,14 @@ class Plan:
         """One key for all that the smoke report shows."""
         return digest([self.smokes_key(), dict(self.left_out), dict(self.skipped)])
 
+    def gil_page(self) -> Path:
+        """The record of the GIL report."""
+        return self.view(self.layout.reports / "gil.json", self.gil_page_key())
+
+    def gil_page_key(self) -> str:
+        """One key for all that the GIL report shows."""
+        return digest([[spec.key for spec in self.gils()], dict(self.skipped)])
+
     @cached_property
     def patch_trials(self) -> tuple[PatchTrialSpec, ...]:
         """What the patch report tries."""
@@ -624,7 +655,7 @@ class Plan:
             # what is there for a run without work folders stays
             usual = self.config.model_copy(update={"work": ()})
             yield from Plan(usual, self.layout, self.project).reached()
-        specs: list[Spec] = [*self.smokes()]
+        specs: list[Spec] = [*self.smokes(), *self.gils()]
         specs += [self.model(name) for name in self.config.smoke.models]
         specs += [self.run_environment(variant) for variant in self.config.configured_variants()]
         for repo in self.repos:
@@ -662,6 +693,8 @@ class Plan:
                 return self.layout.model(spec.name, spec.key)
             case SmokeSpec():
                 return self.layout.smoke(spec.variant, spec.model, spec.key)
+            case GilSpec():
+                return self.layout.gil(spec.variant, spec.key)
         raise TypeError(type(spec))
 
     def built_versions(self) -> dict[str, str]:
@@ -718,4 +751,6 @@ def _name(spec: Spec) -> str:
             return spec.name
         case SourceSpec() | CratesSpec() | PatchTrialSpec():
             return spec.repo
+        case GilSpec():
+            return spec.variant
     raise TypeError(type(spec))

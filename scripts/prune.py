@@ -26,13 +26,14 @@ _STORES = (
     "wheels/*/*/*",
     "models/*/*",
     "smoke/*/*/*",
+    "gil/*/*",
 )
 _KEYED = re.compile(r"(?:.+?-)?((?:work-)?[0-9a-f]{16})")
 # What a job has left that was killed on another machine: no job works on one folder for so long.
 _SCRATCH_SECONDS = 7 * 24 * 3600
 # The small files that say of a keyed artifact what it is and how it was made.
 _RECORDS = ("stamps", "specs", "logs", "benchmarks")
-_RECORDED = ("source", "crates", "environment", "wheel", "model", "smoke")
+_RECORDED = ("source", "crates", "environment", "wheel", "model", "smoke", "gil")
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,13 @@ _MODULES = {
         "inference/gil_modules",
         "inference/plugin/snakedev_probe",
     ),
+    "gil": (
+        "gil_trial",
+        "gil_record",
+        "extension_file",
+        "runtime",
+        "inference/import_recorder",
+    ),
     "kernels": ("kernels", "archive"),
     "patches": ("patch_trial", "patch_details", "patches", "source", "git"),
 }

@@ -30,6 +30,7 @@ RECIPE_NUMBERS = {
     "environment": 2,
     "model": 1,
     "smoke": 2,
+    "gil": 1,
     "patches": 1,
     "kernels": 1,
 }

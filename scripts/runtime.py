@@ -21,7 +21,7 @@ _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 def run_variables(environment: Path, cache: Path, *, gil_off: bool = True) -> dict[str, str]:
     """The variables that run a program in ``environment``, offline, with its caches in ``cache``.
 
-    ``gil_off`` sets PYTHON_GIL=0, so that a module that asks for the GIL does not bring it back.
+    ``gil_off`` sets PYTHON_GIL=0, so that a module that asks for the GIL does not turn it on.
     """
     cache = cache.resolve()
     variables = scrubbed(_KEPT, os.environ) | {

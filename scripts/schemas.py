@@ -12,6 +12,7 @@ from scripts.compat_report import CompatReportRecord
 from scripts.config import Config
 from scripts.crates import CratesRecord
 from scripts.environment import EnvironmentRecord
+from scripts.gil_report import GilReportRecord
 from scripts.interpreter.provide import InterpreterRecord
 from scripts.machine import Machine
 from scripts.model import ModelRecord
@@ -27,6 +28,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "config": Config,
     "crates": CratesRecord,
     "env": EnvironmentRecord,
+    "gil": GilReportRecord,
     "interpreter": InterpreterRecord,
     "machine": Machine,
     "model": ModelRecord,

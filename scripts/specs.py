@@ -247,4 +247,21 @@ class SmokeSpec(Spec):
         return (self.environment_key,)
 
 
-SpecKind = Literal["source", "crates", "environment", "wheel", "model", "smoke"]
+class GilSpec(Spec):
+    """A look at what turns the GIL on in a run environment."""
+
+    kind: ClassVar[str] = "gil"
+    variant: str
+    environment_key: str
+    recipe_number: int
+    environment_name: str = beside_key()
+    patches: dict[str, tuple[Path, ...]] = beside_key(default={})
+    """The patch series of the repos that are built here."""
+    work: dict[str, str] = key_when_set(default={})
+    """The repos that run from work folders, with the folders' tree ids."""
+
+    def _made_from(self) -> Iterable[str]:
+        return (self.environment_key,)
+
+
+SpecKind = Literal["source", "crates", "environment", "wheel", "model", "smoke", "gil"]

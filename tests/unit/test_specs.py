@@ -300,6 +300,19 @@ def test_a_variant_is_run_where_its_gpu_is():
     assert on("8.9").skipped["cuda"] == "it is built for 9.0a, and this machine has NVIDIA X (8.9)"
 
 
+def test_a_gil_trial_is_of_the_environment_alone():
+    made, other = plan(), plan(smoke__max_tokens=5)
+    (trial,) = made.gils()
+    assert (trial.variant, trial.environment_key) == ("cpu", made.run_environment("cpu").key)
+    assert other.gil("cpu").key == trial.key
+    assert made.gil_page_key() == other.gil_page_key()
+    assert plan(variants__cpu__onednn=False).gil("cpu").key != trial.key
+    assert made.layout.gil("cpu", trial.key) in set(made.reached())
+    assert "0004-Declare-that-vLLM-s-extensions-do-not-need-the-GIL.patch" in {
+        path.name for path in trial.patches["vllm"]
+    }
+
+
 def test_a_mirrors_address_is_not_part_of_a_source():
     spec = plan(origin="release").source("vllm")
     moved = spec.model_copy(update={"pin": spec.pin.model_copy(update={"name": "other"})})

@@ -1,0 +1,16 @@
+"""Job: find out what turns the GIL on in a variant's run environment."""
+
+from pathlib import Path
+
+from scripts.config import check
+from scripts.gil_trial import run_gil_trial
+from scripts.job import job
+from scripts.layout import Layout
+from scripts.specs import GilSpec
+
+if __name__ == "__main__":
+    with job(f"gil {snakemake.wildcards.variant}", snakemake.log[0]) as running:
+        spec = GilSpec.read(Path(snakemake.params.spec))
+        layout = Layout.of(check(snakemake.config))
+        record = run_gil_trial(spec, layout, snakemake.threads, running)
+        record.write(Path(snakemake.output[0]))

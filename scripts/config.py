@@ -343,6 +343,10 @@ class Smoke(Section):
 
     variants: tuple[Variant, ...] = ("cpu",)
     models: tuple[Name, ...]
+    force_gil_off: tuple[Variant, ...] = ("cuda", "rocm")
+    """Variants whose stack still needs PYTHON_GIL=0, for smoke runs and for the line that activates
+    their environment. The others run without it, and a run in which a module turns the GIL on
+    fails."""
     max_tokens: Annotated[int, Field(ge=1)] = 32
     prompts: Annotated[tuple[Prompt, ...], Field(min_length=1)]
     throughput: Throughput = Throughput()

@@ -428,6 +428,7 @@ class Plan:
             prompts=settings.prompts,
             throughput=settings.throughput,
             recipe_number=RECIPE_NUMBERS["smoke"],
+            gil_forced=variant in settings.force_gil_off,
             work=self._work_of(run),
         )
 

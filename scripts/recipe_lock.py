@@ -28,7 +28,6 @@ _MODULES = {
         "smoke_record",
         "runtime",
         "inference/answer",
-        "inference/gil_modules",
         "inference/plugin/snakedev_probe",
     ),
     "gil": (

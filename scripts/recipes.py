@@ -29,7 +29,7 @@ RECIPE_NUMBERS = {
     "crates": 1,
     "environment": 2,
     "model": 1,
-    "smoke": 2,
+    "smoke": 3,
     "gil": 1,
     "patches": 1,
     "kernels": 1,

@@ -35,7 +35,6 @@ from scripts.smoke_record import (
     ProcessState,
     SmokeRecord,
     ThroughputResult,
-    WithoutForce,
     judge,
     phases,
 )
@@ -113,12 +112,7 @@ class _Run:
         """Do it all."""
         started, clock = datetime.now(UTC), time.monotonic()
         result = self._answer()
-        processes = [dict(process) for process in result.get("processes", ())]
-        extensions = {n: f for process in processes for n, f in process["extensions"]}
-        without_force = self._without_force(sorted(extensions.items())) if processes else None
-        for process in processes:
-            process["extensions"] = len(process["extensions"])
-        states = tuple(ProcessState(**process) for process in processes)
+        states = tuple(ProcessState(**process) for process in result.get("processes", ()))
         answers = tuple(
             Answer(prompt=prompt.text, expect=prompt.expect, **_rounded(answer))
             for prompt, answer in zip(self.spec.prompts, result.get("answers", ()), strict=False)
@@ -143,11 +137,11 @@ class _Run:
             else None,
             peak_memory=self.peak_memory,
             processes=states,
-            without_force=without_force,
+            gil_forced=self.spec.gil_forced,
             versions=result.get("versions", {}),
             machine=_machine() | (_gpus() if self.spec.variant == "cuda" else {}),
             engine=self.engine,
-            variables=self.settings | {"PYTHON_GIL": "0"},
+            variables=self.settings | ({"PYTHON_GIL": "0"} if self.spec.gil_forced else {}),
             failure=self.failure,
             started=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - clock, 1),
@@ -160,7 +154,8 @@ class _Run:
         spec = self.spec
         text = request(spec.prompts, spec.max_tokens, spec.throughput, self.model, self.engine)
         asked.write_text(text, encoding="utf-8")
-        variables = run_variables(self.environment, self.cache) | self.settings | probe_variables()
+        variables = run_variables(self.environment, self.cache, gil_off=spec.gil_forced)
+        variables |= self.settings | probe_variables()
         self.running.say(f"loading {self.spec.model}")
         self.events.append((-1, time.monotonic()))
         try:
@@ -216,32 +211,6 @@ class _Run:
     def _measure_memory(self) -> None:
         children = psutil.Process().children(recursive=True)
         self.peak_memory = max(self.peak_memory, sum(map(_memory, children)))
-
-    def _without_force(self, extensions: list[tuple[str, str]]) -> WithoutForce:
-        """Look at what happens without PYTHON_GIL, in a process of its own."""
-        self.running.say(f"loading {len(extensions)} extension modules without PYTHON_GIL")
-        modules, result = self.scratch / "modules.json", self.scratch / "gil.json"
-        modules.write_text(json.dumps(extensions), encoding="utf-8")
-        variables = run_variables(self.environment, self.cache, gil_off=False)
-        try:
-            self.running.run(
-                [self.python, _INFERENCE / "gil_modules.py", modules, result],
-                env=variables,
-                cwd=self.scratch,
-            )
-        except CommandError as error:
-            return WithoutForce(
-                modules={}, tested=0, vllm_gil_enabled=None, first=(), problem=str(error)
-            )
-        found = json.loads(result.read_bytes())
-        problem = found["vllm"]["problem"]
-        return WithoutForce(
-            modules={name: state for name, state in found["modules"].items() if state != "off"},
-            tested=len(found["modules"]),
-            vllm_gil_enabled=None if problem else found["vllm"]["gil_enabled"],
-            first=found["vllm"]["first"],
-            problem=problem,
-        )
 
 
 def request(

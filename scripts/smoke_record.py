@@ -82,19 +82,6 @@ class ProcessState(Record):
     """How many extension modules it had loaded."""
 
 
-class WithoutForce(Record):
-    """What happens when PYTHON_GIL is not set."""
-
-    modules: dict[str, str]
-    """Extension modules that do not leave the GIL off: `on`, or why it cannot be said."""
-    tested: int
-    vllm_gil_enabled: bool | None
-    """Whether the GIL is on after `from vllm import LLM` (null: the import failed)."""
-    first: tuple[str, ...]
-    """The modules that Python itself named when it brought the GIL back."""
-    problem: str | None
-
-
 class SmokeRecord(Record):
     """smoke.json: one inference run, and whether it is as it should be."""
 
@@ -110,7 +97,8 @@ class SmokeRecord(Record):
     peak_memory: int
     """Bytes of all processes together, shared pages counted once."""
     processes: tuple[ProcessState, ...]
-    without_force: WithoutForce | None
+    gil_forced: bool
+    """Whether PYTHON_GIL=0 was set: the GIL is off then, whatever a module asks for."""
     versions: dict[str, str]
     machine: dict[str, str]
     engine: dict[str, Any]
@@ -187,7 +175,9 @@ def _judge_gil(processes: Sequence[ProcessState], roles: Sequence[str]) -> Check
     if silent:
         return Check(name="GIL", passed=False, detail=f"no answer from: {', '.join(silent)}")
     if back:
-        return Check(name="GIL", passed=False, detail=f"it is on in: {', '.join(back)}")
+        where = ", ".join(back)
+        why = "`snakemake gil_report` says which module turned it on"
+        return Check(name="GIL", passed=False, detail=f"it is on in: {where} ({why})")
     roles = ", ".join(state.role for state in processes)
     return Check(name="GIL", passed=True, detail=f"off in {roles}")
 

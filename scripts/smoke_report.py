@@ -185,7 +185,6 @@ def _run(run: SmokeRecord) -> dict[str, Any]:
         ],
         "figures": [figure for figure in (_start(run), _speed(run), _memory(run)) if figure],
         "forced": _forced(run),
-        "without_force": _without_force(run),
         "settings": _settings(run),
     }
 
@@ -263,26 +262,17 @@ def _build_figure(wheels: Sequence[WheelRecord]) -> dict[str, Any] | None:
 
 
 def _forced(run: SmokeRecord) -> str:
-    if all(process.gil_setting == "0" for process in run.processes):
+    if run.gil_forced:
         return (
-            "PYTHON_GIL=0 kept it off there, whatever a module asks for; what happens without it "
-            "stands below."
+            "PYTHON_GIL=0 kept it off there, whatever a module asks for: this variant still needs "
+            "that. `snakemake gil_report` says which modules would turn it on."
         )
-    return ""
-
-
-def _without_force(run: SmokeRecord) -> str:
-    free = run.without_force
-    if free is None:
-        return ""
-    if free.problem:
-        return f"It could not be tried: {free.problem}"
-    tested = f"Each of the {free.tested} extension modules of the run was loaded alone"
-    back = sum(state == "on" for state in free.modules.values())
-    outcome = f"{back} of them brought the GIL back" if back else "none of them brought it back"
-    after = "on" if free.vllm_gil_enabled else "off"
-    because = f", because of {', '.join(free.first)}" if free.first else ""
-    return f"{tested}: {outcome}. After `from vllm import LLM` the GIL was {after}{because}."
+    if any(process.gil_enabled for process in run.processes):
+        return (
+            "PYTHON_GIL was not set, and a module that was loaded turned the GIL on: `snakemake "
+            "gil_report` says which."
+        )
+    return "PYTHON_GIL was not set: no module that was loaded needs the GIL."
 
 
 def _settings(run: SmokeRecord) -> list[tuple[str, str]]:

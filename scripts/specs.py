@@ -240,6 +240,8 @@ class SmokeSpec(Spec):
     recipe_number: int
     model: str = beside_key()
     environment_name: str = beside_key()
+    gil_forced: bool = key_when_set(default=False)
+    """Whether PYTHON_GIL=0 keeps the GIL off, whatever a module asks for."""
     work: dict[str, str] = key_when_set(default={})
     """The repos that run from work folders, with the folders' tree ids."""
 

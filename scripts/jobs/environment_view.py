@@ -7,11 +7,17 @@ from scripts.layout import Layout
 
 if __name__ == "__main__":
     with job(f"env_{snakemake.params.variant}", snakemake.log[0]) as running:
-        layout, name = Layout.of(check(snakemake.config)), snakemake.params.name
+        config, name = check(snakemake.config), snakemake.params.name
+        layout = Layout.of(config)
         view = layout.environment_view(name)
         point_view(view, layout.environment(name, snakemake.params.key))
-        line = f"source {view.absolute()}/bin/activate && export PYTHON_GIL=0"
+        variables = {}
+        if snakemake.params.variant in config.smoke.force_gil_off:
+            variables["PYTHON_GIL"] = "0"
         if toolkit := EnvironmentRecord.read(view / "env.json").cuda_toolkit:
             # for FlashInfer, which compiles its kernels with nvcc when they are first called
-            line += f" CUDA_HOME={view.absolute()}/{toolkit}"
+            variables["CUDA_HOME"] = f"{view.absolute()}/{toolkit}"
+        line = f"source {view.absolute()}/bin/activate"
+        if variables:
+            line += f" && export {' '.join(f'{name}={value}' for name, value in variables.items())}"
         print(line)

@@ -19,7 +19,6 @@ from scripts.smoke_record import (
     ProcessState,
     SmokeRecord,
     ThroughputResult,
-    WithoutForce,
     judge,
 )
 from scripts.smoke_report import Reported, SmokeReportRecord, write_report
@@ -85,13 +84,7 @@ def run(
         "throughput": ThroughputResult(prompts=16, tokens=1024, rounds=(10.0, 8.0, 20.0)),
         "peak_memory": 2_340_000_000,
         "processes": states,
-        "without_force": WithoutForce(
-            modules={"triton._C.libtriton": "on"},
-            tested=120,
-            vllm_gil_enabled=True,
-            first=("triton._C.libtriton",),
-            problem=None,
-        ),
+        "gil_forced": True,
         "versions": {"python": "3.14.1 (main)", "vllm": "0.26.0+cpu", "torch": "2.11.0+cpu"},
         "machine": {"cpu": "A CPU", "cores": "8", "memory": "31 GiB"},
         "engine": {"dtype": "float32", "max_model_len": 2048},
@@ -112,7 +105,6 @@ def crashed() -> SmokeRecord:
         phases=(Phase(name=MILESTONES[0][1], seconds=2.0),),
         throughput=None,
         peak_memory=0,
-        without_force=None,
         versions={},
         failure=("Traceback (most recent call last):", "RuntimeError: no <kernel> for this CPU"),
     )
@@ -261,27 +253,26 @@ def test_the_gil_of_every_process_is_shown(tmp_path: Path) -> None:
     assert "GIL : it is on in: engine core" in report.text.replace("GIL:", "GIL :")
 
 
-def test_what_brings_the_gil_back_without_the_setting_is_named(good: Written) -> None:
+def test_a_run_that_needed_the_setting_says_so(good: Written) -> None:
     assert "PYTHON_GIL=0 kept it off there" in good.text
-    assert "120 extension modules of the run was loaded alone: 1 of them brought" in good.text
-    assert "the GIL was on, because of triton._C.libtriton" in good.text
-    assert "triton._C.libtriton brings the GIL back" in good.text
+    assert "`snakemake gil_report` says which modules would turn it on" in good.text
 
 
 def test_a_run_that_needs_no_setting_says_so(tmp_path: Path) -> None:
-    free = WithoutForce(modules={}, tested=120, vllm_gil_enabled=False, first=(), problem=None)
-    report = Written(tmp_path, run(states=processes(setting=None), without_force=free))
-    assert "none of them brought it back" in report.text
-    assert "After `from vllm import LLM` the GIL was off." in report.text
+    free = run(states=processes(setting=None), gil_forced=False, variables={})
+    report = Written(tmp_path, free)
+    assert "PYTHON_GIL was not set: no module that was loaded needs the GIL." in report.text
     assert "kept it off there" not in report.text
-    assert "not set" in report.text
+    assert ["front end", "off", "not set", "123", "1.50 GB"] in [
+        [words(cell) for cell in row.select("th, td")] for row in report.page.select("tr")
+    ]
 
 
-def test_a_try_without_the_setting_that_failed_is_no_claim(tmp_path: Path) -> None:
-    free = WithoutForce(modules={}, tested=0, vllm_gil_enabled=None, first=(), problem="it hung")
-    report = Written(tmp_path, run(without_force=free))
-    assert "It could not be tried: it hung" in report.text
-    assert "the GIL was" not in report.text
+def test_a_run_in_which_a_module_turned_the_gil_on_names_no_innocent(tmp_path: Path) -> None:
+    states = processes("engine core", setting=None)
+    report = Written(tmp_path, run(states=states, gil_forced=False, variables={}))
+    assert "a module that was loaded turned the GIL on: `snakemake gil_report`" in report.text
+    assert "no module that was loaded needs" not in report.text
 
 
 def test_a_wheel_is_shown_with_where_it_came_from(tmp_path: Path) -> None:

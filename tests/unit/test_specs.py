@@ -300,8 +300,17 @@ def test_a_variant_is_run_where_its_gpu_is():
     assert on("8.9").skipped["cuda"] == "it is built for 9.0a, and this machine has NVIDIA X (8.9)"
 
 
+def test_only_variants_that_need_it_run_with_the_gil_forced_off():
+    model = "smollm2-135m"
+    made = plan()
+    assert not made.smoke("cpu", model).gil_forced and made.smoke("cuda", model).gil_forced
+    forced = plan(smoke__force_gil_off=["cpu"])
+    assert forced.smoke("cpu", model).key != made.smoke("cpu", model).key
+    assert keys(forced) == keys(made)
+
+
 def test_a_gil_trial_is_of_the_environment_alone():
-    made, other = plan(), plan(smoke__max_tokens=5)
+    made, other = plan(), plan(smoke__max_tokens=5, smoke__force_gil_off=["cpu"])
     (trial,) = made.gils()
     assert (trial.variant, trial.environment_key) == ("cpu", made.run_environment("cpu").key)
     assert other.gil("cpu").key == trial.key

@@ -175,7 +175,8 @@ class Trial:
         found = list(extension_modules(self.site_packages))
         entries = entry_points(self.spec.variant)
         self.running.say(f"importing {len(found)} extension modules, each in a process of its own")
-        with ThreadPoolExecutor(threads) as pool:
+        pool = ThreadPoolExecutor(threads)
+        try:
             # the longest first
             naturals = {
                 name: pool.submit(self._ask, {"code": code}, _ENTRY_SECONDS)
@@ -188,6 +189,8 @@ class Trial:
                 entries,
             )
             results = tuple(tried)
+        finally:
+            pool.shutdown(cancel_futures=True)
         for result in results:
             self.running.say(f"{result.name}: GIL {result.outcome}{_because(result)}")
         versions = {p.name: p.version for p in self.installed.packages}
@@ -309,6 +312,10 @@ class Trial:
             ended, detail = ("crash" if error.code < 0 else "failed"), str(error)
             self.running.note("\n".join([f"{json.dumps(request)}: {error}", *error.tail]))
         result = json.loads(told.read_bytes()) if told.is_file() else {}
+        if result and ended:
+            detail += ", after the import"
+        elif not result and not ended:
+            ended, detail = "failed", "it ended the process"
         return Answer(result, ended, detail)
 
 

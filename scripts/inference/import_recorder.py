@@ -13,6 +13,7 @@ import importlib.machinery
 import importlib.util
 import json
 import re
+import signal
 import sys
 import threading
 import time
@@ -25,6 +26,7 @@ _WARNED = re.compile(r"\(GIL\) has been enabled to load module '([^']+)'")
 # Of CPython's moduleobject.h.
 _PY_MOD_GIL = 4
 _PY_MOD_GIL_NOT_USED = 1
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class Recorder:
@@ -55,7 +57,8 @@ class Recorder:
             fromlist: Any = (),
             level: int = 0,
         ) -> types.ModuleType:
-            importer = (globals or {}).get("__name__")
+            # a call of the function, other than the statement, may give no namespace
+            importer = (globals or sys._getframe(1).f_globals).get("__name__")
             top = name.partition(".")[0]
             if level == 0 and importer and importer.partition(".")[0] != top:
                 self.importers.setdefault(top, set()).add(importer)
@@ -155,6 +158,8 @@ def load_alone(name: str, file: str) -> None:
 
 def main(request_file: Path, result_file: Path) -> None:
     """Do what the request asks and write the result."""
+    # an import that hangs must not outlive who asked for it
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     request = json.loads(request_file.read_bytes())
     recorder = Recorder()
     recorder.install()
@@ -162,7 +167,9 @@ def main(request_file: Path, result_file: Path) -> None:
 
     def keep(**parts: Any) -> None:
         result.update(parts)
-        result_file.write_text(json.dumps(result), encoding="utf-8")
+        part = result_file.with_suffix(".part")
+        part.write_text(json.dumps(result), encoding="utf-8")
+        part.replace(result_file)
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.e2e
 def test_a_model_answers_with_the_gil_off(clone):
     record = json.loads((clone.folder / "results/smoke/cpu/smollm2-135m.json").read_text())
     assert record["passed"]
+    assert {process["gil_setting"] for process in record["processes"]} == {None}
     assert any("Paris" in answer["text"] for answer in record["answers"])
     assert (clone.folder / "results/reports/smoke.html").stat().st_size > 10_000
     assert (clone.folder / "results/reports/smoke.csv").is_file()
@@ -20,6 +21,19 @@ def test_a_model_answers_with_the_gil_off(clone):
 
 def test_a_second_run_has_nothing_to_do(clone):
     assert "Nothing to be done" in clone.snakemake("smoke_report").text
+
+
+def test_vllm_starts_with_the_gil_off_without_being_told_to(clone):
+    clone.snakemake("gil_report")
+    reports = clone.folder / "results/reports"
+    report = json.loads((reports / "gil.json").read_text())
+    assert report["verdicts"] == {"cpu": "yes"}
+    (trial,) = report["trials"]
+    assert [one["module"] for one in trial["modules"] if one["outcome"] == "on"] == []
+    ours = [one for one in trial["modules"] if one["distribution"] == "vllm"]
+    assert ours and all(one["built_here"] and one["patches"] for one in ours)
+    assert (reports / "gil.html").is_file() and (reports / "gil.csv").is_file()
+    assert "Nothing to be done" in clone.snakemake("gil_report").text
 
 
 def test_vllm_installs_by_name_from_the_wheelhouse(clone, tmp_path):

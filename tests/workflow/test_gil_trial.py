@@ -161,6 +161,7 @@ def test_each_module_is_told_by_what_it_does(environment: Environment, running: 
             "several/old.c": single("old"),
             "several/old_and_good.c": single("old_and_good", SETS_GIL),
             "several/crashing.c": multi("crashing", fill="abort();"),
+            "several/ending.c": multi("ending", fill="_exit(0);"),
             "several/library.c": "int no_module(void) { return 0; }",
         },
     )
@@ -172,6 +173,7 @@ def test_each_module_is_told_by_what_it_does(environment: Environment, running: 
         "old": "on",
         "old_and_good": "off",
         "crashing": "crash",
+        "ending": "failed",
     }
     declared = {name.partition(".")[2]: trial.declares for name, trial in found.items()}
     assert declared == {
@@ -180,7 +182,9 @@ def test_each_module_is_told_by_what_it_does(environment: Environment, running: 
         "old": "single-phase",
         "old_and_good": "single-phase",
         "crashing": None,
+        "ending": None,
     }
+    assert found["several.ending"].detail == "it ended the process"
     assert "SIGABRT" in found["several.crashing"].detail
     good = found["several.good"]
     assert good.seconds is not None

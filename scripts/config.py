@@ -30,12 +30,12 @@ from pydantic import (
 
 from scripts.errors import UserError
 from scripts.gpu_architectures import CUDA_ARCHITECTURES, ROCM_GPUS, checked
-from scripts.recipes import KERNEL_PARTS, RECIPES
+from scripts.recipes import CPU_ISAS, KERNEL_PARTS, RECIPES
+from scripts.yaml_file import read_yaml
 
 Origin = Literal["release", "git"]
 VARIANTS = ("cpu", "cuda", "rocm")
 Variant = Literal["cpu", "cuda", "rocm"]
-CPU_ISAS = ("avx2", "avx512", "amx")
 
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -451,11 +451,7 @@ _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _u
 def refuse_duplicates(paths: Sequence[Path]) -> None:
     """Read YAML files for keys that are given twice; raises UserError with both lines."""
     for path in paths:
-        try:
-            with path.open(encoding="utf-8") as file:
-                yaml.load(file, Loader=_StrictLoader)
-        except yaml.YAMLError as error:
-            raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        read_yaml(path, _StrictLoader)
 
 
 def check(values: Mapping[str, Any], source: str = "config.yaml") -> Config:

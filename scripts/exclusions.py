@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from pydantic import StringConstraints, ValidationError
 
 from scripts.errors import UserError
 from scripts.records import Record
+from scripts.yaml_file import read_yaml
 
 FILE = "exclusions.yaml"
 # The key of a section for one lock.
@@ -47,11 +47,9 @@ def read_exclusions(folder: Path, lock: str | None = None) -> Exclusions:
     """
     path = folder / FILE
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        entries = read_yaml(path) or {}
     except FileNotFoundError:
         raise UserError(f"{path} is missing: it says what the locks leave out, and why") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(entries, dict):
         raise UserError(f"{path}: not a mapping of packages to reasons")
     shared = {key: said for key, said in entries.items() if not _LOCK.match(str(key))}

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from scripts.errors import UserError
-from scripts.gil_record import EntryTrial, GilRecord, ModuleTrial, Outcome, Verdict
+from scripts.gil_record import EntryTrial, GilRecord, ModuleTrial, OffenderImport, Outcome, Verdict
 from scripts.records import Record, write_text
 from scripts.report.html import duration, render, when
 
@@ -122,12 +122,7 @@ def table(trials: Sequence[GilRecord]) -> pd.DataFrame:
     rows = []
     for trial in trials:
         for one in _sorted(trial.modules):
-            seen = [
-                (entry.name, offender)
-                for entry in trial.entries
-                for offender in entry.offenders
-                if offender.module == one.module
-            ]
+            seen = _seen(one, trial)
             rows.append(
                 {
                     "variant": trial.variant,
@@ -244,17 +239,25 @@ def _offender(one: ModuleTrial, trial: GilRecord) -> dict[str, Any]:
     """A module that turns the GIL on, with the ways in which vLLM comes to import it."""
     ways: dict[tuple[str, ...], list[str]] = {}
     importers: dict[str, None] = {}
-    for entry in trial.entries:
-        for offender in entry.offenders:
-            if offender.module == one.module:
-                ways.setdefault(offender.chain, []).append(entry.name)
-                importers |= dict.fromkeys(offender.importers)
+    for name, offender in _seen(one, trial):
+        ways.setdefault(offender.chain, []).append(name)
+        importers |= dict.fromkeys(offender.importers)
     return {
         "trial": one,
         "says": declaration(one),
         "ways": [{"chain": chain, "entries": names} for chain, names in ways.items()],
         "importers": list(importers),
     }
+
+
+def _seen(one: ModuleTrial, trial: GilRecord) -> list[tuple[str, OffenderImport]]:
+    """The entry points that import a module that turns the GIL on, and how each does."""
+    return [
+        (entry.name, offender)
+        for entry in trial.entries
+        for offender in entry.offenders
+        if offender.module == one.module
+    ]
 
 
 def _row(one: ModuleTrial) -> dict[str, Any]:

@@ -251,13 +251,15 @@ class Plan:
 
     def _refuse_kernel_edits(self, repo: str, work: "WorkFolder") -> None:
         """Raise UserError for what a work folder changes of kernels that are not compiled here."""
+        variants = [v for v, name in kernel_patches.behind(self.config) if name == repo]
+        if not variants:
+            return
+        commits = [(f"{work}: {patch.name}", patch.data) for patch in work.patches]
+        edited = work.uncommitted()
         lines: list[str] = []
-        for variant, name in kernel_patches.behind(self.config):
-            if name == repo:
-                commits = ((f"{work}: {patch.name}", patch.data) for patch in work.patches)
-                lines += kernel_patches.problems(variant, repo, commits)
-                edited = work.uncommitted()
-                lines += kernel_patches.edit_problems(variant, repo, str(work), edited)
+        for variant in variants:
+            lines += kernel_patches.problems(variant, repo, commits)
+            lines += kernel_patches.edit_problems(variant, repo, str(work), edited)
         if lines:
             raise UserError("\n".join(lines))
 

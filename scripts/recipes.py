@@ -36,9 +36,9 @@ RECIPE_NUMBERS = {
 }
 """The recipe numbers of the other keyed artifacts, raised by hand in the same way."""
 
-# Which of vLLM's three CPU extensions is compiled for an instruction set; a wheel for one set is
-# smaller and takes a third of the time.
-_VLLM_ISAS = ("avx2", "avx512", "amx")
+CPU_ISAS = ("avx2", "avx512", "amx")
+"""The instruction sets that vLLM has a CPU extension for, each; a wheel for one of them is smaller
+and takes a third of the time."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def cpu_isas(config: Config, machine: Machine) -> tuple[str, ...]:
     """The instruction sets that the cpu variant is for, `native` and `all` resolved."""
     cpu = config.variants.cpu
     assert cpu is not None
-    return {"all": _VLLM_ISAS, "native": (machine.isa,)}.get(cpu.isa, cpu.isa)
+    return {"all": CPU_ISAS, "native": (machine.isa,)}.get(cpu.isa, cpu.isa)
 
 
 def _vllm_settings(target: Target) -> dict[str, str]:
@@ -125,14 +125,10 @@ def _vllm_settings(target: Target) -> dict[str, str]:
 def _vllm_cpu_settings(target: Target) -> dict[str, str]:
     cpu = target.config.variants.cpu
     assert cpu is not None
-    version = target.config.repos["vllm"].version
     if target.config.borrowed("cpu"):
-        return {
-            "VLLM_VERSION_OVERRIDE": f"{version}+cpu.upstream",
-            "VLLM_BORROWED_KERNELS": "${SNAKEDEV_KERNELS}",
-        }
+        return _borrowed_settings(target, "cpu")
     settings = {
-        "VLLM_VERSION_OVERRIDE": f"{version}+cpu",
+        "VLLM_VERSION_OVERRIDE": f"{target.config.repos['vllm'].version}+cpu",
         "VLLM_CPU_ISA": ";".join(cpu_isas(target.config, target.machine)),
         "VLLM_CPU_ONEDNN": "ON" if cpu.onednn else "OFF",
         "VLLM_CPU_NUMA": "ON" if cpu.numa else "OFF",
@@ -147,10 +143,7 @@ def _vllm_cuda_settings(target: Target) -> dict[str, str]:
     assert target.cuda is not None
     label = f"cu{target.cuda.major}{target.cuda.minor}"
     if target.config.borrowed("cuda"):
-        return {
-            "VLLM_VERSION_OVERRIDE": f"{target.config.repos['vllm'].version}+{label}.upstream",
-            "VLLM_BORROWED_KERNELS": "${SNAKEDEV_KERNELS}",
-        }
+        return _borrowed_settings(target, label)
     without = _vllm_left_out(target)
     settings = {
         "VLLM_VERSION_OVERRIDE": f"{target.config.repos['vllm'].version}+{label}",
@@ -164,6 +157,14 @@ def _vllm_cuda_settings(target: Target) -> dict[str, str]:
             source = "${SNAKEDEV_SOURCE_" + repo.upper().replace("-", "_") + "}"
             settings[variable] = folder.replace("${}", source)
     return settings
+
+
+def _borrowed_settings(target: Target, label: str) -> dict[str, str]:
+    """Those of a build that takes its kernels from a finished wheel."""
+    return {
+        "VLLM_VERSION_OVERRIDE": f"{target.config.repos['vllm'].version}+{label}.upstream",
+        "VLLM_BORROWED_KERNELS": "${SNAKEDEV_KERNELS}",
+    }
 
 
 def _vllm_rocm_settings(target: Target) -> dict[str, str]:

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from packaging.utils import canonicalize_name, is_normalized_name
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from scripts.errors import UserError
 from scripts.records import Record
+from scripts.yaml_file import read_yaml
 
 FILE = "tracked.yaml"
 
@@ -42,12 +42,9 @@ def read_tracked(folder: Path) -> tuple[Tracked, ...]:
     """Read tracked.yaml; raises UserError that names the file and the entry at fault."""
     path = folder / FILE
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return _File.model_validate({"packages": entries}).packages
+        return _File.model_validate({"packages": read_yaml(path)}).packages
     except FileNotFoundError:
         raise UserError(f"{path} is missing: it lists the packages that are tracked") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][1:]) or "the file"

@@ -10,6 +10,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -67,21 +68,27 @@ def _answer(llm: Any, prompt: str, max_tokens: int) -> dict[str, Any]:
 
 def _throughput(llm: Any, request: dict[str, Any]) -> dict[str, Any]:
     """Seconds of each timed round of a full batch, after one round that is not counted."""
+    timed = timed_round(llm, request)
+    done = [timed() for _ in range(request["throughput"]["rounds"] + 1)]
+    return {"tokens": done[-1][1], "rounds": [seconds for seconds, _ in done[1:]]}
+
+
+def timed_round(llm: Any, request: dict[str, Any]) -> Callable[[], tuple[float, int]]:
+    """What answers a full batch at each call: seconds, and new tokens of all prompts."""
     from vllm import SamplingParams
 
     asked = request["throughput"]
     texts = request["prompts"]
     prompts = [f"{number}. {texts[number % len(texts)]}" for number in range(asked["prompts"])]
     exactly = SamplingParams(temperature=0, max_tokens=asked["tokens"], ignore_eos=True)
-    rounds = []
-    for _ in range(asked["rounds"] + 1):
+
+    def once() -> tuple[float, int]:
         started = time.perf_counter()
         outputs = llm.generate(prompts, exactly, use_tqdm=False)
-        rounds.append(time.perf_counter() - started)
-    return {
-        "tokens": sum(len(output.outputs[0].token_ids) for output in outputs),
-        "rounds": rounds[1:],
-    }
+        seconds = time.perf_counter() - started
+        return seconds, sum(len(output.outputs[0].token_ids) for output in outputs)
+
+    return once
 
 
 def _versions() -> dict[str, str]:

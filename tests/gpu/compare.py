@@ -8,13 +8,11 @@ line for each round, and one of JSON with medians, spread and the ratio to the f
 
 import argparse
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import IO
@@ -22,7 +20,7 @@ from typing import IO
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.gpu.run import variables
+from tests.gpu.run import end, interpreter, request, variables
 
 _ROUNDS = Path(__file__).resolve().with_name("rounds.py")
 # Room for the prompts and new tokens of SmolLM2-135M several times over.
@@ -38,11 +36,9 @@ _CACHES = {
 class Contender:
     """One engine, started and told when to work."""
 
-    def __init__(self, text: str, number: int, folder: Path, request: Path, logs: Path):
+    def __init__(self, text: str, number: int, folder: Path, given: Path, logs: Path):
         self.name, _, settings = text.partition(":")
         self.text, self.speeds, self.log = text, list[float](), logs / f"{number}-{self.name}.log"
-        stock = self.name == "stock"
-        python = sys.executable if stock else folder / "python" / "bin" / "python3.14t"
         environment = variables(folder, self.name)
         # caches of its own: two of one layer would write the same at once
         for key in environment.keys() & _CACHES:
@@ -51,7 +47,7 @@ class Contender:
         ours, theirs = socket.socketpair()
         with self.log.open("w") as log, theirs:
             self.process = subprocess.Popen(
-                [python, _ROUNDS, request, str(theirs.fileno())],
+                [interpreter(folder, self.name), _ROUNDS, given, str(theirs.fileno())],
                 env=environment,
                 cwd=logs,
                 stdout=log,
@@ -81,29 +77,23 @@ class Contender:
         self.speeds.append(done["tokens"] / done["seconds"])
         return self.speeds[-1]
 
-    def stop(self) -> None:
-        """End it and what it started."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
 
 def compare(options: argparse.Namespace) -> dict[str, dict[str, object]]:
     """Start all, let them take turns, and say what came of it."""
-    asked = json.loads((options.folder / "manifest.json").read_bytes())["request"]
-    asked["model"] = str(options.folder / "model")
-    # what another takes at the same time would be taken for its own use of memory
-    asked["engine"]["kv_cache_memory_bytes"] = _KV_CACHE_BYTES
-    asked["engine"]["gpu_memory_utilization"] = round(0.9 / len(options.contenders), 3)
-    asked["engine"] |= json.loads(options.engine)
+    share = {
+        # what another takes at the same time would be taken for its own use of memory
+        "kv_cache_memory_bytes": _KV_CACHE_BYTES,
+        "gpu_memory_utilization": round(0.9 / len(options.contenders), 3),
+    }
+    asked = request(options.folder, share | json.loads(options.engine))
     options.logs.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as request, ExitStack() as ending:
-        json.dump(asked, request)
-        request.flush()
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as given, ExitStack() as ending:
+        json.dump(asked, given)
+        given.flush()
         contenders = []
         for number, text in enumerate(options.contenders):
-            started = Contender(text, number, options.folder, Path(request.name), options.logs)
-            ending.callback(started.stop)
+            started = Contender(text, number, options.folder, Path(given.name), options.logs)
+            ending.callback(end, started.process)
             contenders.append(started)
             if options.one_by_one:
                 print(f"{text}: ready, {started.answer(options.limit)}", flush=True)

@@ -7,30 +7,20 @@ JSON when it is ready, and one for each line that it reads.
 import json
 import socket
 import sys
-import time
 from pathlib import Path
+
+# its neighbour: this runs as a program
+from profiled import load
 
 
 def main(request_file: Path, connection: socket.socket) -> None:
     """Load vLLM and answer the socket until its other end is closed."""
     request = json.loads(request_file.read_bytes())
-    from vllm import LLM, SamplingParams
+    from vllm import LLM
 
     llm = LLM(model=request["model"], **request["engine"])
-    asked, texts = request["throughput"], request["prompts"]
-    prompts = [f"{number}. {texts[number % len(texts)]}" for number in range(asked["prompts"])]
-    exactly = SamplingParams(temperature=0, max_tokens=asked["tokens"], ignore_eos=True)
-
-    def once() -> dict[str, float]:
-        started = time.perf_counter()
-        outputs = llm.generate(prompts, exactly, use_tqdm=False)
-        seconds = time.perf_counter() - started
-        return {
-            "seconds": seconds,
-            "tokens": sum(len(output.outputs[0].token_ids) for output in outputs),
-        }
-
-    once()
+    timed = load().timed_round(llm, request)
+    timed()
     with connection.makefile("rw", encoding="utf-8") as lines:
         print(
             json.dumps({"gil": getattr(sys, "_is_gil_enabled", lambda: True)()}),
@@ -38,7 +28,8 @@ def main(request_file: Path, connection: socket.socket) -> None:
             flush=True,
         )
         for _ in lines:
-            print(json.dumps(once()), file=lines, flush=True)
+            seconds, tokens = timed()
+            print(json.dumps({"seconds": seconds, "tokens": tokens}), file=lines, flush=True)
 
 
 # vLLM starts its processes by importing this file again

@@ -52,13 +52,28 @@ def variables(folder: Path, name: str) -> dict[str, str]:
     )
 
 
+def interpreter(folder: Path, name: str) -> str:
+    """The Python that a layer's vLLM runs in."""
+    return sys.executable if name == "stock" else str(folder / "python" / "bin" / "python3.14t")
+
+
+def request(folder: Path, engine: dict) -> dict:
+    """What the packed request asks of the packed model, with arguments of the engine changed."""
+    asked = json.loads((folder / "manifest.json").read_bytes())["request"]
+    return asked | {"model": str(folder / "model"), "engine": asked["engine"] | engine}
+
+
+def end(engine: subprocess.Popen) -> int:
+    """End an engine that leads a session, and what it started, which may outlive it."""
+    with suppress(ProcessLookupError):
+        os.killpg(engine.pid, signal.SIGKILL)
+    return engine.wait()
+
+
 def run(options: argparse.Namespace) -> dict:
     """Start the engine, and read off its result and log what the line says."""
-    asked = json.loads((options.folder / "manifest.json").read_bytes())["request"]
-    asked["model"] = str(options.folder / "model")
-    asked["engine"] |= json.loads(options.engine)
-    stock = options.vllm == "stock"
-    python = sys.executable if stock else options.folder / "python" / "bin" / "python3.14t"
+    asked = request(options.folder, json.loads(options.engine))
+    python = interpreter(options.folder, options.vllm)
     environment = variables(options.folder, options.vllm)
     program, profile = [_INFERENCE / "answer.py"], []
     if options.profile:
@@ -66,12 +81,12 @@ def run(options: argparse.Namespace) -> dict:
         environment["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     environment |= dict(setting.split("=", 1) for setting in options.set)
     with tempfile.TemporaryDirectory() as scratch:
-        request, result = Path(scratch, "request"), Path(scratch, "result")
-        request.write_text(json.dumps(asked))
+        given, result = Path(scratch, "request"), Path(scratch, "result")
+        given.write_text(json.dumps(asked))
         started = time.monotonic()
         with options.log.open("w") as log:
             engine = subprocess.Popen(
-                [python, *program, request, result, *profile],
+                [python, *program, given, result, *profile],
                 env=environment,
                 cwd=scratch,
                 stdout=log,
@@ -83,10 +98,7 @@ def run(options: argparse.Namespace) -> dict:
             except subprocess.TimeoutExpired:
                 log.write(f"ended after {options.limit} s\n")
             finally:
-                # what it started may outlive it
-                with suppress(ProcessLookupError):
-                    os.killpg(engine.pid, signal.SIGKILL)
-                status = engine.wait()
+                status = end(engine)
         seconds = time.monotonic() - started
         found = json.loads(result.read_bytes()) if result.is_file() else {}
     text = options.log.read_text(errors="replace")

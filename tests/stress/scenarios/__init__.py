@@ -1,0 +1,1 @@
+"""The scenarios: one module each, with a class `Stress`."""

@@ -24,6 +24,7 @@ from stress.scenario import Finding, Operation, Scenario, same
 _PARSERS = ("hermes", "llama3_json", "pythonic", "internlm", "granite", "deepseek_v3", "jamba")
 _REASONERS = ("deepseek_r1", "qwen3", "granite", "mistral")
 _ARCHITECTURES = ("LlamaForCausalLM", "Qwen2ForCausalLM", "GPT2LMHeadModel", "OPTForCausalLM")
+_SELDOM = 0.1
 _LINE = "stress line %s"
 
 
@@ -62,9 +63,12 @@ class Stress(Scenario):
     def between_rounds(self, random: Random) -> None:
         ToolParserManager.tool_parsers.clear()
         ReasoningParserManager.reasoning_parsers.clear()
-        models._try_load_model_cls.cache_clear()
-        models._try_inspect_model_cls.cache_clear()
-        cached_get_tokenizer.cache_clear()
+        # these two take seconds to make again
+        if random.random() < _SELDOM:
+            models._try_load_model_cls.cache_clear()
+            models._try_inspect_model_cls.cache_clear()
+        if random.random() < _SELDOM:
+            cached_get_tokenizer.cache_clear()
         vllm.platforms._current_platform = None
         stress_stacks.registered.clear()
         vllm.plugins.plugins_loaded = False

@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.tools
 
-.PHONY: smoke test e2e bench lint clean
+.PHONY: smoke test e2e bench stress lint clean
 
 # Build what is needed, run inference, write results/reports/smoke.html.
 smoke: $(READY)
@@ -26,6 +26,13 @@ e2e: $(READY)
 BENCH ?= dry_run inference builds
 bench: $(READY)
 	set -e; for part in $(BENCH); do $(BIN)/python -m benchmarks.$$part; done
+
+# Many threads on shared vLLM objects with the GIL off, for MINUTES and what loading takes. SEED and
+# SCENARIO (one or more) repeat a run; ARGS are for snakemake, which makes environment and model.
+MINUTES ?= 3
+stress: $(READY)
+	$(BIN)/snakemake env_cpu models $(ARGS)
+	$(BIN)/python -m tests.stress $(SCENARIO) --minutes $(MINUTES) $(SEED:%=--seed %)
 
 lint: $(READY)
 	$(BIN)/ruff check .

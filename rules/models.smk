@@ -1,6 +1,14 @@
 # Models as folders that vLLM loads.
 
 
+rule models:
+    """
+    Make the folders of the models that smoke runs use.
+    """
+    input:
+        lambda _: [ancient(PLAN.stamp(PLAN.model(name))) for name in PLAN.config.smoke.models],
+
+
 rule model:
     input:
         # a GGUF model is converted by the packages that run it

@@ -106,6 +106,7 @@ class StressRecord(Record):
     """When, in UTC."""
     seed: int
     minutes: float
+    """How long threads worked, all scenarios together."""
     gil: Literal["off", "on"]
     """`on` runs the same with the GIL, to tell what only shows without it."""
     environment: str

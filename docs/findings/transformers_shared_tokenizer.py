@@ -1,4 +1,4 @@
-"""Reproducer for transformers-shared-tokenizer.md: `python transformers_shared_tokenizer.py [SECONDS]`.
+"""Reproducer for transformers-shared-tokenizer.md: `python FILE [SECONDS]`.
 
 Needs transformers and tokenizers, no model. Exit status 1 says that a plain encode was wrong.
 """
@@ -20,7 +20,8 @@ backend.pre_tokenizer = Whitespace()
 tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="?", pad_token="?")
 
 end = time.monotonic() + float(sys.argv[1] if len(sys.argv) > 1 else 5)
-plain, cut = tokenizer(TEXT)["input_ids"], tokenizer(TEXT, truncation=True, max_length=7)["input_ids"]
+plain = tokenizer(TEXT)["input_ids"]
+cut = tokenizer(TEXT, truncation=True, max_length=7)["input_ids"]
 counts = [Counter() for _ in range(4)]
 
 

@@ -25,7 +25,9 @@ def main() -> int:
         epilog=f"Scenarios: {', '.join(SCENARIOS)}.",
     )
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="all by default")
-    parser.add_argument("--minutes", type=float, default=5, help="for all of it (default 5)")
+    parser.add_argument(
+        "--minutes", type=float, default=3, help="of work, without set-ups (default 3)"
+    )
     parser.add_argument("--seed", type=int, help="of the schedules; a new one by default")
     parser.add_argument("--environment", type=Path, help="a run environment's folder")
     parser.add_argument("--model", type=Path, help="a folder with a small model that vLLM loads")

@@ -124,7 +124,7 @@ class Child:
         scenario.set_up()
         operations = dict(scenario.operations())
         ready = time.monotonic()
-        self._work(scenario, operations, min(self._end(started), ready + self.request["longest"]))
+        self._work(scenario, operations, ready + self.request["seconds"])
         worked = time.monotonic()
         self.phase = "finish"
         self._judged("finish", scenario.finish)
@@ -141,11 +141,6 @@ class Child:
             "memory": self._memory(),
             "processes": processes,
         }
-
-    def _end(self, started: float) -> float:
-        """When the threads stop: the whole slot is used, but never less than the least."""
-        asked = self.request
-        return max(started + asked["slot"], time.monotonic() + asked["least"])
 
     def _work(self, scenario: Scenario, operations: dict[str, Operation], end: float) -> None:
         seed, threads = self.request["seed"], scenario.threads

@@ -29,8 +29,6 @@ from tests.stress.trial import Place, Task, Trial
 
 FOLDER = Path(__file__).parent
 PROJECT = FOLDER.parents[1]
-# In this order: cheap ones first, so that a short run sees most of them. The number is the share
-# of the time; what loads an engine needs more to get to work at all.
 SCENARIOS: Mapping[str, float] = {
     "zmq_sockets": 1,
     "prometheus": 1,
@@ -49,7 +47,8 @@ SCENARIOS: Mapping[str, float] = {
     "llm_without_lock": 4,
     "server": 5,
 }
-_LEAST_SECONDS = 5
+"""In the order in which they run, what loads an engine last; each with its share of the time, of
+which slow operations need more."""
 _PRINT = (
     "import platform, sys, sysconfig; "
     "print(platform.python_version(), sysconfig.get_config_var('Py_GIL_DISABLED') or 0, "
@@ -85,6 +84,7 @@ class Request:
     scenarios: Sequence[str]
     seed: int
     minutes: float
+    """How long threads work, all scenarios together; their set-ups come on top."""
     gil: bool = False
 
     def command(self, scenario: str) -> str:
@@ -159,18 +159,12 @@ def stress(
             seconds=round(time.monotonic() - clock, 1),
         )
 
-    end = clock + request.minutes * 60
-    for number, name in enumerate(request.scenarios):
-        left = request.scenarios[number:]
-        share = SCENARIOS[name] / sum(SCENARIOS[one] for one in left)
-        slot = max(0.0, end - time.monotonic()) * share
+    for name in request.scenarios:
         task = Task(
             scenario=name,
             module=f"stress.scenarios.{name}",
             seed=request.seed,
-            slot=slot,
-            least=min(_LEAST_SECONDS, request.minutes * 60),
-            longest=max(slot, _LEAST_SECONDS),
+            seconds=request.minutes * 60 * request.share(name),
             command=request.command(name),
             gil=request.gil,
         )

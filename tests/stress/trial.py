@@ -38,12 +38,8 @@ class Task:
     module: str
     """The module that holds it, as a child imports it."""
     seed: int
-    slot: float
-    """Seconds for all of it; the threads get what the set-up leaves."""
-    least: float
-    """Seconds that the threads work at least."""
-    longest: float
-    """Seconds that the threads work at most."""
+    seconds: float
+    """How long the threads work, after the set-up."""
     command: str
     gil: bool = False
 
@@ -83,9 +79,7 @@ class Trial:
             "beats": str(self.beats),
             "result": str(self.result),
             "seed": self.task.seed,
-            "slot": self.task.slot,
-            "least": self.task.least,
-            "longest": self.task.longest,
+            "seconds": self.task.seconds,
             # threads change places a thousand times as often where the GIL holds them up
             "switch_interval": 5e-6 if self.task.gil else None,
         }

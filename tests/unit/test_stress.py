@@ -33,8 +33,7 @@ def tried(tmp_path):
     """Runs a small scenario of tests/unit/stress_scenarios in a real child."""
 
     def run(name: str, *, gil: bool = PYTHON != FREE_THREADED, **more: Any) -> ScenarioRun:
-        # a set-up may take long where the machine is busy: the least is what counts
-        values = {"slot": 0.0, "least": 1.5, "longest": 60.0, "seed": 7} | more
+        values = {"seconds": 1.5, "seed": 7} | more
         module = f"stress_scenarios.{name}"
         task = Task(scenario=name, module=module, command=f"again {name}", gil=gil, **values)
         paths = os.pathsep.join([str(FOLDER.parent), str(SMALL)])
@@ -67,7 +66,7 @@ def test_a_seed_gives_the_same_choices(tried, tmp_path):
 
 
 def test_a_crash_is_found_with_its_signal_and_stack(tried):
-    run = tried("crashes", least=8.0)
+    run = tried("crashes", seconds=8.0)
     (finding,) = run.findings
     assert finding.kind == "crash"
     assert "SIGSEGV" in finding.message
@@ -77,7 +76,7 @@ def test_a_crash_is_found_with_its_signal_and_stack(tried):
 
 
 def test_a_deadlock_is_ended_and_its_stacks_are_kept(tried):
-    run = tried("deadlocks", least=5.0)
+    run = tried("deadlocks", seconds=5.0)
     (finding,) = run.findings
     assert finding.kind == "deadlock"
     assert finding.operation == "take both in 2"
@@ -95,14 +94,14 @@ def test_wrong_answers_are_counted_once_with_their_place(tried):
 
 
 def test_an_exception_that_one_thread_does_not_get_is_found(tried):
-    run = tried("raises", least=3.0)
+    run = tried("raises", seconds=3.0)
     (finding,) = run.findings
     assert (finding.kind, finding.operation) == ("exception", "put and pop")
     assert finding.message.startswith("KeyError")
 
 
 def test_memory_and_threads_that_grow_are_found(tried):
-    run = tried("leaks", least=5.0)
+    run = tried("leaks", seconds=5.0)
     assert {finding.kind for finding in run.findings} == {"memory", "threads"}
 
 

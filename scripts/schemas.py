@@ -19,6 +19,7 @@ from scripts.model import ModelRecord
 from scripts.patch_report import PatchReportRecord
 from scripts.roots import Root
 from scripts.source import SourceRecord
+from scripts.stress_record import StressRecord
 from scripts.wheel import WheelRecord
 from scripts.wheelhouse import WheelhouseRecord
 
@@ -35,6 +36,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "patches": PatchReportRecord,
     "root": Root,
     "source": SourceRecord,
+    "stress": StressRecord,
     "wheel": WheelRecord,
     "wheelhouse": WheelhouseRecord,
 }

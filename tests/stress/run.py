@@ -40,6 +40,7 @@ SCENARIOS: Mapping[str, float] = {
     "sampling_params": 2,
     "renderer": 2,
     "registries": 2,
+    "cpu_kernels": 1,
     "compilers": 2,
     "imports": 3,
     "llm_in_process": 4,

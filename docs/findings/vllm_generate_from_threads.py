@@ -70,6 +70,7 @@ def main() -> None:
     print(f"GIL {gil}, {dict(total)}, {stuck} threads did not come back", flush=True)
     if stuck:
         faulthandler.dump_traceback()
+    llm.llm_engine.engine_core.shutdown()
     os._exit(2 if stuck else int(set(total) != {"right"}))
 
 

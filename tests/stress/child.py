@@ -242,6 +242,7 @@ class Child:
             "threads": _thread_count(),
             "gil": _gil_enabled(),
             **({"limits": self.limits} if self.limits else {}),
+            "at": time.monotonic(),
             "cpu": time.process_time(),
         }
         self.samples.append(sample)
@@ -257,8 +258,9 @@ class Child:
         """How often the GIL was looked at, and whether it was ever on; and the proof that threads
         ran at once: cores that this process kept busy while they worked, on average."""
         working = [sample for sample in self.samples if sample["phase"] == "run"]
-        seconds = (len(working) - 1) * _BEAT_SECONDS
-        busy = working[-1]["cpu"] - working[0]["cpu"] if working else 0.0
+        seconds, busy = (
+            working[-1][name] - working[0][name] if working else 0.0 for name in ("at", "cpu")
+        )
         return {
             "looks": len(self.samples),
             "on": sum(sample["gil"] for sample in self.samples),

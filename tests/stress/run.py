@@ -50,6 +50,8 @@ SCENARIOS: Mapping[str, float] = {
 }
 """In the order in which they run, what loads an engine last; each with its share of the time, of
 which slow operations need more."""
+_SHOWN = 160
+"""Characters of a finding's message on the terminal; the record has more."""
 _PRINT = (
     "import platform, sys, sysconfig; "
     "print(platform.python_version(), sysconfig.get_config_var('Py_GIL_DISABLED') or 0, "
@@ -187,7 +189,7 @@ def told(run: ScenarioRun) -> list[str]:
     cores = "" if busy is None else f", {busy:.1f} cores busy"
     lines = [f"{run.scenario}: {run.outcome}: {count} operations{worked}{loaded}{cores}"]
     for finding in run.findings:
-        lines += [f"  {line}" for line in _finding(finding)]
+        lines.append(f"  {_finding(finding)}")
     if run.outcome == "found":
         lines += [f"  log: {run.log}", f"  again: {run.command}"]
     return lines
@@ -220,11 +222,13 @@ def chosen(names: Iterable[str]) -> list[str]:
     return wanted or list(SCENARIOS)
 
 
-def _finding(finding: StressFinding) -> list[str]:
+def _finding(finding: StressFinding) -> str:
     where = f" in {finding.operation}" if finding.operation else ""
     times = f" ({finding.count} times)" if finding.count > 1 else ""
     known = f"known, {finding.known}: " if finding.known else ""
-    return [f"{known}{finding.kind}{where}{times}: {finding.message}"]
+    message = finding.message.partition("\n")[0]
+    shown = message if len(message) <= _SHOWN else f"{message[:_SHOWN]}…"
+    return f"{known}{finding.kind}{where}{times}: {shown}"
 
 
 def _variables(request: Request, cache: Path) -> dict[str, str]:

@@ -101,7 +101,7 @@ def test_an_exception_that_one_thread_does_not_get_is_found(tried):
 
 
 def test_memory_and_threads_that_grow_are_found(tried):
-    run = tried("leaks", seconds=5.0)
+    run = tried("leaks", seconds=10.0)
     assert {finding.kind for finding in run.findings} == {"memory", "threads"}
 
 

@@ -8,7 +8,7 @@ from stress.scenario import Scenario
 
 class Stress(Scenario):
     threads = 2
-    round_seconds = 0.1
+    round_seconds = 0.05
     memory_growth = 16 << 20
 
     def set_up(self):

@@ -166,7 +166,8 @@ class Trial:
             *(p.pid for p in psutil.Process(child.pid).children(recursive=True)),
         ]
         for pid in filter(_catches_stacks, processes):
-            os.kill(pid, STACKS)
+            with suppress(ProcessLookupError):
+                os.kill(pid, STACKS)
         time.sleep(_STACK_SECONDS)
         stacks = _lines(self.log, begin)
         with self.log.open("a", encoding="utf-8") as log:

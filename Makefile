@@ -16,8 +16,10 @@ test: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # The real CPU path, from sources to the report, in a fresh clone; or a part of its tests. The first
-# failure ends it: the others go on in the same clone, for long.
+# failure ends it: the others go on in the same clone, for long. E2E=sanitizer needs a repository of
+# CPython in CPYTHON_REPOSITORY, and a tag or commit in CPYTHON_REF.
 E2E ?= smoke identity change_a_patch reproducible
+export CPYTHON_REPOSITORY CPYTHON_REF
 e2e: $(READY)
 	$(BIN)/python -m pytest -s -x -m e2e $(E2E:%=tests/e2e/test_%.py)
 

@@ -7,6 +7,8 @@ rule interpreter:
     """
     output:
         PLAN.interpreter_stamp(),
+    # one that is built here compiles on all cores
+    threads: workflow.cores if PLAN.config.interpreter.from_source else 1
     log:
         LAYOUT.root / "logs/interpreter.log",
     benchmark:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import buildlock
+from scripts import buildlock, sanitizer
 from scripts.crates import cargo_configuration
 from scripts.environment import EnvironmentRecord
 from scripts.errors import UserError
@@ -115,6 +115,10 @@ def make(
             path.append(str(machine.tools[name].path.parent))
     path += ["/usr/local/bin", "/usr/bin", "/bin"]
     mapped = places.sandbox.maps("-ffile-prefix-map")
+    added = {"CFLAGS": mapped, "CXXFLAGS": mapped}
+    if spec.instruments:
+        added = dict.fromkeys(added, f"{sanitizer.FLAGS} {mapped}")
+        added["LDFLAGS"] = sanitizer.LINK_FLAGS
     variables = {
         **scrubbed(_KEPT, os.environ),
         "PATH": ":".join(dict.fromkeys(path)),
@@ -133,11 +137,13 @@ def make(
         f"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_{_shouted(spec.repo)}": spec.version,
         "MAX_JOBS": str(jobs),
         "NVCC_THREADS": str(nvcc_threads),
-        "CFLAGS": f"{spec.passed.get('CFLAGS', '')} {mapped}".strip(),
-        "CXXFLAGS": f"{spec.passed.get('CXXFLAGS', '')} {mapped}".strip(),
-        **{k: v for k, v in spec.passed.items() if k not in ("CFLAGS", "CXXFLAGS")},
+        **spec.passed,
+        **{name: f"{spec.passed.get(name, '')} {flags}".strip() for name, flags in added.items()},
         **spec.settings,
     }
+    if spec.sanitizer is not None:
+        # the build's own Python is that interpreter
+        variables |= sanitizer.QUIET
     for variable, name in (("CC", "cc"), ("CXX", "cxx")):
         if name in machine.tools:
             variables[variable] = str(machine.tools[name].path)

@@ -132,15 +132,37 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+class InterpreterGit(Section):
+    """A commit of CPython's git repository."""
+
+    url: Annotated[str, StringConstraints(min_length=1)]
+    ref: GitRef
+    """A release's tag, such as `v3.14.9`, or a full commit."""
+
+
+Sanitizer = Literal["thread"]
+
+
 class Interpreter(Section):
     """The free-threaded CPython that everything is built for."""
 
     version: Annotated[str, StringConstraints(pattern=r"^3\.\d+$")] = "3.14"
     """Its version, as `3.14`."""
-    provider: Literal["auto", "system", "uv", "registry"] = "auto"
-    """Where it comes from; `auto` tries system, uv and registry in this order."""
+    provider: Literal["auto", "system", "uv", "registry", "source"] = "auto"
+    """Where it comes from; `auto` tries system, uv and registry in this order, and is `source` with
+    a sanitizer. `source` builds it from `git`."""
     path: Path | None = None
     """A free-threaded interpreter to use with provider `system` (null: look on PATH)."""
+    sanitizer: Sanitizer | None = None
+    """`thread` builds it with ThreadSanitizer, and what is compiled from C and C++ here as well:
+    data races are reported as they happen. It enters every key (null: none)."""
+    git: InterpreterGit | None = None
+    """What provider `source` builds."""
+
+    @property
+    def from_source(self) -> bool:
+        """Whether it is built here."""
+        return self.provider == "source" or self.sanitizer is not None
 
 
 class Registries(Section):
@@ -461,7 +483,7 @@ def check(values: Mapping[str, Any], source: str = "config.yaml") -> Config:
     except ValidationError as error:
         lines = list(dict.fromkeys(_line(detail) for detail in error.errors()))
         raise UserError("\n".join(f"{source}: {line}" for line in lines)) from None
-    problems = [*_references(config), *_origins(config)]
+    problems = [*_interpreter(config.interpreter), *_references(config), *_origins(config)]
     for variant in KERNEL_PARTS:
         problems += _kernels(config, variant)
     if problems:
@@ -482,6 +504,31 @@ def _one_of(value: object, known: Sequence[str]) -> str:
     close = get_close_matches(str(value), known, n=1)
     hint = f" (did you mean '{close[0]}'?)" if close else ""
     return f"one of {', '.join(known)}{hint}"
+
+
+def _interpreter(wanted: Interpreter) -> list[str]:
+    """What stands against building the interpreter from source, where that is asked for."""
+    if not wanted.from_source:
+        return []
+    problems = []
+    if wanted.provider not in ("auto", "source"):
+        problems.append(
+            f"interpreter.provider: '{wanted.provider}' has no interpreter with ThreadSanitizer, "
+            f"which interpreter.sanitizer asks for: set it to source (or auto), or "
+            f"interpreter.sanitizer to null"
+        )
+    elif wanted.git is None:
+        problems.append(
+            "interpreter.git: provider source builds CPython from its git repository: give "
+            f"interpreter.git.url, and as interpreter.git.ref a release's tag, such as "
+            f"v{wanted.version}.0, or a full commit"
+        )
+    if wanted.path is not None:
+        problems.append(
+            f"interpreter.path: {wanted.path} goes with provider system, and this one is built "
+            f"from source: set it to null"
+        )
+    return problems
 
 
 def _references(config: Config) -> list[str]:

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from packaging.utils import canonicalize_name
 
-from scripts import patches
+from scripts import patches, sanitizer
 from scripts.environment import EnvironmentRecord
 from scripts.extension_file import FileEvidence, examine, module_name
 from scripts.extension_probe import LENDERS
@@ -166,7 +166,8 @@ class Trial:
         self.built_here = {p.name for p in self.installed.packages if p.built_here}
         self.lenders = [name for name in LENDERS if (self.site_packages / name).is_dir()]
         self.variables = {
-            off: run_variables(environment, cache, gil_off=off) for off in (False, True)
+            off: run_variables(environment, cache, gil_off=off) | sanitizer.QUIET
+            for off in (False, True)
         }
 
     def record(self, threads: int) -> GilRecord:

@@ -26,12 +26,21 @@ class Layout:
     machine's package cache."""
     working: bool = False
     """Whether a run builds from work folders: what it shows under plain names lies apart too."""
+    python_version: str = "3.14"
+    """The interpreter's version, as `3.14`."""
+    sanitizer: str | None = None
+    """What the interpreter is built with, if anything: it lies apart then."""
 
     @classmethod
     def of(cls, config: Config) -> Layout:
         """The layout that a configuration asks for."""
         store = config.store.expanduser() if config.store else None
-        return cls(store=store, working=bool(config.work))
+        return cls(
+            store=store,
+            working=bool(config.work),
+            python_version=config.interpreter.version,
+            sanitizer=config.interpreter.sanitizer,
+        )
 
     def _keyed(self, key: str) -> Path:
         return self.work if key.startswith(WORK_PREFIX) else self.shared
@@ -59,12 +68,14 @@ class Layout:
     @property
     def interpreter(self) -> Path:
         """Home of the free-threaded interpreter."""
-        return self.root / "interpreter"
+        if self.sanitizer is None:
+            return self.root / "interpreter"
+        return self.root / f"interpreter-{self.python_version}t-{self.sanitizer}"
 
     @property
     def python(self) -> Path:
         """The interpreter itself."""
-        return self.interpreter / "bin" / "python3.14t"
+        return self.interpreter / "bin" / f"python{self.python_version}t"
 
     @property
     def machine(self) -> Path:

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from scripts import sanitizer
 from scripts.config import HubModel, PackageModel
 from scripts.errors import UserError
 from scripts.job import Job
@@ -109,7 +110,7 @@ def _from_package(
     environment = python.absolute().parent.parent
     running.run(
         [python.absolute(), _CONVERTER, gguf, scratch],
-        env=run_variables(environment, layout.cache),
+        env=run_variables(environment, layout.cache) | sanitizer.QUIET,
     )
     shutil.rmtree(taken)
     for path in scratch.iterdir():

@@ -74,7 +74,9 @@ class Plan:
     @property
     def interpreter(self) -> dict[str, str]:
         """What of the interpreter enters keys: whoever provides it, its ABI is the same."""
-        return {"version": self.config.interpreter.version, "abiflags": "t"}
+        wanted = self.config.interpreter
+        identity = {"version": wanted.version, "abiflags": "t"}
+        return identity | ({"sanitizer": wanted.sanitizer} if wanted.sanitizer else {})
 
     def recipe(self, repo: str) -> Recipe:
         """A repo's recipe."""
@@ -571,6 +573,8 @@ class Plan:
         version = record["version"].startswith(f"{wanted.version}.")
         provider = wanted.provider in ("auto", record["provider"])
         found = wanted.path is None or record["executable"] == str(wanted.path.resolve())
+        if wanted.from_source and wanted.git is not None:
+            found = record.get("ref") == wanted.git.ref
         return _settled(stamp, path, version and provider and found)
 
     def view(self, path: Path, key: str) -> Path:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from scripts import sanitizer
 from scripts.job import scrubbed
 
 # Of the user's environment: where the person is, and which certificates and devices to use.
@@ -21,7 +22,8 @@ _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 def run_variables(environment: Path, cache: Path, *, gil_off: bool = True) -> dict[str, str]:
     """The variables that run a program in ``environment``, offline, with its caches in ``cache``.
 
-    ``gil_off`` sets PYTHON_GIL=0, so that a module that asks for the GIL does not turn it on.
+    ``gil_off`` sets PYTHON_GIL=0, so that a module that asks for the GIL does not turn it on. Where
+    the interpreter has a sanitizer, what it finds is reported.
     """
     cache = cache.resolve()
     variables = scrubbed(_KEPT, os.environ) | {
@@ -41,4 +43,4 @@ def run_variables(environment: Path, cache: Path, *, gil_off: bool = True) -> di
     }
     if gil_off:
         variables["PYTHON_GIL"] = "0"
-    return variables
+    return variables | sanitizer.run_variables(environment)

@@ -116,7 +116,7 @@ def make_base(spec: PinnedSpec, layout: Layout, archive: Path | None, tree: Path
     if archive is not None:
         _unpack(spec.pin, archive, tree)
     else:
-        _export(layout, spec.repo, spec.pin.url, spec.pin.commit, spec.pin.submodules, tree)
+        export_commit(layout, spec.repo, spec.pin.url, spec.pin.commit, spec.pin.submodules, tree)
     run_git(["init", "--quiet"], tree)
     keep_bytes(tree / ".git")
     _commit(tree, f"{spec.repo} {spec.version} ({spec.origin})")
@@ -225,10 +225,13 @@ def _rejection(tree: Path, patch: Path, tail: Sequence[str]) -> str:
     return "\n".join([f"{patch} does not apply: {'; '.join(reasons) or 'git am failed'}", *detail])
 
 
-def _export(
+def export_commit(
     layout: Layout, repo: str, url: str, commit: str, submodules: Submodules, tree: Path
 ) -> None:
-    """Write a mirrored commit's files, and its submodules' in their places, into a folder."""
+    """Write a mirrored commit's files, and its submodules' in their places, into a folder.
+
+    The mirrors have them already; nothing is fetched.
+    """
     mirror = layout.mirror(repo).resolve()
     keep_bytes(mirror)
     index = tree.parent.resolve() / f".index-{repo}"
@@ -240,4 +243,4 @@ def _export(
         inner = tree / path
         shutil.rmtree(inner, ignore_errors=True)
         inner.mkdir(parents=True)
-        _export(layout, submodule(repo, path), address, pinned, True, inner)
+        export_commit(layout, submodule(repo, path), address, pinned, True, inner)

@@ -205,6 +205,21 @@ class WheelSpec(Spec):
         return (self.source_key, *self.needs.values())
 
     @property
+    def abi(self) -> str:
+        """The interpreter's ABI, as wheels name it: `cp314t`."""
+        return f"cp{self.interpreter['version'].replace('.', '')}{self.interpreter['abiflags']}"
+
+    @property
+    def sanitizer(self) -> str | None:
+        """What the interpreter is built with, if anything."""
+        return self.interpreter.get("sanitizer")
+
+    @property
+    def instruments(self) -> bool:
+        """Whether the build compiles with the interpreter's sanitizer; that of Rust does not."""
+        return self.sanitizer is not None and "rustc" not in self.compilers
+
+    @property
     def tree_key(self) -> str:
         """What names the build tree that builds of these settings share, whatever the source."""
         return digest(

@@ -8,6 +8,7 @@ packed always starts clean. The wheel is checked before it is published.
 import hashlib
 import re
 import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -78,6 +79,8 @@ class WheelRecord(Record):
     """For each extension: `off`, `on`, or `library` for one that is no Python module."""
     device_code: dict[str, tuple[str, ...]]
     """For each extension with code for GPUs: binaries (`sm_90a`) and PTX (`compute_80`)."""
+    instrumented: dict[str, bool] = {}
+    """With a sanitizer: for each extension, whether it was compiled with it."""
     built: str
     """When, in UTC."""
     seconds: float
@@ -168,8 +171,10 @@ def build_wheel(
             raise UserError(f"{spec.repo}: the build made {len(wheels)} wheels where one is due")
         device = _expected_device_code(spec, tree, environment)
         checked = wheel_check.check(
-            wheels[0], spec.repo, spec.version, environment, running, device
+            wheels[0], spec.repo, spec.version, environment, running, device, abi=spec.abi
         )
+        if spec.sanitizer is not None:
+            check_instrumented(spec, checked.instrumented, running)
         data = wheels[0].read_bytes()
         record = WheelRecord(
             key=spec.key,
@@ -198,6 +203,7 @@ def build_wheel(
             borrowed=kernels.kernels if kernels else None,
             gil=checked.gil,
             device_code=checked.device_code,
+            instrumented=checked.instrumented if spec.sanitizer is not None else {},
             built=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(running.seconds, 1),
         )
@@ -223,6 +229,23 @@ def _expected_device_code(
         asked |= device_code.asked_for(file)
     cuobjdump = device_code.find_cuobjdump(environment, spec.toolkit)
     return device_code.Expected(cuobjdump, asked, tuple(architectures.split(";")))
+
+
+def check_instrumented(spec: WheelSpec, instrumented: Mapping[str, bool], running: Job) -> None:
+    """Say which extensions the interpreter's sanitizer does not see.
+
+    Raises UserError where it sees none of those that were compiled from C or C++ here.
+    """
+    plain = [name for name, seen in instrumented.items() if not seen]
+    if not plain:
+        return
+    if spec.instruments and spec.kernels is None and len(plain) == len(instrumented):
+        raise UserError(
+            f"{spec.repo}: not one of its extensions was compiled with ThreadSanitizer: its build "
+            f"does not heed CFLAGS and CXXFLAGS"
+        )
+    reason = "" if spec.instruments else ": Rust's stable compiler has no sanitizers"
+    running.say(f"ThreadSanitizer does not see {', '.join(plain)}{reason}")
 
 
 def _unpack_kernels(found: KernelsRecord, folder: Path, running: Job) -> None:

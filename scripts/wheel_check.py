@@ -19,7 +19,7 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
-from scripts import device_code, driver_stub
+from scripts import device_code, driver_stub, sanitizer
 from scripts.errors import UserError
 from scripts.job import Job
 from scripts.machine import available_cores
@@ -37,6 +37,7 @@ class CheckedWheel(Record):
     requires: tuple[str, ...]
     gil: dict[str, str]
     device_code: dict[str, tuple[str, ...]]
+    instrumented: dict[str, bool]
 
 
 def check(
@@ -46,10 +47,13 @@ def check(
     environment: Path,
     running: Job,
     device: device_code.Expected | None = None,
+    *,
+    abi: str,
 ) -> CheckedWheel:
     """Check a wheel with the interpreter of a build environment, and its device code if it has any.
 
-    Raises UserError that names the wheel and the first thing that is wrong with it.
+    ``abi`` is the interpreter's, as `cp314t`. Raises UserError that names the wheel and the first
+    thing that is wrong with it.
     """
     try:
         found_name, found_version, _, tags = parse_wheel_filename(wheel.name)
@@ -70,12 +74,16 @@ def check(
         extensions = _unpack_extensions(wheel, Path(folder))
         gil = _probe_extensions(wheel, Path(folder), extensions, environment, running)
         codes = _device_code(Path(folder), extensions, device, running) if device else {}
+        instrumented = {
+            _module(extension): sanitizer.is_instrumented(Path(folder) / extension)
+            for extension in extensions
+        }
     pure = {str(tag) for tag in tags} in ({"py3-none-any"}, {"py2-none-any", "py3-none-any"})
     if pure and gil:
         raise UserError(f"{wheel.name}: tagged for any machine, but it holds {', '.join(gil)}")
     for tag in tags:
-        if not pure and (tag.abi != "cp314t" or "linux" not in tag.platform):
-            raise UserError(f"{wheel.name}: the tag {tag} is not one of cp314t on linux")
+        if not pure and (tag.abi != abi or "linux" not in tag.platform):
+            raise UserError(f"{wheel.name}: the tag {tag} is not one of {abi} on linux")
     holders = [module for module, state in gil.items() if state == "on"]
     if holders:
         raise UserError(
@@ -88,6 +96,7 @@ def check(
         requires=tuple(map(str, metadata.requires_dist or ())),
         gil=gil,
         device_code=codes,
+        instrumented=instrumented,
     )
 
 
@@ -137,7 +146,7 @@ def _probe_extensions(
         command = [python, "-I", _PROBE, _module(extension), root / extension]
         return json.loads(output(command, env=variables))
 
-    variables = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+    variables = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **sanitizer.QUIET}
     driver = driver_stub.stand_in([root / e for e in extensions], root / "driver", running)
     if driver is not None:
         variables["LD_LIBRARY_PATH"] = str(driver)

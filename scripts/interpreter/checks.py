@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 
+from scripts import sanitizer
 from scripts.errors import UserError
 from scripts.job import Job, scrubbed
 from scripts.machine import available_cores, find_compiler
@@ -32,6 +34,7 @@ print(json.dumps({
 """
 
 _PROBE = Path(__file__).with_name("probe.c")
+_RACE = Path(__file__).with_name("race.c")
 
 _TURNS = """
 import sys; sys.path.insert(0, ".")
@@ -40,6 +43,16 @@ from probe import take_turns
 seconds = float(sys.argv[1])
 with ThreadPoolExecutor(2) as pool:
     print(max(pool.map(take_turns, (0, 1), (seconds, seconds))))
+"""
+
+_RACING = """
+import sys; sys.path.insert(0, ".")
+from threading import Barrier, Thread
+from race import count
+start = Barrier(2)
+threads = [Thread(target=lambda: (start.wait(), count(1_000_000))) for _ in range(2)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
 """
 
 
@@ -56,10 +69,13 @@ class Facts(Record):
     prefix: str
 
 
-def check(python: Path, version: str, running: Job) -> tuple[Facts, dict[str, str]]:
+def check(
+    python: Path, version: str, running: Job, *, sanitized: bool = False
+) -> tuple[Facts, dict[str, str]]:
     """Run every check on an interpreter; returns its facts and what each check saw.
 
-    Raises UserError that names the first check that failed and what it saw.
+    One that is ``sanitized`` must report a race with the file and the line. Raises UserError that
+    names the first check that failed and what it saw.
     """
 
     def refuse(name: str, seen: object) -> UserError:
@@ -92,6 +108,8 @@ def check(python: Path, version: str, running: Job) -> tuple[Facts, dict[str, st
         seen["venv"] = _check_venv(python, Path(folder) / "venv", refuse)
         seen["headers"] = _check_headers(python, facts, Path(folder), refuse)
         seen["threads"] = _check_threads(python, Path(folder), refuse)
+        if sanitized:
+            seen["sanitizer"] = _check_sanitizer(python, facts, Path(folder), refuse)
     for name, what in seen.items():
         running.note(f"check {name}: {what}")
     return facts, seen
@@ -99,8 +117,11 @@ def check(python: Path, version: str, running: Job) -> tuple[Facts, dict[str, st
 
 def _ask(python: Path, *arguments: str | Path, cwd: Path | None = None) -> str:
     """What the interpreter prints, without the variables that would change its nature."""
-    environment = {**scrubbed(("PATH", "HOME", "TMPDIR"), os.environ), "LC_ALL": "C.UTF-8"}
-    return output([python, *arguments], env=environment, cwd=cwd)
+    return output([python, *arguments], env=_environment() | sanitizer.QUIET, cwd=cwd)
+
+
+def _environment() -> dict[str, str]:
+    return {**scrubbed(("PATH", "HOME", "TMPDIR"), os.environ), "LC_ALL": "C.UTF-8"}
 
 
 def _check_venv(python: Path, folder: Path, refuse) -> str:
@@ -114,15 +135,20 @@ def _check_venv(python: Path, folder: Path, refuse) -> str:
     return "made"
 
 
-def _check_headers(python: Path, facts: Facts, folder: Path, refuse) -> str:
+def _compile(source: Path, facts: Facts, folder: Path, flags: str = "") -> None:
+    """Compile a small extension into a folder; raises CommandError, UserError without compiler."""
     compiler = find_compiler("cc")
     if compiler is None:
         raise UserError("this machine has no C compiler: install gcc")
+    output(
+        [compiler, "-O1", "-shared", "-fPIC", *flags.split(), f"-I{facts.include}", "-o"]
+        + [folder / f"{source.stem}{facts.suffix}", source]
+    )
+
+
+def _check_headers(python: Path, facts: Facts, folder: Path, refuse) -> str:
     try:
-        output(
-            [compiler, "-O1", "-shared", "-fPIC", f"-I{facts.include}", "-o"]
-            + [folder / f"probe{facts.suffix}", _PROBE]
-        )
+        _compile(_PROBE, facts, folder)
         code = "import sys; sys.path.insert(0, '.'); import probe; print(sys._is_gil_enabled())"
         answer = _ask(python, "-c", code, cwd=folder)
     except CommandError as error:
@@ -141,3 +167,15 @@ def _check_threads(python: Path, folder: Path, refuse) -> str:
         if available_cores() < 2 and shortest < seconds:
             return "two threads in turns on the one core there is"
     raise refuse("threads", "two threads did not run at once")
+
+
+def _check_sanitizer(python: Path, facts: Facts, folder: Path, refuse) -> str:
+    """Two threads that write one variable must be reported, with the line that does so."""
+    _compile(_RACE, facts, folder, sanitizer.FLAGS)
+    try:
+        output([python, "-c", _RACING], env=_environment(), cwd=folder)
+    except CommandError as error:
+        said = "\n".join(error.tail)
+        if found := re.search(r"data race.*?\b(race\.c:\d+)", said, re.DOTALL):
+            return f"a data race is reported, at {found[1]}"
+    raise refuse("sanitizer", "two threads wrote one variable, and no data race was reported")

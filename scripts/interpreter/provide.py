@@ -1,16 +1,19 @@
-"""Where the free-threaded interpreter comes from: this system, uv, or package registries."""
+"""Where the free-threaded interpreter comes from: this system, uv, package registries, or CPython's
+git repository."""
 
 import hashlib
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.config import Interpreter
 from scripts.errors import UserError
 from scripts.indexes import index_environment
-from scripts.interpreter import checks, registry
+from scripts.interpreter import checks, registry, source_build
 from scripts.job import Job
+from scripts.layout import Layout
 from scripts.process import CommandError, run
 from scripts.records import Record
 
@@ -33,25 +36,63 @@ class InterpreterRecord(Record):
     """sha256 of the parts that it was made from, or of the program that was found."""
     checks: dict[str, str]
     """What each check saw."""
+    sanitizer: str | None = None
+    """`thread` for one that is built with ThreadSanitizer."""
+    ref: str | None = None
+    """The tag or commit that was asked for, of one that was built from source."""
+    commit: str | None = None
+    """The commit of CPython that it was built from."""
 
 
-def provide(
-    wanted: Interpreter, home: Path, cache: Path, mirror: str | None, running: Job
-) -> InterpreterRecord:
-    """Have an accepted interpreter in ``home``; replaces what stands there.
+@dataclass(frozen=True)
+class Request:
+    """What is wanted of a provider."""
+
+    wanted: Interpreter
+    layout: Layout
+    mirror: str | None
+    """A Debian mirror; None for the machine's own."""
+    jobs: int
+    """Compilations that may run at once."""
+    compiler_cache: bool
+    running: Job
+
+    @property
+    def program(self) -> str:
+        """The name of the interpreter's program."""
+        return self.layout.python.name
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a provider has made an interpreter from."""
+
+    digests: dict[str, str]
+    origin: dict[str, str | None] = field(default_factory=dict)
+    """Of the record's keys, those on where the source came from."""
+
+
+def provide(request: Request) -> InterpreterRecord:
+    """Have an accepted interpreter in its home; replaces what stands there.
 
     Raises UserError that says, for each provider that was tried, why it was passed over.
     """
-    providers = ORDER if wanted.provider == "auto" else (wanted.provider,)
+    wanted, home, running = request.wanted, request.layout.interpreter, request.running
+    if wanted.from_source:
+        providers: tuple[str, ...] = ("source",)
+    else:
+        providers = ORDER if wanted.provider == "auto" else (wanted.provider,)
     reasons = []
     for name in providers:
         scratch = home.with_name(f".{home.name}.scratch")
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         try:
-            digests = _PROVIDERS[name](wanted, home, scratch, cache, mirror, running)
-            python = scratch.absolute() / "bin" / f"python{wanted.version}t"
-            facts, seen = checks.check(python, wanted.version, running)
+            parts = _PROVIDERS[name](request, scratch)
+            python = scratch.absolute() / "bin" / request.program
+            facts, seen = checks.check(
+                python, wanted.version, running, sanitized=wanted.sanitizer is not None
+            )
         except (UserError, CommandError) as error:
             running.say(f"{name}: {error}")
             reasons.append(f"{name}: {error}")
@@ -65,20 +106,21 @@ def provide(
             else str(home.absolute() / "bin" / python.name),
             soabi=facts.soabi,
             abiflags=facts.abiflags,
-            digests=digests,
+            digests=parts.digests,
             checks=seen,
+            sanitizer=wanted.sanitizer,
+            **parts.origin,
         )
         shutil.rmtree(home, ignore_errors=True)
         scratch.rename(home)
-        running.say(f"Python {facts.version} free-threaded, from {name}")
+        kind = "free-threaded" + (" with ThreadSanitizer" if wanted.sanitizer else "")
+        running.say(f"Python {facts.version} {kind}, from {name}")
         return record
     raise UserError("no free-threaded interpreter:\n  " + "\n  ".join(reasons))
 
 
-def _system(
-    wanted: Interpreter, home: Path, scratch: Path, cache: Path, mirror: str | None, running: Job
-) -> dict[str, str]:
-    name = f"python{wanted.version}t"
+def _system(request: Request, scratch: Path) -> Parts:
+    wanted, name = request.wanted, request.program
     found = str(wanted.path) if wanted.path else shutil.which(name)
     if found is None:
         raise UserError(f"there is no {name} on PATH")
@@ -87,10 +129,9 @@ def _system(
     return _link(Path(found).absolute(), scratch, name)
 
 
-def _uv(
-    wanted: Interpreter, home: Path, scratch: Path, cache: Path, mirror: str | None, running: Job
-) -> dict[str, str]:
-    folder = (cache / "uv-python").absolute()
+def _uv(request: Request, scratch: Path) -> Parts:
+    version = request.wanted.version
+    folder = (request.layout.downloads / "uv-python").absolute()
     variables = {
         **index_environment(),
         "UV_PYTHON_INSTALL_DIR": str(folder),
@@ -99,33 +140,52 @@ def _uv(
     }
     try:
         run(
-            ["uv", "python", "install", "--no-config", "--no-bin", f"{wanted.version}t"],
-            log=running.log,
+            ["uv", "python", "install", "--no-config", "--no-bin", f"{version}t"],
+            log=request.running.log,
             env=variables,
         )
     except CommandError as error:
         last = [line.strip() for line in error.tail if line.strip()]
         raise UserError(f"uv cannot install it: {last[-1] if last else error}") from None
-    found = sorted(folder.glob(f"*/bin/python{wanted.version}t"))
+    found = sorted(folder.glob(f"*/bin/{request.program}"))
     if not found:
-        raise UserError(f"uv installed nothing that has bin/python{wanted.version}t")
+        raise UserError(f"uv installed nothing that has bin/{request.program}")
     return _link(found[-1], scratch, found[-1].name)
 
 
-def _registry(
-    wanted: Interpreter, home: Path, scratch: Path, cache: Path, mirror: str | None, running: Job
-) -> dict[str, str]:
-    return registry.assemble(wanted.version, home.absolute(), scratch, cache, mirror, running)
+def _registry(request: Request, scratch: Path) -> Parts:
+    layout = request.layout
+    home, downloads = layout.interpreter.absolute(), layout.downloads
+    return Parts(
+        registry.assemble(
+            request.wanted.version, home, scratch, downloads, request.mirror, request.running
+        )
+    )
 
 
-def _link(program: Path, scratch: Path, name: str) -> dict[str, str]:
+def _source(request: Request, scratch: Path) -> Parts:
+    wanted = request.wanted
+    assert wanted.git is not None
+    digests, commit = source_build.build(
+        wanted,
+        request.layout,
+        scratch,
+        request.jobs,
+        request.running,
+        compiler_cache=request.compiler_cache,
+    )
+    return Parts(digests, {"ref": wanted.git.ref, "commit": commit})
+
+
+def _link(program: Path, scratch: Path, name: str) -> Parts:
     (scratch / "bin").mkdir()
     (scratch / "bin" / name).symlink_to(program)
-    return {program.name: hashlib.sha256(program.read_bytes()).hexdigest()}
+    return Parts({program.name: hashlib.sha256(program.read_bytes()).hexdigest()})
 
 
-_PROVIDERS: dict[str, Callable[..., dict[str, str]]] = {
+_PROVIDERS: dict[str, Callable[[Request, Path], Parts]] = {
     "system": _system,
     "uv": _uv,
     "registry": _registry,
+    "source": _source,
 }

@@ -1,9 +1,12 @@
 """Job: point an environment's plain name to the current one, and say how to use it."""
 
+import shlex
+
 from scripts.config import check
 from scripts.environment import EnvironmentRecord, point_view
 from scripts.job import job
 from scripts.layout import Layout
+from scripts.sanitizer import run_variables
 
 if __name__ == "__main__":
     with job(f"env_{snakemake.params.variant}", snakemake.log[0]) as running:
@@ -11,7 +14,7 @@ if __name__ == "__main__":
         layout = Layout.of(config)
         view = layout.environment_view(name)
         point_view(view, layout.environment(name, snakemake.params.key))
-        variables = {}
+        variables = run_variables(view)
         if snakemake.params.variant in config.smoke.force_gil_off:
             variables["PYTHON_GIL"] = "0"
         if toolkit := EnvironmentRecord.read(view / "env.json").cuda_toolkit:
@@ -19,5 +22,6 @@ if __name__ == "__main__":
             variables["CUDA_HOME"] = f"{view.absolute()}/{toolkit}"
         line = f"source {view.absolute()}/bin/activate"
         if variables:
-            line += f" && export {' '.join(f'{name}={value}' for name, value in variables.items())}"
+            assigned = (f"{name}={shlex.quote(value)}" for name, value in variables.items())
+            line += f" && export {' '.join(assigned)}"
         print(line)

@@ -12,6 +12,7 @@ from scripts.environment import EnvironmentRecord
 from scripts.layout import Layout
 from scripts.machine import Machine, probe
 from scripts.sandbox import Sandbox
+from scripts.sanitizer import is_instrumented
 from scripts.specs import WheelSpec
 
 SPEC = WheelSpec(
@@ -54,15 +55,15 @@ def layout(tmp_path) -> Layout:
     return layout
 
 
-def seen(layout: Layout, machine: Machine, *, fixed_paths: bool):
+def seen(layout: Layout, machine: Machine, *, fixed_paths: bool, spec: WheelSpec = SPEC):
     """A build's places and variables."""
     folder = layout.build("any", "tiny") / "tree-key"
     (folder / "root").mkdir(parents=True)
     environment = layout.environment("build-any", SPEC.environment_key)
     sandbox = Sandbox(folder / "root", fixed_paths=fixed_paths, cut_network=False)
-    places = build_variables.place(SPEC, layout, folder, environment, sandbox)
+    places = build_variables.place(spec, layout, folder, environment, sandbox)
     variables = build_variables.make(
-        SPEC, layout, machine, places, 2, nvcc_threads=3, compiler_cache=True
+        spec, layout, machine, places, 2, nvcc_threads=3, compiler_cache=True
     )
     return places, variables
 
@@ -107,3 +108,41 @@ def test_where_paths_are_real_the_compiler_and_its_cache_are_told(layout, machin
 def test_threads_of_nvcc_and_jobs_are_passed_on(layout, machine):
     _, variables = seen(layout, machine, fixed_paths=True)
     assert (variables["NVCC_THREADS"], variables["MAX_JOBS"]) == ("3", "2")
+
+
+SANITIZED = {"version": "3.14", "abiflags": "t", "sanitizer": "thread"}
+
+
+def test_c_and_c_plus_plus_are_compiled_with_the_interpreter_s_sanitizer(layout, machine, tmp_path):
+    passed = {"CFLAGS": "-O1", "LDFLAGS": "-s"}
+    spec = SPEC.model_copy(update={"interpreter": SANITIZED, "passed": passed})
+    _, variables = seen(layout, machine, fixed_paths=False, spec=spec)
+    assert variables["CFLAGS"].startswith("-O1 -fsanitize=thread -g -ffile-prefix-map=")
+    assert variables["CXXFLAGS"].startswith("-fsanitize=thread -g -ffile-prefix-map=")
+    assert variables["LDFLAGS"] == "-s -fsanitize=thread"
+    # the build runs on that interpreter, whose own races are not the build's
+    assert variables["TSAN_OPTIONS"] == "report_bugs=0"
+
+
+def test_what_rust_builds_is_not_instrumented(layout, machine):
+    rust = {"cc": "gcc 12", "rustc": "rustc 1"}
+    spec = SPEC.model_copy(update={"interpreter": SANITIZED, "compilers": rust})
+    _, variables = seen(layout, machine, fixed_paths=True, spec=spec)
+    assert "sanitize" not in variables["CFLAGS"] + variables.get("LDFLAGS", "")
+    assert variables["TSAN_OPTIONS"] == "report_bugs=0"
+
+
+def test_without_a_sanitizer_nothing_is_told(layout, machine):
+    _, variables = seen(layout, machine, fixed_paths=True)
+    assert not {"TSAN_OPTIONS", "LDFLAGS"} & variables.keys()
+
+
+@pytest.mark.parametrize("sanitized", [True, False])
+def test_what_heeds_the_flags_is_instrumented(layout, machine, tmp_path, sanitized):
+    spec = SPEC.model_copy(update={"interpreter": SANITIZED if sanitized else {}})
+    _, variables = seen(layout, machine, fixed_paths=False, spec=spec)
+    source, library = tmp_path / "counting.c", tmp_path / "counting.so"
+    source.write_text("long counter; long count(void) { return counter++; }\n")
+    command = f'"$CC" $CFLAGS -fPIC -shared "{source}" $LDFLAGS -o "{library}"'
+    subprocess.run(["sh", "-c", command], env=variables, check=True)
+    assert is_instrumented(library) == sanitized

@@ -199,6 +199,54 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             "variants.cuda.toolkit: there is no user of that name",
         ),
         (
+            "interpreter/sanitizer",
+            "address",
+            "interpreter.sanitizer: 'address' is not allowed: one of thread",
+        ),
+        (
+            "interpreter",
+            {"sanitizer": "thread", "provider": "uv"},
+            "interpreter.provider: 'uv' has no interpreter with ThreadSanitizer, which "
+            "interpreter.sanitizer asks for: set it to source (or auto), or",
+        ),
+        (
+            "interpreter/sanitizer",
+            {"thread": True},
+            "interpreter.sanitizer: {'thread': True} is not allowed: one of thread",
+        ),
+        (
+            "interpreter",
+            {"sanitizer": "thread"},
+            "interpreter.git: provider source builds CPython from its git repository: give "
+            "interpreter.git.url, and as interpreter.git.ref a release's tag, such as v3.14.0, or",
+        ),
+        (
+            "interpreter",
+            {"version": "3.13", "provider": "source"},
+            "interpreter.git: provider source builds CPython from its git repository: give "
+            "interpreter.git.url, and as interpreter.git.ref a release's tag, such as v3.13.0, or",
+        ),
+        (
+            "interpreter/git",
+            {"url": "https://example.org/cpython.git"},
+            "interpreter.git.ref: this key is missing",
+        ),
+        (
+            "interpreter/git/ref",
+            "--upload-pack=x",
+            "interpreter.git.ref: '--upload-pack=x' is not a git branch, tag or full commit",
+        ),
+        (
+            "interpreter",
+            {
+                "provider": "source",
+                "path": "/usr/bin/python3.14t",
+                "git": {"url": "https://example.org/cpython.git", "ref": "v3.14.9"},
+            },
+            "interpreter.path: /usr/bin/python3.14t goes with provider system, and this one is "
+            "built from source: set it to null",
+        ),
+        (
             "variants/rocm",
             {"architectures": "gfx942"},
             "variants.rocm.architectures: write [\"gfx942\"] (found 'gfx942')",
@@ -313,6 +361,13 @@ def test_a_mistake_is_named(path, value, said):
     message = complaint(path, value)
     assert message.startswith("config.yaml: ")
     assert said in message
+
+
+def test_a_sanitizer_means_an_interpreter_from_source():
+    plain = check(DEFAULT).interpreter
+    assert (plain.provider, plain.sanitizer, plain.from_source) == ("auto", None, False)
+    assert check(changed("interpreter/sanitizer", "thread")).interpreter.from_source
+    assert check(changed("interpreter/provider", "source")).interpreter.from_source
 
 
 def test_gpu_variants_stand_beside_cpu(monkeypatch):

@@ -27,6 +27,14 @@ def test_what_stems_from_a_work_folder_never_lies_in_the_store():
     assert layout.environment("run-cpu", key) == Path("results/work/envs") / f"run-cpu-{key}"
 
 
+def test_an_interpreter_with_a_sanitizer_lies_beside_the_ordinary_one():
+    values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+    assert Layout.of(check(values)).python == Path("results/interpreter/bin/python3.14t")
+    values["interpreter"] |= {"version": "3.15", "sanitizer": "thread"}
+    home = Path("results/interpreter-3.15t-thread")
+    assert Layout.of(check(values)).python == home / "bin/python3.15t"
+
+
 def test_a_store_s_path_may_begin_with_the_home_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))

@@ -1,5 +1,7 @@
 """Keys: what changes them, and what does not."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,45 @@ def test_job_counts_memory_and_caches_change_no_key():
 
 def test_the_provider_of_the_interpreter_changes_no_key():
     assert keys(plan()) == keys(plan(interpreter__provider="registry"))
+
+
+def test_a_sanitizer_changes_the_key_of_all_that_runs_on_the_interpreter():
+    before, after = plan(), plan(interpreter__sanitizer="thread")
+    assert changed(keys(before), keys(after)) == set(keys(before))
+    assert before.build_environment("build-any").key != after.build_environment("build-any").key
+    assert before.smoke("cpu", "smollm2-135m").key != after.smoke("cpu", "smollm2-135m").key
+    # sources and models are the same files
+    assert before.source("vllm").key == after.source("vllm").key
+    assert before.model("smollm2-135m").key == after.model("smollm2-135m").key
+
+
+def test_only_builds_of_c_and_c_plus_plus_are_instrumented():
+    made = plan(interpreter__sanitizer="thread", repos__xgrammar__enabled=True)
+    seen = {r: made.wheel(r, made.variant_of(r, "cpu")).instruments for r in made.wheel_repos()}
+    assert {name for name, instrumented in seen.items() if instrumented} == {"vllm", "xgrammar"}
+    assert not plan().wheel("vllm", "cpu").instruments
+
+
+@pytest.mark.parametrize(
+    ("asked", "stands"),
+    [
+        ({}, True),
+        ({"interpreter__git__ref": "v3.14.10"}, False),
+        ({"interpreter__sanitizer": None}, False),
+        ({"interpreter__sanitizer": None, "interpreter__provider": "registry"}, False),
+        ({"interpreter__version": "3.15"}, False),
+    ],
+)
+def test_an_interpreter_stands_for_what_it_was_built_from(tmp_path, asked, stands):
+    built = {"interpreter__sanitizer": "thread", "interpreter__git__ref": "v3.14.9"}
+    made = plan(**built | asked)
+    made.layout = replace(Layout.of(made.config), root=tmp_path)
+    home = tmp_path / "interpreter-3.14t-thread"
+    (home / "bin").mkdir(parents=True)
+    (home / "bin/python3.14t").touch()
+    record = {"version": "3.14.9", "provider": "source", "ref": "v3.14.9", "executable": "x"}
+    (home / "interpreter.json").write_text(json.dumps(record))
+    assert made.interpreter_stamp().is_file() == stands
 
 
 def test_a_setting_of_the_variant_changes_what_sees_it():

@@ -3,17 +3,20 @@
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from scripts import wheel_check
 from scripts.errors import UserError
 from scripts.job import Job
-from scripts.wheel_check import CheckedWheel, check
+from scripts.wheel_check import CheckedWheel
 
 METADATA = "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\nRequires-Dist: needed>=1\n"
 BINARY = "tiny-1.0-cp314-cp314t-linux_x86_64.whl"
 PURE = "tiny-1.0-py3-none-any.whl"
+check = partial(wheel_check.check, abi="cp314t")
 
 
 @pytest.fixture
@@ -59,7 +62,12 @@ def refused(wheel: Path, environment: Path, running: Job) -> str:
 
 def test_a_good_pure_wheel_passes(tmp_path: Path, environment: Path, running: Job) -> None:
     assert check(made(tmp_path), "tiny", "1.0", environment, running) == CheckedWheel(
-        version="1.0", tags=("py3-none-any",), requires=("needed>=1",), gil={}, device_code={}
+        version="1.0",
+        tags=("py3-none-any",),
+        requires=("needed>=1",),
+        gil={},
+        device_code={},
+        instrumented={},
     )
 
 
@@ -204,3 +212,12 @@ def test_a_wheel_that_was_cut_off_is_refused(
     wheel = made(tmp_path)
     wheel.write_bytes(wheel.read_bytes()[:-30])
     assert "not a readable wheel" in refused(wheel, environment, running)
+
+
+def test_a_wheel_for_another_free_threaded_python_fits_that_one(
+    tmp_path: Path, environment: Path, running: Job, library: bytes
+) -> None:
+    other = BINARY.replace("314", "315")
+    wheel = made(tmp_path, other, **{"tiny/native.so": library})
+    found = wheel_check.check(wheel, "tiny", "1.0", environment, running, abi="cp315t")
+    assert found.tags == ("cp315-cp315t-linux_x86_64",)

@@ -34,7 +34,8 @@ print(json.dumps({
 """
 
 _PROBE = Path(__file__).with_name("probe.c")
-_RACE = Path(__file__).with_name("race.c")
+RACE = Path(__file__).with_name("race.c")
+"""An extension with a data race."""
 
 _TURNS = """
 import sys; sys.path.insert(0, ".")
@@ -171,7 +172,7 @@ def _check_threads(python: Path, folder: Path, refuse) -> str:
 
 def _check_sanitizer(python: Path, facts: Facts, folder: Path, refuse) -> str:
     """Two threads that write one variable must be reported, with the line that does so."""
-    _compile(_RACE, facts, folder, sanitizer.FLAGS)
+    _compile(RACE, facts, folder, sanitizer.FLAGS)
     try:
         output([python, "-c", _RACING], env=_environment(), cwd=folder)
     except CommandError as error:

@@ -18,7 +18,9 @@ from scripts.process import CommandError, output
 FLAGS = "-fsanitize=thread -g"
 """For compilers: the instrumentation, and the lines that its reports name."""
 LINK_FLAGS = "-fsanitize=thread"
-QUIET = {"TSAN_OPTIONS": "report_bugs=0"}
+# Python programs fork with threads at work, and start others in the child: by default that ends it.
+_ALWAYS = "die_after_fork=0"
+QUIET = {"TSAN_OPTIONS": f"report_bugs=0 {_ALWAYS}"}
 """Variables with which nothing is reported: for builds and checks, which races must not fail."""
 SUPPRESSIONS = Path("share/tsan/suppressions.txt")
 """CPython's own list of races that are known, inside the interpreter's home."""
@@ -60,7 +62,7 @@ def run_variables(environment: Path) -> dict[str, str]:
     home = (environment / "bin" / "python").resolve().parents[1]
     if not _is_sanitized(home / _RECORD):
         return {}
-    options = ["handle_segv=0"]
+    options = [_ALWAYS, "handle_segv=0"]
     if (home / SUPPRESSIONS).is_file():
         options.append(f'suppressions="{home / SUPPRESSIONS}"')
     if given := os.environ.get(_VARIABLE):

@@ -121,7 +121,7 @@ def test_c_and_c_plus_plus_are_compiled_with_the_interpreter_s_sanitizer(layout,
     assert variables["CXXFLAGS"].startswith("-fsanitize=thread -g -ffile-prefix-map=")
     assert variables["LDFLAGS"] == "-s -fsanitize=thread"
     # the build runs on that interpreter, whose own races are not the build's
-    assert variables["TSAN_OPTIONS"] == "report_bugs=0"
+    assert "report_bugs=0" in variables["TSAN_OPTIONS"]
 
 
 def test_what_rust_builds_is_not_instrumented(layout, machine):
@@ -129,7 +129,7 @@ def test_what_rust_builds_is_not_instrumented(layout, machine):
     spec = SPEC.model_copy(update={"interpreter": SANITIZED, "compilers": rust})
     _, variables = seen(layout, machine, fixed_paths=True, spec=spec)
     assert "sanitize" not in variables["CFLAGS"] + variables.get("LDFLAGS", "")
-    assert variables["TSAN_OPTIONS"] == "report_bugs=0"
+    assert "report_bugs=0" in variables["TSAN_OPTIONS"]
 
 
 def test_without_a_sanitizer_nothing_is_told(layout, machine):

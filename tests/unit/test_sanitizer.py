@@ -107,6 +107,38 @@ def test_the_user_s_own_options_count(tmp_path, monkeypatch):
     assert "counting.c:3" in log.read_text()
 
 
+FORKING = """
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static void *wait_long(void *argument) { sleep(60); return NULL; }
+static void *end(void *argument) { _exit(7); }
+int main(void) {
+    pthread_t thread;
+    int status;
+    pthread_create(&thread, NULL, wait_long, NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        pthread_create(&thread, NULL, end, NULL);
+        sleep(60);
+    }
+    waitpid(child, &status, 0);
+    _exit(WEXITSTATUS(status));
+}
+"""
+
+
+def test_a_process_may_fork_with_threads_at_work_and_start_others(tmp_path):
+    source, program = tmp_path / "forking.c", tmp_path / "forking"
+    source.write_text(FORKING)
+    subprocess.run([COMPILER, *FLAGS.split(), source, "-o", program], check=True)
+    variables = sanitizer.run_variables(environment(tmp_path, sanitizer="thread"))
+    for told in (variables, QUIET):
+        assert subprocess.run([program], env=told, capture_output=True).returncode == 7
+    assert subprocess.run([program], env={}, capture_output=True).returncode != 7
+
+
 @pytest.mark.parametrize("record", [{}, {"sanitizer": None}])
 def test_a_plain_interpreter_is_told_nothing(tmp_path, monkeypatch, record):
     monkeypatch.setenv("TSAN_OPTIONS", "exitcode=7")

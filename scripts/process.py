@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 from collections import deque
@@ -12,6 +13,8 @@ from typing import IO
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _TAIL_LINES = 30
+_FAILURE_LINES = 20
+_LINE_LENGTH = 300
 
 
 class CommandError(Exception):
@@ -21,6 +24,21 @@ class CommandError(Exception):
         self.command, self.code, self.tail = list(command), code, list(tail)
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
         super().__init__(f"{Path(self.command[0]).name} ended with {how}")
+
+
+class FirstFailure:
+    """Watches the output of compilers, and keeps what went wrong first."""
+
+    def __init__(self) -> None:
+        self.failure: list[str] = []
+        """The first failed command's lines, from the one that says so on; none if none did."""
+
+    def __call__(self, line: str) -> None:
+        if self.failure or re.match(
+            r"FAILED: |error(\[E\d+\])?: |\S+:\d+:\d+: (fatal )?error: ", line
+        ):
+            if len(self.failure) < _FAILURE_LINES:
+                self.failure.append(line.rstrip("\n")[:_LINE_LENGTH])
 
 
 def die_with_parent(sig: int = signal.SIGKILL) -> None:

@@ -23,7 +23,7 @@ from scripts.job import Job
 from scripts.kernels import unpack
 from scripts.layout import Layout
 from scripts.machine import Machine, parallel_jobs
-from scripts.process import CommandError
+from scripts.process import CommandError, FirstFailure
 from scripts.records import Record
 from scripts.sandbox import Sandbox
 from scripts.source import PublicPin, SourceRecord
@@ -32,8 +32,6 @@ from scripts.store import published
 
 # Left in place between builds: compiled objects. Everything else that git does not track goes.
 _KEPT_BUILD_FOLDERS = ("build/temp.*",)
-_FAILURE_LINES = 20
-_LINE_LENGTH = 300
 
 
 class WheelPatch(Record):
@@ -258,20 +256,15 @@ def _unpack_kernels(found: KernelsRecord, folder: Path, running: Job) -> None:
         running.say(f"without {member}: {reason}")
 
 
-class BuildOutput:
+class BuildOutput(FirstFailure):
     """Watches a build's output: says how far ninja or cargo is, and keeps what went wrong first."""
 
     def __init__(self, running: Job):
+        super().__init__()
         self._running, self._percent, self._crates = running, -1, 0
-        self.failure: list[str] = []
-        """The first failed command's lines, from the one that says so on; none if none did."""
 
     def __call__(self, line: str) -> None:
-        if self.failure or re.match(
-            r"FAILED: |error(\[E\d+\])?: |\S+:\d+:\d+: (fatal )?error: ", line
-        ):
-            if len(self.failure) < _FAILURE_LINES:
-                self.failure.append(line.rstrip("\n")[:_LINE_LENGTH])
+        super().__call__(line)
         if match := re.match(r"\[(\d+)/(\d+)\]", line.strip()):
             done, total = int(match[1]), int(match[2])
             # at most once per percent

@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from scripts import sanitizer
@@ -18,9 +19,8 @@ from scripts.job import Job, scrubbed
 from scripts.layout import Layout
 from scripts.machine import find_compiler
 from scripts.mirror import ensure_commit, look_up
-from scripts.process import CommandError, output
+from scripts.process import CommandError, FirstFailure, output
 from scripts.source import export_commit
-from scripts.wheel import BuildOutput
 
 _MIRROR = "cpython"
 _KEPT = ("PATH", "HOME", "TMPDIR", "LANG")
@@ -136,7 +136,7 @@ def _refuse_missing_modules(makefile: Path) -> None:
 
 def _compile(
     tree: Path,
-    variables: dict[str, str],
+    variables: Mapping[str, str],
     layout: Layout,
     jobs: int,
     running: Job,
@@ -147,7 +147,8 @@ def _compile(
     make = ["make", f"-j{jobs}"]
     if compiler_cache and (ccache := shutil.which("ccache")):
         # for make alone: what the interpreter says of its compiler must hold for others
-        variables = variables | {
+        variables = {
+            **variables,
             "CCACHE_DIR": str((layout.cache / "ccache").resolve()),
             "CCACHE_BASEDIR": str(tree),
             "CCACHE_NOHASHDIR": "true",
@@ -167,9 +168,15 @@ def _compile(
     _step(make, tree, variables, running, count)
 
 
-def _step(command, tree: Path, variables: dict[str, str], running: Job, count=None) -> None:
+def _step(
+    command: Sequence[str],
+    tree: Path,
+    variables: Mapping[str, str],
+    running: Job,
+    count: Callable[[str], None] | None = None,
+) -> None:
     """Run a step of the build; raises UserError with the lines that say why it failed."""
-    said = BuildOutput(running)
+    said = FirstFailure()
 
     def watch(line: str) -> None:
         said(line)

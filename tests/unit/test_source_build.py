@@ -28,7 +28,7 @@ python: python.o
 install: all
 \tmkdir -p $(DESTDIR)$(prefix)/bin
 \tcp python $(DESTDIR)$(prefix)/bin/python3.14t
-\techo "bytecode with $(COMPILEALL_OPTS)"
+\techo "Compiling 'bytecode' with $(COMPILEALL_OPTS)"
 """
 FILES = {
     "Include/patchlevel.h": PATCHLEVEL,
@@ -70,7 +70,7 @@ def test_a_tag_is_looked_up_configured_compiled_and_installed(built, tmp_path):
     assert (home / "bin" / "python").resolve().name == "python3.14t"
     assert f"--prefix={tmp_path / 'results' / 'interpreter'}" in log
     assert "--disable-gil" in log and "--with-thread-sanitizer" not in log
-    assert "=cpython" in log and "1 of 1 compilations" in log
+    assert "=cpython" in log and "1 of 1 compilations" in log and "with -j2" in log
     assert not (tmp_path / "results/build/interpreter").exists()
 
 

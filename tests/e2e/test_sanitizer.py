@@ -103,6 +103,8 @@ def sanitized(tmp_path_factory) -> Sanitized:
     project = Project(folder / "project", Path())
     racing = re.sub(r"(?s)^.*?\n}\n", RACING, GREETER["greeter/_greet.c"], count=1)
     project.add_repo("greeter", "setuptools", GREETER | {"greeter/_greet.c": racing})
+    # what every version of Python can have
+    project.write_lock("build-any", ["setuptools", "wheel", "packaging"])
     made = Sanitized(project, _version(folder / "look.git"))
     project.config["interpreter"] = {
         "version": made.version,

@@ -15,7 +15,7 @@ import pytest
 
 from scripts.config import check
 from scripts.layout import Layout
-from tests.workflow.conftest import GREETER, Project
+from tests.workflow.conftest import GREETER, Project, git
 
 REPOSITORY = os.environ.get("CPYTHON_REPOSITORY")
 REF = os.environ.get("CPYTHON_REF")
@@ -86,11 +86,10 @@ class Sanitized:
 
 def _version(folder: Path) -> str:
     """The Python version of the repository at the ref, as `3.14`."""
-    subprocess.run(["git", "init", "--quiet", "--bare", folder], check=True)
-    fetch = ["git", "-C", folder, "fetch", "--quiet", "--depth=1", "--filter=blob:none"]
-    subprocess.run([*fetch, REPOSITORY, REF], check=True)
-    show = ["git", "-C", folder, "-c", f"remote.origin.url={REPOSITORY}", "show"]
-    text = subprocess.check_output([*show, "FETCH_HEAD:Include/patchlevel.h"], text=True)
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--bare")
+    git(folder, "fetch", "--quiet", "--depth=1", REPOSITORY, REF)
+    text = git(folder, "show", "FETCH_HEAD:Include/patchlevel.h")
     found = re.search(r'^#define PY_VERSION\s+"(\d+\.\d+)', text, re.MULTILINE)
     assert found is not None
     return found[1]

@@ -72,7 +72,7 @@ def page(reported: Reported, made: datetime) -> str:
             "passed": not failed,
             "failed": failed,
             "headline": _headline(runs, failed),
-            "summary": _summary(runs),
+            "summary": _summary(reported),
             "work": {repo: tree for run in runs for repo, tree in run.work.items()},
             "left_out": reported.left_out,
             "skipped": reported.skipped,
@@ -140,12 +140,15 @@ def _headline(runs: Sequence[SmokeRecord], failed: Sequence[object]) -> str:
     return f"{models} {verb} with the GIL off."
 
 
-def _summary(runs: Sequence[SmokeRecord]) -> str:
-    first = runs[0].versions
+def _summary(reported: Reported) -> str:
+    first, machine = reported.runs[0].versions, reported.runs[0].machine
+    # which explains the times
+    sanitized = any("sanitizer" in wheel.interpreter for wheel in reported.wheels)
     return (
         f"vLLM {first.get('vllm', '?')} with torch {first.get('torch', '?')} on free-threaded "
-        f"Python {first.get('python', '?').split()[0]}, on {runs[0].machine['cpu']} with "
-        f"{runs[0].machine['cores']} cores and {runs[0].machine['memory']}."
+        f"Python {first.get('python', '?').split()[0]}"
+        f"{' with ThreadSanitizer' if sanitized else ''}, on {machine['cpu']} with "
+        f"{machine['cores']} cores and {machine['memory']}."
     )
 
 

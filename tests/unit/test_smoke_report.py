@@ -221,6 +221,13 @@ def test_a_good_run_is_told_in_the_first_lines(good: Written) -> None:
     assert "Failed" not in good.text and good.page.find(role="alert") is None
 
 
+def test_a_run_with_a_sanitizer_says_so(tmp_path, good: Written) -> None:
+    built = wheel(interpreter={"version": "3.14", "sanitizer": "thread"})
+    sanitized = Written(tmp_path, wheels=(built,))
+    assert "Python 3.14.1 with ThreadSanitizer, on" in words(sanitized.page.select_one(".lead"))
+    assert "ThreadSanitizer" not in good.text
+
+
 def test_the_numbers_looked_for_first_are_at_the_top(good: Written) -> None:
     tiles = [words(tile) for tile in good.page.select(".tiles li")]
     assert tiles == [

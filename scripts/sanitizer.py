@@ -15,8 +15,9 @@ from elftools.elf.elffile import ELFFile
 from scripts.errors import UserError
 from scripts.process import CommandError, output
 
-FLAGS = "-fsanitize=thread -g"
-"""For compilers: the instrumentation, and the lines that its reports name."""
+FLAGS = "-fsanitize=thread -g -O1"
+"""For compilers: the instrumentation, the lines that its reports name, and as much optimisation as
+its authors ask for; build systems that choose more themselves write that behind it."""
 LINK_FLAGS = "-fsanitize=thread"
 # Python programs fork with threads at work, and start others in the child: by default that ends it.
 _ALWAYS = "die_after_fork=0"

@@ -117,8 +117,8 @@ def test_c_and_c_plus_plus_are_compiled_with_the_interpreter_s_sanitizer(layout,
     passed = {"CFLAGS": "-O1", "LDFLAGS": "-s"}
     spec = SPEC.model_copy(update={"interpreter": SANITIZED, "passed": passed})
     _, variables = seen(layout, machine, fixed_paths=False, spec=spec)
-    assert variables["CFLAGS"].startswith("-O1 -fsanitize=thread -g -ffile-prefix-map=")
-    assert variables["CXXFLAGS"].startswith("-fsanitize=thread -g -ffile-prefix-map=")
+    assert variables["CFLAGS"].startswith("-O1 -fsanitize=thread -g -O1 -ffile-prefix-map=")
+    assert variables["CXXFLAGS"].startswith("-fsanitize=thread -g -O1 -ffile-prefix-map=")
     assert variables["LDFLAGS"] == "-s -fsanitize=thread"
     # the build runs on that interpreter, whose own races are not the build's
     assert "report_bugs=0" in variables["TSAN_OPTIONS"]

@@ -40,7 +40,7 @@ _MODULES = {
     "kernels": ("kernels", "archive"),
     "patches": ("patch_trial", "patch_details", "patches", "source", "git"),
 }
-_WHEEL_MODULES = ("wheel", "build_variables", "sandbox")
+_WHEEL_MODULES = ("wheel", "build_variables", "sandbox", "sanitizer")
 _RUST_MODULES = (*_WHEEL_MODULES, "crates")
 
 

@@ -67,7 +67,7 @@ class DebianPackages:
     def source_archive(self, name: str, version: str, suite: str, sha256: str) -> Path:
         """Download a source package's upstream archive (.orig.tar.*), checked against sha256.
 
-        ``version`` is the upstream part or the whole Debian version.
+        ``version`` is the upstream part or the whole Debian version; an epoch may be left out.
         """
         self._update([suite])
         folder = self.cache.resolve() / "sources"
@@ -78,13 +78,17 @@ class DebianPackages:
             for line in available.splitlines()
             if line.startswith("Version:")
         ]
-        fitting = [v for v in versions if v == version or v.rsplit("-", 1)[0] == version]
+        fitting = [
+            found
+            for found in versions
+            if version in (found, _without_epoch(found), found.rsplit("-", 1)[0], _upstream(found))
+        ]
         if not fitting:
             raise UserError(
                 f"Debian's {suite} has no source package {name} {version}: it has "
                 f"{', '.join(versions) or 'none'}"
             )
-        upstream = fitting[0].rsplit("-", 1)[0]
+        upstream = _upstream(fitting[0])
         self._apt(
             "apt-get", [suite], "source", "--download-only", f"{name}={fitting[0]}", cwd=folder
         )
@@ -151,6 +155,16 @@ class DebianPackages:
                 f"{program} {arguments[0]} failed for Debian's {', '.join(suites)}: "
                 f"{' '.join(reasons) or 'see the log'}"
             ) from None
+
+
+def _without_epoch(version: str) -> str:
+    """A Debian version without its epoch, which names of files leave out."""
+    return version.split(":", 1)[-1]
+
+
+def _upstream(version: str) -> str:
+    """Upstream's part of a Debian version."""
+    return _without_epoch(version).rsplit("-", 1)[0]
 
 
 def _machine_mirror() -> str:

@@ -18,6 +18,12 @@ _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _PROGRAMS = ("apt-get", "apt-cache", "dpkg-deb")
 
 
+def lacking() -> str:
+    """What this machine lacks of what Debian packages are fetched with; empty where it has all."""
+    missing = [name for name in _PROGRAMS if shutil.which(name) is None]
+    return ", ".join(missing) or ("" if _KEYRING.is_file() else "Debian keyring")
+
+
 @dataclass(frozen=True)
 class DebianPackages:
     """A private view of a Debian mirror, kept in a cache folder."""
@@ -113,10 +119,9 @@ class DebianPackages:
     def _apt(
         self, program: str, suites: Sequence[str], *arguments: str, cwd: Path | None = None
     ) -> str:
-        missing = [name for name in _PROGRAMS if shutil.which(name) is None]
-        if missing or not _KEYRING.is_file():
+        if missing := lacking():
             raise UserError(
-                f"this machine has no {', '.join(missing) or 'Debian keyring'}, so Debian "
+                f"this machine has no {missing}, so Debian "
                 "packages cannot be used: install python3.14t (or set interpreter.provider: uv) "
                 "and libnuma's headers with this system's package manager"
             )

@@ -23,7 +23,10 @@ from scripts.job import Job
 from scripts.records import write_text
 from scripts.uvtool import run_uv
 
-NAMES = ("tools", "build-any", "build-cpu", "build-cuda", "run-cpu", "run-cuda")
+NAMES = (
+    *("tools", "build-any", "build-opencv"),
+    *("build-cpu", "build-cuda", "run-cpu", "run-cuda"),
+)
 """The locks that everybody has: the tools' one is for ordinary Pythons, the others for the
 free-threaded one."""
 TORCH_PACKAGES = ("torch", "torchaudio", "torchvision")

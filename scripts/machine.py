@@ -21,7 +21,7 @@ from scripts.process import CommandError, output
 from scripts.records import Record
 from scripts.sandbox import Sandbox
 
-_PROBE_NUMBER = 4
+_PROBE_NUMBER = 5
 _WATCHED_VARIABLES = ("CC", "CXX", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN")
 # What a driver shows of its GPUs: a folder with a file on each, and a device node.
 _NVIDIA_DRIVER = Path("/proc/driver/nvidia")
@@ -61,7 +61,7 @@ class Machine(Record):
     watched: dict[str, str]
     """Files (with mtimes) and variables that the probe depends on."""
     tools: dict[str, Tool]
-    """cc, cxx, rustc, cargo: those that are there and answer."""
+    """cc, cxx, rustc, cargo, make: those that are there and answer."""
     rust_toolchain: str | None
     """The name that RUSTUP_TOOLCHAIN takes, where rustup is used."""
     libc: str
@@ -149,6 +149,7 @@ def _tools() -> dict[str, Tool]:
         "cxx": (find_compiler("cxx"), ["-dumpfullversion", "-dumpversion"]),
         "rustc": (shutil.which("rustc"), ["-vV"]),
         "cargo": (shutil.which("cargo"), ["-V"]),
+        "make": (shutil.which("make"), ["--version"]),
     }
     found = {}
     for name, (path, question) in candidates.items():
@@ -158,6 +159,10 @@ def _tools() -> dict[str, Tool]:
             answer = _ask([path, *question])
             if name in ("cc", "cxx"):
                 answer = f"{Path(path).name} {answer} {_ask([path, '-dumpmachine'])}"
+            elif name == "make":
+                answer = answer.partition("\n")[0]
+                if not answer.startswith("GNU Make"):
+                    continue  # another make cannot read the makefiles of what is built here
             found[name] = Tool(path=Path(path), identity=answer)
         except (CommandError, OSError):
             continue  # a shim without a toolchain behind it is as good as none
@@ -216,7 +221,7 @@ def _watched() -> dict[str, str]:
     files = [
         find_compiler("cc"),
         find_compiler("cxx"),
-        *(shutil.which(name) for name in ("rustc", "cargo", "rustup")),
+        *(shutil.which(name) for name in ("rustc", "cargo", "rustup", "make")),
         rustup / "settings.toml",
         rustup / "toolchains",
         *(shutil.which(name) for name in ("nvidia-smi", "rocminfo", "rocm_agent_enumerator")),

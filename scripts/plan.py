@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from scripts import kernel_patches, locks, patch_plan, patches, preflight
+from scripts import debian, kernel_patches, locks, patch_plan, patches, preflight
 from scripts.borrowed import BorrowedKernels, KernelsRecord, refuse_lacking
 from scripts.config import Config
 from scripts.crates import registry_problem
@@ -107,6 +107,8 @@ class Plan:
                 continue
             if lacks := [tool for tool in self._tools(name) if tool not in self.machine.tools]:
                 missing[name] = f"this machine has no {' and no '.join(lacks)}"
+            elif (lack := debian.lacking()) and (need := self._to_fetch_from_debian(name)):
+                missing[name] = f"it needs {need}'s source from Debian, and here is no {lack}"
             elif (crates := self.crates(name)) and not self.stands(crates):
                 if problem := self._registry_problem:
                     missing[name] = f"the crate registry does not answer ({problem})"
@@ -115,6 +117,16 @@ class Plan:
     @cached_property
     def _registry_problem(self) -> str | None:
         return registry_problem(self.machine)
+
+    def _to_fetch_from_debian(self, repo: str) -> str | None:
+        """A repo of `build_needs` whose source is not there yet, and comes from Debian."""
+        for need in self.config.repos[repo].build_needs:
+            if not self.config.has_pin(need):
+                continue
+            source = self.source(need)
+            if getattr(source.pin, "kind", None) == "debian" and not self.stands(source):
+                return need
+        return None
 
     def _tools(self, repo: str) -> tuple[str, ...]:
         """The compilers that a repo's build uses."""
@@ -649,7 +661,8 @@ class Plan:
     def vllm_parts(self) -> dict[str, str | None]:
         """The repos that are only part of other builds: None where a wheel of vLLM takes one in,
         else why none does."""
-        parts = {name for name in self.config.repos if self.recipe(name).environment is None}
+        needs = self.config.repos["vllm"].build_needs
+        parts = {name for name in needs if self.recipe(name).environment is None}
         found: dict[str, str | None] = dict.fromkeys(parts, "no configured variant takes it in")
         wheels = [self.wheel("vllm", variant) for variant in self.config.configured_variants()]
         for wheel in wheels:

@@ -28,6 +28,12 @@ _COMMANDS = {
         "pacman": "pacman -S gcc",
         "zypper": "zypper install gcc",
     },
+    "GNU make": {
+        "apt-get": "apt-get install make",
+        "dnf": "dnf install make",
+        "pacman": "pacman -S make",
+        "zypper": "zypper install make",
+    },
     "libnuma": {
         "apt-get": "apt-get install libnuma1",
         "dnf": "dnf install numactl-libs",
@@ -48,6 +54,7 @@ _TOOLS = {
     "cxx": "a C++ compiler (g++ 12.2 or later)",
     "rustc": "a Rust toolchain (rustc and cargo)",
     "cargo": "a Rust toolchain (rustc and cargo)",
+    "make": "GNU make",
 }
 _LIBRARIES = {"libnuma": "libnuma.so.1"}
 

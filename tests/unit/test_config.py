@@ -8,6 +8,7 @@ import yaml
 
 from scripts.config import check, refuse_duplicates
 from scripts.errors import UserError
+from scripts.recipes import RECIPES
 
 PROJECT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
@@ -42,9 +43,9 @@ def test_the_default_configuration_is_right():
 @pytest.mark.parametrize("origin", ["release", "git"])
 def test_the_default_configuration_serves_either_origin(origin):
     config = check(changed("origin", origin))
-    assert {config.origin_of(name) for name, repo in config.repos.items() if repo.enabled} == {
-        origin
-    }
+    built = {n for n, r in config.repos.items() if r.enabled and RECIPES[r.recipe].environment}
+    taken_in = {need for name in built for need in config.repos[name].build_needs}
+    assert {config.origin_of(name) for name in built | taken_in} == {origin}
 
 
 def upstream(**changes: object) -> dict:
@@ -139,7 +140,7 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
         (
             "repos/vllm/recipe",
             "vlm",
-            "repos.vllm.recipe: there is no recipe 'vlm': one of maturin, "
+            "repos.vllm.recipe: there is no recipe 'vlm': one of maturin, opencv, "
             "scikit-build-core, setuptools, source, vllm (did you mean 'vllm'?)",
         ),
         ("repos/vllm/build_needs", ["onedn"], "repos.vllm.build_needs: there is no repo 'onedn'"),

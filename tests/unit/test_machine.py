@@ -81,6 +81,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "tools"
     for name in ("gcc", "g++", "rustc", "cargo"):
         program(folder, name, "1.0")
+    program(folder, "make", "GNU Make 4.3")
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     for name in ("CC", "CXX", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"):
         monkeypatch.delenv(name, raising=False)
@@ -96,7 +97,7 @@ def asked(folder: Path) -> int:
 
 def test_compilers_are_identified_by_what_they_say(tmp_path: Path, tools: Path) -> None:
     machine = probe(tmp_path / "machine.json")
-    assert set(machine.tools) == {"cc", "cxx", "rustc", "cargo"}
+    assert set(machine.tools) == {"cc", "cxx", "rustc", "cargo", "make"}
     assert machine.tools["cc"].path == tools / "gcc"
     assert machine.tools["cc"].identity == "gcc 1.0 1.0"  # its version and its target
     assert machine.tools["rustc"].identity == "1.0"
@@ -140,6 +141,12 @@ def test_tools_that_come_and_go_are_noticed(tmp_path: Path, tools: Path) -> None
     cargo.unlink()
     found = probe(tmp_path / "machine.json").tools.get("cargo")
     assert found is None or found.path != cargo  # the system may have one
+
+
+def test_another_make_than_gnus_is_none(tmp_path: Path, tools: Path) -> None:
+    assert probe(tmp_path / "machine.json").tools["make"].identity == "GNU Make 4.3"
+    os.utime(program(tools, "make", "bmake 20200710"), (2e9, 2e9))
+    assert "make" not in probe(tmp_path / "machine.json").tools
 
 
 def test_cc_and_cxx_choose_the_compiler(

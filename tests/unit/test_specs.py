@@ -20,7 +20,7 @@ MACHINE = Machine(
     watched={},
     tools={
         name: Tool(path=Path(f"/usr/bin/{name}"), identity=f"{name} 1")
-        for name in ("cc", "cxx", "rustc", "cargo")
+        for name in ("cc", "cxx", "rustc", "cargo", "make")
     },
     rust_toolchain=None,
     libc="glibc-2.36",
@@ -173,6 +173,32 @@ def test_what_a_required_repo_lacks_is_said_all_at_once(monkeypatch):
         "a C compiler",
         "a C++ compiler (g++ 12.2 or later)",
     ]
+
+
+def with_opencv(machine: Machine = MACHINE) -> Plan:
+    """The default plan with opencv-python-headless."""
+    return plan(machine, repos__opencv_python_headless__enabled=True)
+
+
+def test_opencv_is_built_with_its_decoders_where_debian_is_at_hand(monkeypatch):
+    monkeypatch.setattr("scripts.debian.lacking", lambda: "")
+    made = with_opencv()
+    assert not made.left_out
+    wheel = made.wheel("opencv-python-headless", "any")
+    assert set(wheel.needs) == {"ffmpeg", "nasm"}
+    assert {"ffmpeg", "nasm"} <= set(made.repos)
+    assert {"ffmpeg", "nasm"}.isdisjoint(made.vllm_parts())
+
+
+def test_opencv_is_left_out_where_there_is_no_debian_or_no_make(monkeypatch):
+    monkeypatch.setattr("scripts.debian.lacking", lambda: "apt-get")
+    reason = "it needs ffmpeg's source from Debian, and here is no apt-get"
+    assert with_opencv().left_out == {"opencv-python-headless": reason}
+    tools = {name: tool for name, tool in MACHINE.tools.items() if name != "make"}
+    made = with_opencv(MACHINE.model_copy(update={"tools": tools}))
+    assert made.left_out == {"opencv-python-headless": "this machine has no make"}
+    assert "opencv-python-headless" not in made.built_versions()
+    assert "ffmpeg" not in made.repos
 
 
 def tiny(**release: str) -> Plan:

@@ -51,4 +51,4 @@ def test_each_tracked_package_is_in_the_projects_list():
 
 def test_the_projects_own_exclusions_can_be_read():
     exclusions = read_exclusions(PROJECT / "envs")
-    assert "ray" in exclusions.packages and ("mistral-common", "image") in exclusions.extras
+    assert {"ray", "opencv-python-headless"} <= exclusions.packages.keys()

@@ -19,16 +19,24 @@ def load(module: str, file: str) -> str:
 
     Raises ImportError or OSError when it does not load, also with the lenders' libraries.
     """
-    loader = importlib.machinery.ExtensionFileLoader(module, file)
-    spec = importlib.util.spec_from_file_location(module, file, loader=loader)
+    package, _, name = module.rpartition(".")
+    names = [module]
+    if package.rpartition(".")[2] == name:
+        # it may take the place of its package, as cv2's does
+        names.append(package)
     lenders = [name for name in LENDERS if importlib.util.find_spec(name) is not None]
     while True:
+        loader = importlib.machinery.ExtensionFileLoader(names[0], file)
+        spec = importlib.util.spec_from_file_location(names[0], file, loader=loader)
         try:
             loader.exec_module(loader.create_module(spec))
             return "on" if sys._is_gil_enabled() else "off"
         except ImportError as error:
             if "does not define module export function" in str(error):
                 return "library"
+            if not lenders and len(names) > 1:
+                names.pop(0)
+                continue
             if not lenders:
                 raise
             lender = lenders.pop(0)

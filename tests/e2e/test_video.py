@@ -51,7 +51,7 @@ def test_videos_are_decoded_from_memory_in_many_threads_with_the_gil_off(tmp_pat
         assert video["results"] == 1, f"{name}: threads got different frames"
         assert video["shape"] == [len(found["levels"]), 64, 96, 3]
         # both codecs lose some, far less than the step from frame to frame
-        assert video["means"] == pytest.approx(found["levels"], abs=3)
+        assert video["means"] == pytest.approx(found["levels"], abs=5)
     video = found["videos"][sample.name]
     assert video["results"] == 1 and video["shape"] == SAMPLE_SHAPE
     assert video["spread"] > 20, "no picture"

@@ -20,9 +20,12 @@ from stress.engines import vllm_config
 from stress.scenario import Finding, Operation, Scenario, same
 
 _BACKENDS = {"xgrammar": XgrammarBackend, "guidance": GuidanceBackend, "outlines": OutlinesBackend}
+_MANAGED = ("xgrammar", "guidance")
 _NAMES = ("name", "age", "city", "score", "tags", "kind")
 _TIMEOUT_SECONDS = 60
 _FRESH = 0.2
+_AT_ONCE = 4
+"""Requests that a thread has a manager make grammars for before it waits."""
 
 
 def _schema(number: int) -> tuple[str, str]:
@@ -51,8 +54,9 @@ class Stress(Scenario):
     def set_up(self) -> None:
         torch.set_num_threads(1)
         self.config = vllm_config(self.setting.model)
-        self.manager = StructuredOutputManager(self.config)
-        self.tokenizer = self.manager.tokenizer
+        # one for each: a manager keeps the backend of its first request
+        self.managers = {name: StructuredOutputManager(self.config) for name in _MANAGED}
+        self.tokenizer = self.managers[_MANAGED[0]].tokenizer
         self.requests = 0
         self.lock = threading.Lock()
         self.asked = [
@@ -77,7 +81,7 @@ class Stress(Scenario):
     def operations(self) -> Mapping[str, Operation]:
         found = {f"{name}: compile and follow": self._operation(name) for name in _BACKENDS}
         found |= {f"{name}: shared compiled grammar": self._shared(name) for name in _BACKENDS}
-        return {**found, "manager": self._managed}
+        return found | {f"{name}: manager": self._managed(name) for name in _MANAGED}
 
     def between_rounds(self, random: Random) -> None:
         # what a backend reads of the vocabulary takes long; its compiler's cache is new then
@@ -124,23 +128,32 @@ class Stress(Scenario):
 
         return operate
 
-    def _managed(self, random: Random) -> None:
-        """As the engine does it: a request's grammar comes from the manager's own threads."""
-        number = random.randrange(len(self.asked))
+    def _managed(self, backend: str) -> Operation:
+        """As the engine does it: requests' grammars come from the manager's own threads."""
+
+        def operate(random: Random) -> None:
+            numbers = [random.randrange(len(self.asked)) for _ in range(_AT_ONCE)]
+            requests = [self._request(backend, number) for number in numbers]
+            for request in requests:
+                self.managers[backend].grammar_init(request)
+            for number, request in zip(numbers, requests, strict=True):
+                asked = request.structured_output_request
+                if asked is None or asked._grammar is None:
+                    raise Finding("the manager made no grammar for a request")
+                grammar = asked._grammar.result(timeout=_TIMEOUT_SECONDS)
+                masks = self._followed(grammar, backend, number)
+                same(masks, self.expected[backend, number], f"masks of {self.asked[number][1]}")
+
+        return operate
+
+    def _request(self, backend: str, number: int) -> Request:
         kind, specification, _ = self.asked[number]
         json_text = specification if kind is StructuredOutputOptions.JSON else None
         outputs = StructuredOutputsParams(
             json=json_text, regex=None if json_text else specification
         )
-        outputs._backend = "xgrammar"
+        outputs._backend = backend
         with self.lock:
             self.requests += 1
             name = f"stress-{self.requests}"
-        request = Request(name, [1, 2, 3], SamplingParams(structured_outputs=outputs), None)
-        self.manager.grammar_init(request)
-        asked = request.structured_output_request
-        if asked is None or asked._grammar is None:
-            raise Finding("the manager made no grammar for a request")
-        grammar = asked._grammar.result(timeout=_TIMEOUT_SECONDS)
-        masks = self._followed(grammar, "xgrammar", number)
-        same(masks, self.expected["xgrammar", number], f"masks of {specification}")
+        return Request(name, [1, 2, 3], SamplingParams(structured_outputs=outputs), None)

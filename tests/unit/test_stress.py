@@ -1,5 +1,6 @@
 """The stress harness: what goes wrong in a child is found, named and told, and can be run again."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -60,9 +61,13 @@ def test_a_seed_gives_the_same_choices(tried, tmp_path):
     seen = []
     for seed in (7, 7, 8):
         tried("clean", seed=seed)
-        seen.append((tmp_path / "runs" / "choices").read_text())
-    assert seen[0] == seen[1]
-    assert seen[0] != seen[2]
+        seen.append(json.loads((tmp_path / "runs" / "choices").read_text()))
+    # whether a thread gets there in the time depends on the machine
+    first, second, other = seen
+    both = first.keys() & second.keys()
+    assert both
+    assert [first[name] for name in both] == [second[name] for name in both]
+    assert not set(first.values()) & set(other.values())
 
 
 def test_a_crash_is_found_with_its_signal_and_stack(tried):

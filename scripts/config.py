@@ -391,6 +391,48 @@ class CompatReport(Section):
     """Whether the package index is not asked: what it said last is in results/cache/index."""
 
 
+BenchPart = Literal["threads", "import", "offline", "server"]
+Count = Annotated[int, Field(ge=1)]
+
+
+class BenchReport(Section):
+    """What `snakemake bench_report` measures, with the GIL on and off, and how long."""
+
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1)] = ("cpu",)
+    model: Name | None = None
+    """One of `models` (null: the first of smoke.models)."""
+    parts: Annotated[tuple[BenchPart, ...], Field(min_length=1)] = (
+        "threads",
+        "import",
+        "offline",
+        "server",
+    )
+    """What is measured: threads that share vLLM's tokenizer and grammars, importing vLLM, offline
+    throughput, and the server under concurrent clients."""
+    rounds: Count = 5
+    """Rounds of each, in which the contenders take turns; the median counts."""
+    seconds: Annotated[float, Field(gt=0)] = 1.0
+    """How long a round of threads takes."""
+    threads: Count | None = None
+    """Threads at most (null: the machine's cores, twice as many where they are few)."""
+    prompts: Count = 16
+    """Prompts of an offline round, answered at once."""
+    tokens: Count = 64
+    """New tokens for each of them."""
+    clients: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 4, 16)
+    """How many clients stream at once: each of these loads is measured."""
+    requests: Count = 2
+    """Requests that each client makes in a round."""
+    input_tokens: Count = 64
+    """Tokens of such a request's prompt."""
+    output_tokens: Count = 32
+    """New tokens that it asks for."""
+    stock: bool = True
+    """Whether the stock wheel of the same vLLM on an ordinary Python is measured beside ours."""
+    python: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """That Python: a version such as `3.12`, or a path (null: the one that runs Snakemake)."""
+
+
 class Config(Section):
     """The whole of config.yaml."""
 
@@ -411,6 +453,7 @@ class Config(Section):
     smoke: Smoke
     patch_report: PatchReport = PatchReport()
     compat_report: CompatReport = CompatReport()
+    bench_report: BenchReport = BenchReport()
 
     def origin_of(self, name: str) -> Origin:
         """The origin that a run uses for a repo."""
@@ -557,6 +600,14 @@ def _references(config: Config) -> list[str]:
     for model in config.smoke.models:
         if model not in config.models:
             problems.append(f"smoke.models: there is no model '{model}': {_one_of(model, models)}")
+    for variant in config.bench_report.variants:
+        # the default names cpu, whether or not there is such a variant
+        if variant not in variants and "variants" in config.bench_report.model_fields_set:
+            right = _one_of(variant, variants)
+            problems.append(f"bench_report.variants: '{variant}' is not under variants: {right}")
+    if (model := config.bench_report.model) not in (None, *config.models):
+        right = _one_of(model, models)
+        problems.append(f"bench_report.model: there is no model '{model}': {right}")
     for name in config.patch_report.refs:
         if name not in config.repos:
             right = _one_of(name, repos)

@@ -28,6 +28,8 @@ from scripts.machine import Machine, probe
 from scripts.recipes import ANY, RECIPE_NUMBERS, RECIPES, Recipe, Target, cpu_isas
 from scripts.records import write_text
 from scripts.specs import (
+    BenchPin,
+    BenchSpec,
     CratesSpec,
     EnvironmentSpec,
     GilSpec,
@@ -477,6 +479,60 @@ class Plan:
         """Those of the variants that the GIL report is about."""
         return tuple(map(self.gil, self.runnable))
 
+    @cache
+    def bench(self, variant: str) -> BenchSpec:
+        """The benchmark run of a variant."""
+        settings, run = self.config.bench_report, self.run_environment(variant)
+        model = self.bench_model
+        if model is None:
+            raise UserError("config.yaml: bench_report.model: smoke.models is empty: name a model")
+        repos = {wheel.repo: self.config.repos[wheel.repo] for wheel in run.wheels}
+        return BenchSpec(
+            variant=variant,
+            environment_name=run.name,
+            environment_key=run.key,
+            model=model,
+            model_key=self.model(model).key,
+            settings=settings,
+            version=repos["vllm"].version if "vllm" in repos else "",
+            pins={
+                name: BenchPin(
+                    version=repo.version,
+                    source_key=self.source(name).key,
+                    patches=len(self.source(name).patches),
+                )
+                for name, repo in repos.items()
+            },
+            work=self._work_of(run),
+        )
+
+    @property
+    def bench_model(self) -> str | None:
+        """The model of benchmark runs; None where the configuration names none."""
+        return self.config.bench_report.model or next(iter(self.config.smoke.models), None)
+
+    @cached_property
+    def bench_variants(self) -> tuple[str, ...]:
+        """The variants of benchmark runs that this machine can run; raises UserError for none."""
+        reasons = {v: self._cannot_run(v) for v in self.config.bench_report.variants}
+        able = tuple(variant for variant, reason in reasons.items() if reason is None)
+        if not able:
+            lines = [f"no benchmark run of {variant}: {why}" for variant, why in reasons.items()]
+            raise UserError("\n".join(lines))
+        return able
+
+    def bench_run(self, variant: str) -> Path:
+        """Where Snakemake sees the benchmark run of a variant: a copy of its record."""
+        return self.layout.bench_records / f"latest-{variant}.json"
+
+    @cache
+    def bench_page(self) -> Path:
+        """The record of the benchmark report; each run that asks for it measures anew."""
+        path = self.layout.reports / "bench.json"
+        for made in (path, *map(self.bench_run, self.bench_variants)):
+            made.unlink(missing_ok=True)
+        return path
+
     @cached_property
     def skipped(self) -> Mapping[str, str]:
         """The variants of smoke runs that this machine cannot run, with the reason."""
@@ -676,7 +732,8 @@ class Plan:
             usual = self.config.model_copy(update={"work": ()})
             yield from Plan(usual, self.layout, self.project).reached()
         specs: list[Spec] = [*self.smokes(), *self.gils()]
-        specs += [self.model(name) for name in self.config.smoke.models]
+        models = {*self.config.smoke.models, *filter(None, [self.bench_model])}
+        specs += [self.model(name) for name in models]
         specs += [self.run_environment(variant) for variant in self.config.configured_variants()]
         for repo in self.repos:
             specs += [self.source(repo), *filter(None, [self.crates(repo)])]
@@ -771,6 +828,6 @@ def _name(spec: Spec) -> str:
             return spec.name
         case SourceSpec() | CratesSpec() | PatchTrialSpec():
             return spec.repo
-        case GilSpec():
+        case GilSpec() | BenchSpec():
             return spec.variant
     raise TypeError(type(spec))

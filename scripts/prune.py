@@ -33,7 +33,7 @@ _KEYED = re.compile(r"(?:.+?-)?((?:work-)?[0-9a-f]{16})")
 _SCRATCH_SECONDS = 7 * 24 * 3600
 # The small files that say of a keyed artifact what it is and how it was made.
 _RECORDS = ("stamps", "specs", "logs", "benchmarks")
-_RECORDED = ("source", "crates", "environment", "wheel", "model", "smoke", "gil")
+_RECORDED = ("source", "crates", "environment", "wheel", "model", "smoke", "gil", "bench")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from scripts.bench_report import BenchReportRecord
 from scripts.compat_report import CompatReportRecord
 from scripts.config import Config
 from scripts.crates import CratesRecord
@@ -25,6 +26,7 @@ from scripts.wheelhouse import WheelhouseRecord
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 MODELS: dict[str, type[BaseModel]] = {
+    "bench": BenchReportRecord,
     "compat": CompatReportRecord,
     "config": Config,
     "crates": CratesRecord,

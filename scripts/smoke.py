@@ -99,9 +99,9 @@ class _Run:
         self.environment = environment.absolute()
         self.python = self.environment / "bin" / "python"
         self.model = model.absolute()
-        flags = _cpu_flags() if spec.variant == "cpu" else None
+        flags = cpu_flags() if spec.variant == "cpu" else None
         self.engine = engine_arguments(self.model, spec.throughput.prompts, flags)
-        self.settings = settings(spec.variant, threads, _toolkit(self.environment))
+        self.settings = settings(spec.variant, threads, toolkit_in(self.environment))
         self.events: list[tuple[int, float]] = []
         self.peak_memory = 0
         self.timing = threading.Event()
@@ -139,7 +139,7 @@ class _Run:
             processes=states,
             gil_forced=self.spec.gil_forced,
             versions=result.get("versions", {}),
-            machine=_machine() | (_gpus() if self.spec.variant == "cuda" else {}),
+            machine=machine_facts(self.spec.variant),
             engine=self.engine,
             variables=self.settings | ({"PYTHON_GIL": "0"} if self.spec.gil_forced else {}),
             failure=self.failure,
@@ -284,7 +284,8 @@ def settings(variant: str, threads: int, toolkit: Path | None) -> dict[str, str]
     return found
 
 
-def _toolkit(environment: Path) -> Path | None:
+def toolkit_in(environment: Path) -> Path | None:
+    """The CUDA toolkit of a run environment, if it has one."""
     toolkit = EnvironmentRecord.read(environment / "env.json").cuda_toolkit
     return environment / toolkit if toolkit else None
 
@@ -311,13 +312,15 @@ def _physical_cores() -> list[int]:
     return sorted(chosen.values())
 
 
-def _cpu_flags() -> frozenset[str]:
+def cpu_flags() -> frozenset[str]:
+    """The features of this machine's CPU, as /proc/cpuinfo names them."""
     info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     found = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", info, re.MULTILINE)
     return frozenset(found[1].split()) if found else frozenset()
 
 
-def _machine() -> dict[str, str]:
+def machine_facts(variant: str) -> dict[str, str]:
+    """This machine's CPU, cores, memory, kernel and libc, and for cuda its GPUs, for a reader."""
     info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     name = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
     return {
@@ -326,7 +329,7 @@ def _machine() -> dict[str, str]:
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "libc": " ".join(platform.libc_ver()),
-    }
+    } | (_gpus() if variant == "cuda" else {})
 
 
 def _gpus() -> dict[str, str]:

@@ -14,7 +14,16 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from scripts.config import GitPin, HubModel, Origin, PackageModel, Prompt, ReleasePin, Throughput
+from scripts.config import (
+    BenchReport,
+    GitPin,
+    HubModel,
+    Origin,
+    PackageModel,
+    Prompt,
+    ReleasePin,
+    Throughput,
+)
 from scripts.layout import WORK_PREFIX
 from scripts.records import Record
 
@@ -274,6 +283,34 @@ class GilSpec(Spec):
     environment_name: str = beside_key()
     patches: dict[str, tuple[Path, ...]] = beside_key(default={})
     """The patch series of the repos that are built here."""
+    work: dict[str, str] = key_when_set(default={})
+    """The repos that run from work folders, with the folders' tree ids."""
+
+    def _made_from(self) -> Iterable[str]:
+        return (self.environment_key,)
+
+
+class BenchPin(Record):
+    """What a repo's wheel was built from, for a reader."""
+
+    version: str
+    source_key: str
+    patches: int
+
+
+class BenchSpec(Spec):
+    """A benchmark run; it makes a record each time, and its key says what was measured."""
+
+    kind: ClassVar[str] = "bench"
+    variant: str
+    environment_key: str
+    model_key: str
+    settings: BenchReport
+    version: str
+    """vLLM's, for the stock wheel."""
+    pins: dict[str, BenchPin] = beside_key()
+    model: str = beside_key()
+    environment_name: str = beside_key()
     work: dict[str, str] = key_when_set(default={})
     """The repos that run from work folders, with the folders' tree ids."""
 

@@ -1,9 +1,11 @@
 """Figures of the reports: SVG that takes its colours and type from the page it stands in."""
 
 import io
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from statistics import median
 
 import matplotlib
 
@@ -76,9 +78,104 @@ def _drawn(rows: Sequence[Bar], title: str, unit: str, width: float, *, stacked:
         return _svg(axes, title)
 
 
+@dataclass(frozen=True)
+class Line:
+    """A line of a panel, with a band between the lowest and the highest value at each point."""
+
+    label: str
+    points: Mapping[float, Sequence[float]]
+    """By x: all values that were seen; the line goes through the median ones."""
+    kind: int = 0
+    """Which of the bar colours."""
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A small diagram beside others."""
+
+    title: str
+    lines: Sequence[Line]
+    ticks: Sequence[float]
+    """Where the horizontal axis is labelled; its steps are as wide from any tick to the next."""
+
+
+def panels(drawn: Sequence[Panel], title: str, across: str, *, from_zero: bool = True) -> str:
+    """Diagrams in a grid, with one legend for all: their lines have the same labels.
+
+    `across` names the horizontal axis. Returns the HTML in all WIDTHS, as `bars` does.
+    """
+    return "".join(
+        f'<div class="{name}">{_grid(drawn, title, across, width, columns, from_zero)}</div>'
+        for (name, width), columns in zip(WIDTHS.items(), (3, 1), strict=True)
+    )
+
+
+def _grid(
+    drawn: Sequence[Panel], title: str, across: str, width: float, columns: int, from_zero: bool
+) -> str:
+    columns = min(columns, len(drawn))
+    rows = math.ceil(len(drawn) / columns)
+    with matplotlib.rc_context(_style(f"{title}{width}") | {"axes.grid.axis": "y"}):
+        size = (width, 2.6 * rows + 0.5)
+        figure, grid = plt.subplots(
+            rows, columns, figsize=size, layout="constrained", squeeze=False
+        )
+        try:
+            for axes in grid.flat[len(drawn) :]:
+                axes.set_axis_off()
+            labels: dict[str, object] = {}
+            for axes, panel in zip(grid.flat, drawn, strict=False):
+                labels |= _panel(axes, panel, from_zero)
+                axes.set_xlabel(across, loc="left")
+            figure.legend(
+                labels.values(),
+                labels.keys(),
+                loc="outside lower left",
+                ncols=2 if columns == 1 else 4,
+                frameon=False,
+                labelcolor=_INK,
+            )
+            return _svg(grid.flat[0], title)
+        finally:
+            plt.close(figure)
+
+
+def _panel(axes: Axes, panel: Panel, from_zero: bool) -> dict[str, object]:
+    """Draw a panel; returns what stands for each label."""
+    places = {tick: number for number, tick in enumerate(panel.ticks)}
+    axes.set_title(panel.title, loc="left", fontsize=10, color=_INK)
+    drawn: dict[str, object] = {}
+    for line in panel.lines:
+        colour = _SOFT if line.dashed else _BARS[line.kind % len(_BARS)]
+        at = [places[x] for x in line.points]
+        values = [median(seen) for seen in line.points.values()]
+        marks = {"linestyle": (0, (4, 3))} if line.dashed else {"marker": "o", "markersize": 4}
+        (drawn[line.label],) = axes.plot(at, values, color=colour, linewidth=1.8, **marks)
+        lows, highs = map(min, line.points.values()), map(max, line.points.values())
+        if not line.dashed:
+            axes.vlines(at, [*lows], [*highs], color=colour, linewidth=1.2)
+    axes.set_xticks([*places.values()], [f"{tick:g}" for tick in places])
+    axes.set_xlim(-0.3, len(places) - 0.7)
+    if from_zero:
+        axes.set_ylim(bottom=0)
+    axes.locator_params(axis="y", nbins=5)
+    return drawn
+
+
 @contextmanager
 def _axes(width: float, height: float, salt: str) -> Iterator[Axes]:
-    style = {
+    with matplotlib.rc_context(_style(salt)):
+        figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
+        axes.locator_params(axis="x", nbins=5)
+        try:
+            yield axes
+        finally:
+            plt.close(figure)
+
+
+def _style(salt: str) -> dict[str, object]:
+    return {
         "svg.fonttype": "none",  # text stays text: it takes the page's font and can be read aloud
         "svg.hashsalt": salt,  # ids must differ between the figures of a page
         "font.size": 10,
@@ -97,13 +194,6 @@ def _axes(width: float, height: float, salt: str) -> Iterator[Axes]:
         "grid.linewidth": 0.6,
         "axes.axisbelow": True,
     }
-    with matplotlib.rc_context(style):
-        figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
-        axes.locator_params(axis="x", nbins=5)
-        try:
-            yield axes
-        finally:
-            plt.close(figure)
 
 
 def _svg(axes: Axes, title: str) -> str:

@@ -116,8 +116,8 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
         (
             "orgin",
             "git",
-            "orgin: unknown key: one of build, compat_report, interpreter, models, origin, "
-            "patch_report, registries, repos, smoke, store, variants, work (did you mean "
+            "orgin: unknown key: one of bench_report, build, compat_report, interpreter, models, "
+            "origin, patch_report, registries, repos, smoke, store, variants, work (did you mean "
             "'origin'?)",
         ),
         (

@@ -114,7 +114,7 @@ rule bench_report:
     Measure what running without the GIL gives, and write results/reports/bench.html.
     """
     input:
-        lambda _: PLAN.bench_page(),
+        bench_record,
 
 
 rule wheels_cpu:

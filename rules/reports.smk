@@ -138,6 +138,14 @@ rule gil_page:
         "../scripts/jobs/gil_report.py"
 
 
+def bench_record(_):
+    """The record of the benchmark report, unless there is nothing to measure."""
+    try:
+        return PLAN.bench_page()
+    except UserError as error:
+        stopped(error)
+
+
 rule bench_run:
     input:
         lambda w: ancient(PLAN.stamp(PLAN.run_environment(w.variant))),

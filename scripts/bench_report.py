@@ -305,7 +305,11 @@ def _scaling(run: BenchRecord) -> dict[str, Any]:
         if part.of(name)
     ]
     title = "Speed-up over one thread, by threads"
-    return {"figure": figures.panels(panels, title, "threads"), "counts": counts, "rows": rows}
+    return {
+        "figure": figures.panels(panels, title, "threads", alike=True),
+        "counts": counts,
+        "rows": rows,
+    }
 
 
 def _panel(part: ScalingPart, counts: Sequence[int], cores: int) -> figures.Panel:

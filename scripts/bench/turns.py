@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import IO, Any
 
 from scripts.process import die_with_parent
 
+MARK = "snakedev:"
+"""What a measuring program's lines begin with that tell how far it is."""
 _LOG_CHARACTERS = 4000
 
 
@@ -95,6 +98,20 @@ def serve(
         print(json.dumps(ready), file=lines, flush=True)
         for line in lines:
             print(json.dumps(work(json.loads(line))), file=lines, flush=True)
+
+
+def program(main: Callable[[Path, Path], None]) -> None:
+    """Run a measuring program on the two files that its command line names; where one of those that
+    take turns fails, it ends with that one's name and the end of its log."""
+    try:
+        main(Path(sys.argv[1]), Path(sys.argv[2]))
+    except TurnError as error:
+        sys.exit(str(error))
+
+
+def say(line: str) -> None:
+    """Tell whoever started the program how far it is."""
+    print(MARK, line, flush=True)
 
 
 def rotated(members: Sequence[Any], number: int) -> Iterator[Any]:

@@ -100,33 +100,34 @@ class Panel:
     """Where the horizontal axis is labelled; its steps are as wide from any tick to the next."""
 
 
-def panels(drawn: Sequence[Panel], title: str, across: str, *, from_zero: bool = True) -> str:
+def panels(drawn: Sequence[Panel], title: str, across: str, *, alike: bool = False) -> str:
     """Diagrams in a grid, with one legend for all: their lines have the same labels.
 
-    `across` names the horizontal axis. Returns the HTML in all WIDTHS, as `bars` does.
+    `across` names the horizontal axis; `alike` gives all one vertical scale. Returns the HTML in
+    all WIDTHS, as `bars` does.
     """
     return "".join(
-        f'<div class="{name}">{_grid(drawn, title, across, width, columns, from_zero)}</div>'
+        f'<div class="{name}">{_grid(drawn, title, across, width, columns, alike)}</div>'
         for (name, width), columns in zip(WIDTHS.items(), (3, 1), strict=True)
     )
 
 
 def _grid(
-    drawn: Sequence[Panel], title: str, across: str, width: float, columns: int, from_zero: bool
+    drawn: Sequence[Panel], title: str, across: str, width: float, columns: int, alike: bool
 ) -> str:
     columns = min(columns, len(drawn))
     rows = math.ceil(len(drawn) / columns)
     with matplotlib.rc_context(_style(f"{title}{width}") | {"axes.grid.axis": "y"}):
         size = (width, 2.6 * rows + 0.5)
         figure, grid = plt.subplots(
-            rows, columns, figsize=size, layout="constrained", squeeze=False
+            rows, columns, figsize=size, layout="constrained", sharey=alike, squeeze=False
         )
         try:
             for axes in grid.flat[len(drawn) :]:
                 axes.set_axis_off()
             labels: dict[str, object] = {}
             for axes, panel in zip(grid.flat, drawn, strict=False):
-                labels |= _panel(axes, panel, from_zero)
+                labels |= _panel(axes, panel)
                 axes.set_xlabel(across, loc="left")
             figure.legend(
                 labels.values(),
@@ -141,7 +142,7 @@ def _grid(
             plt.close(figure)
 
 
-def _panel(axes: Axes, panel: Panel, from_zero: bool) -> dict[str, object]:
+def _panel(axes: Axes, panel: Panel) -> dict[str, object]:
     """Draw a panel; returns what stands for each label."""
     places = {tick: number for number, tick in enumerate(panel.ticks)}
     axes.set_title(panel.title, loc="left", fontsize=10, color=_INK)
@@ -157,8 +158,7 @@ def _panel(axes: Axes, panel: Panel, from_zero: bool) -> dict[str, object]:
             axes.vlines(at, [*lows], [*highs], color=colour, linewidth=1.2)
     axes.set_xticks([*places.values()], [f"{tick:g}" for tick in places])
     axes.set_xlim(-0.3, len(places) - 0.7)
-    if from_zero:
-        axes.set_ylim(bottom=0)
+    axes.set_ylim(bottom=0)
     axes.locator_params(axis="y", nbins=5)
     return drawn
 

@@ -36,6 +36,26 @@ def test_vllm_starts_with_the_gil_off_without_being_told_to(clone):
     assert "Nothing to be done" in clone.snakemake("gil_report").text
 
 
+def test_what_threads_give_is_measured(clone):
+    quick = "{parts: [threads], rounds: 2, seconds: 0.3, threads: 2, stock: false}"
+    clone.snakemake("bench_report", "--config", f"bench_report={quick}")
+    report = json.loads((clone.folder / "results/reports/bench.json").read_text())
+    (run,) = report["latest"]
+    states = {one["name"]: one["gil_enabled"] for one in run["interpreters"]}
+    assert states == {"GIL off": False, "GIL on": True}
+    assert [part["name"] for part in run["threads"]] == [
+        "tokenise",
+        "detokenise",
+        "chat template",
+        "masks (xgrammar)",
+        "masks (llguidance)",
+    ]
+    for part in run["threads"]:
+        measured = [(point["contender"], point["threads"]) for point in part["points"]]
+        assert sorted(measured) == [(n, t) for n in ("GIL off", "GIL on") for t in (1, 2)]
+        assert all(min(point["rates"]) > 0 for point in part["points"])
+
+
 def test_vllm_installs_by_name_from_the_wheelhouse(clone, tmp_path):
     clone.snakemake("wheelhouse")
     environment = tmp_path / "venv"

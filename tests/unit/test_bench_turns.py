@@ -65,7 +65,7 @@ def test_one_that_ends_is_named_with_the_end_of_its_log(start) -> None:
 
 def test_one_that_takes_too_long_is_named(start) -> None:
     one = start("import time; time.sleep(600)")
-    with pytest.raises(TurnError, match="^one: no answer"):
+    with pytest.raises(TurnError, match=r"^one: no answer"):
         one.answer(0.2)
     one.end()
 

@@ -340,6 +340,34 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             "repos.flashmla.origin: git",
         ),
         ("patch_report", {"ref": {}}, "patch_report.ref: unknown key: one of refs"),
+        ("bench_report", {"rounds": 0}, "bench_report.rounds: Input should be greater than or"),
+        ("bench_report", {"clients": []}, "bench_report.clients: Tuple should have at least 1"),
+        ("bench_report", {"clients": [0]}, "bench_report.clients.0: Input should be greater"),
+        ("bench_report", {"clients": 4}, "bench_report.clients: 4 is not a list: put it in "),
+        (
+            "bench_report",
+            {"parts": ["ofline"]},
+            "bench_report.parts.0: 'ofline' is not allowed: one of threads, import, offline, "
+            "server (did you mean 'offline'?)",
+        ),
+        (
+            "bench_report",
+            {"thread": 2},
+            "bench_report.thread: unknown key: one of clients, input_tokens, model, output_tokens, "
+            "parts, prompts, python, requests, rounds, seconds, stock, threads, tokens, variants "
+            "(did you mean 'threads'?)",
+        ),
+        (
+            "bench_report",
+            {"variants": ["rocm"]},
+            "bench_report.variants: 'rocm' is not under variants: one of cpu, cuda",
+        ),
+        (
+            "bench_report",
+            {"model": "smolm2-135m"},
+            "bench_report.model: there is no model 'smolm2-135m': one of smollm2-135m (did you "
+            "mean 'smollm2-135m'?)",
+        ),
         (
             "compat_report",
             {"python": "3.13t"},

@@ -1,0 +1,65 @@
+"""The benchmark report by the real workflow: each run measures anew and adds a record."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from scripts.bench_record import OFF, ON
+from tests.unit.small_hub import SmallHub
+from tests.workflow import small_engine
+from tests.workflow.conftest import Project
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SmallHub]:
+    small = SmallHub()
+    small.repos[small_engine.REPO, small_engine.REVISIONS[0]] = small_engine.model_files(b"abc")
+    with small.served():
+        monkeypatch.setenv("HF_ENDPOINT", small.endpoint)
+        monkeypatch.setenv("HF_TOKEN", "")
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+        yield small
+
+
+def test_each_run_measures_anew(project: Project, hub: SmallHub) -> None:
+    project.write_lock("build-any", ["setuptools"])
+    project.write_lock("build-cpu", ["setuptools", "wheel"])
+    project.write_lock("run-cpu", ["packaging"])
+    project.add_repo("vllm", "vllm", small_engine.FILES, required=True)
+    project.config["variants"]["cpu"] = {"isa": ["avx2"], "onednn": False}
+    project.config["smoke"]["variants"] = ["cpu"]
+    project.config["models"]["tiny"] = {
+        "repo": small_engine.REPO,
+        "revision": small_engine.REVISIONS[0],
+    }
+    project.config["bench_report"] = {
+        "model": "tiny",
+        "parts": ["import"],
+        "rounds": 2,
+        "stock": False,
+    }
+    folder = project.folder / "results/bench_report"
+    first = project.run("bench_report")
+    assert first.code == 0, first.text
+    assert {"model", "environment", "bench_run", "bench_page", "bench_report"} <= set(first.jobs)
+    assert "Importing vLLM takes" in first.text
+    assert len(list(folder.glob("*Z-cpu.json"))) == 1
+
+    # a look at what would run measures nothing and loses nothing
+    assert "bench_run" in project.run("-n", "bench_report").text
+    again = project.run("bench_report")
+    assert again.jobs == ["bench_page", "bench_report", "bench_run"]
+    assert len(list(folder.glob("*Z-cpu.json"))) == 2
+    table = pd.read_csv(project.folder / "results/reports/bench.csv")
+    assert set(table.contender) == {OFF, ON} and table.started.nunique() == 2
+    page = (project.folder / "results/reports/bench.html").read_text()
+    assert "Importing vLLM takes" in page and "All runs" in page
+
+
+def test_a_run_without_a_model_says_what_to_name(project: Project) -> None:
+    project.config["bench_report"] = {"parts": ["import"], "stock": False}
+    refused = project.run("bench_report")
+    assert refused.code != 0
+    assert "bench_report.model: smoke.models is empty: name a model" in refused.text

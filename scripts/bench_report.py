@@ -235,7 +235,9 @@ def _summary(run: BenchRecord) -> str:
             for name in CONTENDERS
             if (load := run.server.load(name, most))
         ]
-        said.append(f"Its server answers {_listed(told)} requests in a second of {most} clients.")
+        said.append(
+            f"Under {most} clients, its server answers {_listed(told)} requests in a second."
+        )
     return " ".join(said)
 
 
@@ -554,7 +556,6 @@ def _times(ratio: float) -> str:
 
 def _rate(value: float) -> str:
     """Units in a second, in three digits."""
-    for factor, letter in ((1e6, "M"), (1e3, "k")):
-        if value >= factor:
-            return f"{value / factor:.3g} {letter}"
-    return f"{value:.3g}"
+    factor, letter = next((one for one in ((1e6, " M"), (1e3, " k")) if value >= one[0]), (1, ""))
+    shown = value / factor
+    return f"{shown:.{2 if shown < 10 else 1 if shown < 100 else 0}f}{letter}"

@@ -22,6 +22,7 @@ from typing import Any
 
 import psutil
 
+from scripts.bench.processor import processor
 from scripts.config import Prompt, Throughput
 from scripts.environment import EnvironmentRecord
 from scripts.job import Job
@@ -321,10 +322,8 @@ def cpu_flags() -> frozenset[str]:
 
 def machine_facts(variant: str) -> dict[str, str]:
     """This machine's CPU, cores, memory, kernel and libc, and for cuda its GPUs, for a reader."""
-    info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    name = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
     return {
-        "cpu": name[1].strip() if name else platform.processor() or platform.machine(),
+        "cpu": processor(),
         "cores": str(len(os.sched_getaffinity(0))),
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",

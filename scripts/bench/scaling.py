@@ -15,7 +15,6 @@ RESULT is written after each part.
 import json
 import os
 import platform
-import re
 import socket
 import sys
 import sysconfig
@@ -32,6 +31,7 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from scripts.bench.processor import processor
 from scripts.bench.turns import Contender, program, rotated, say, serve
 
 ONE_THREAD = MappingProxyType(
@@ -118,7 +118,7 @@ def main(request_file: Path, result_file: Path) -> None:
     ]
     result: dict[str, Any] = {
         "cores": cores,
-        "cpu": _cpu(),
+        "cpu": processor(),
         "threads": counts,
         "seconds": seconds,
         "rounds": rounds,
@@ -445,12 +445,6 @@ def _check(found: Any, expected: Any) -> None:
 
 def _allows(row: memoryview, token: int) -> bool:
     return bool(row[token // 8] >> (token % 8) & 1)
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    found = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
-    return found[1].strip() if found else platform.machine()
 
 
 if __name__ == "__main__":

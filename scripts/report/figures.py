@@ -126,8 +126,13 @@ def _grid(
             for axes in grid.flat[len(drawn) :]:
                 axes.set_axis_off()
             labels: dict[str, object] = {}
-            for axes, panel in zip(grid.flat, drawn, strict=False):
+            tops = [
+                max(max(seen) for line in p.lines for seen in line.points.values()) for p in drawn
+            ]
+            for axes, panel, top in zip(grid.flat, drawn, tops, strict=False):
                 labels |= _panel(axes, panel)
+                # with room for the marks at the top
+                axes.set_ylim(0, 1.06 * (max(tops) if alike else top))
                 axes.set_xlabel(across, loc="left")
             figure.legend(
                 labels.values(),
@@ -158,7 +163,6 @@ def _panel(axes: Axes, panel: Panel) -> dict[str, object]:
             axes.vlines(at, [*lows], [*highs], color=colour, linewidth=1.2)
     axes.set_xticks([*places.values()], [f"{tick:g}" for tick in places])
     axes.set_xlim(-0.3, len(places) - 0.7)
-    axes.set_ylim(bottom=0)
     axes.locator_params(axis="y", nbins=5)
     return drawn
 

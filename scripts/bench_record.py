@@ -169,6 +169,8 @@ class BenchRecord(Record):
     imports: tuple[ImportTime, ...] = ()
     offline: tuple[OfflineResult, ...] = ()
     server: ServerResult | None = None
+    work: dict[str, str] = {}
+    """Repos that ran from work folders, with the folders' tree ids."""
 
     @property
     def busy(self) -> bool:

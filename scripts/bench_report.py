@@ -112,6 +112,7 @@ def page(
             "state": "good" if worth or not all(gains) else "warned",
             "headlines": [_named(run, latest) for run in latest],
             "summary": _summary(first),
+            "work": {repo: tree for run in latest for repo, tree in run.work.items()},
             "busy": [run for run in latest if run.busy],
             "share": f"{BUSY_SHARE:.0%}",
             "without": {run.variant: run.without_stock for run in latest if run.without_stock},

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -80,6 +81,8 @@ class Unfinished(Record):
     load_average: float
     parts: dict[str, Any]
     """What each program wrote."""
+    seconds: float = 0.0
+    """What that took."""
 
 
 def run_bench(spec: BenchSpec, layout: Layout, lock: Path, cores: int, running: Job) -> BenchRecord:
@@ -90,9 +93,13 @@ def run_bench(spec: BenchSpec, layout: Layout, lock: Path, cores: int, running: 
     """
     run = _Run(spec, layout, lock, cores, running)
     record = run.record()
-    name = datetime.fromisoformat(record.started).strftime(_TIMES)
-    record.write(layout.bench_records / f"{name}-{spec.variant}.json")
-    run.unfinished_file.unlink(missing_ok=True)
+    try:
+        refuse_wrong_gil(record)
+        name = datetime.fromisoformat(record.started).strftime(_TIMES)
+        record.write(layout.bench_records / f"{name}-{spec.variant}.json")
+    finally:
+        # kept or of no use: nothing is left to go on with
+        run.unfinished_file.unlink(missing_ok=True)
     return record
 
 
@@ -147,8 +154,11 @@ class _Run:
                 self.running.say(f"{part}: measured before this run was interrupted")
                 continue
             program, asked = programs[part](contenders)
+            began = time.monotonic()
             found = self._measure(part, program, asked)
-            unfinished = unfinished.model_copy(update={"parts": {**unfinished.parts, part: found}})
+            seconds = unfinished.seconds + time.monotonic() - began
+            parts = {**unfinished.parts, part: found}
+            unfinished = unfinished.model_copy(update={"parts": parts, "seconds": seconds})
             unfinished.write(self.unfinished_file)
         return self._finished(unfinished, without_stock)
 
@@ -289,13 +299,13 @@ class _Run:
 
     def _finished(self, measured: Unfinished, without_stock: str | None) -> BenchRecord:
         parts, spec = measured.parts, self.spec
-        record = BenchRecord(
+        return BenchRecord(
             key=spec.key,
             variant=spec.variant,
             model=spec.model,
             environment_key=spec.environment_key,
             started=measured.started,
-            seconds=round(self.running.seconds, 1),
+            seconds=round(measured.seconds, 1),
             machine=machine_facts(spec.variant),
             cores=self.cores,
             load_average=round(measured.load_average, 2),
@@ -307,9 +317,8 @@ class _Run:
             imports=_imports(parts.get("import")),
             offline=_offline_results(parts.get("offline")),
             server=_server_result(parts.get("server")),
+            work=spec.work,
         )
-        refuse_wrong_gil(record)
-        return record
 
 
 def refuse_wrong_gil(record: BenchRecord) -> None:

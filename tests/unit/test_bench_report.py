@@ -229,6 +229,11 @@ def test_a_busy_machine_and_a_missing_stock_wheel_are_said(tmp_path: Path) -> No
     assert words(busy.page.select_one("td .pill")) == "busy"
 
 
+def test_work_folders_are_named(tmp_path: Path) -> None:
+    report = Written(tmp_path, record(work={"vllm": "c" * 40}))
+    assert "work/vllm , tree cccccccccccc" in report.text
+
+
 def test_all_runs_are_listed_and_told_apart_by_machine_and_pin(tmp_path: Path) -> None:
     pins = {"vllm": BenchPin(version="0.27.0", source_key="cd" * 8, patches=6)}
     later = {"started": "2024-06-06T07:08:09+00:00"}

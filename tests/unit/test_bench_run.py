@@ -17,6 +17,7 @@ from scripts.bench_record import OFF, ON, BenchRecord
 from scripts.bench_run import kept_records, run_bench
 from scripts.config import BenchReport
 from scripts.environment import EnvironmentRecord
+from scripts.errors import UserError
 from scripts.job import Job
 from scripts.layout import Layout
 from scripts.process import CommandError
@@ -214,6 +215,20 @@ def test_what_was_interrupted_with_other_settings_is_not_gone_on_with(bench: Ben
     (bench.model / "broken").touch()
     with pytest.raises(CommandError):
         bench.run()
+    bench.run(parts=("import",))
+    assert "measured before" not in bench.said
+
+
+def test_figures_of_the_wrong_gil_are_neither_kept_nor_gone_on_with(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(record: BenchRecord) -> None:
+        raise UserError("GIL off: the GIL is on in: worker 0")
+
+    with monkeypatch.context() as refusing, pytest.raises(UserError, match="worker 0"):
+        refusing.setattr(bench_run, "refuse_wrong_gil", refuse)
+        bench.run(parts=("import",))
+    assert not kept_records(bench.layout, "cpu")
     bench.run(parts=("import",))
     assert "measured before" not in bench.said
 

@@ -341,6 +341,11 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
         ),
         ("patch_report", {"ref": {}}, "patch_report.ref: unknown key: one of refs"),
         ("bench_report", {"rounds": 0}, "bench_report.rounds: Input should be greater than or"),
+        (
+            "bench_report",
+            {"python": 3.12},
+            "bench_report.python: 3.12 is not text: put it in quotes",
+        ),
         ("bench_report", {"clients": []}, "bench_report.clients: Tuple should have at least 1"),
         ("bench_report", {"clients": [0]}, "bench_report.clients.0: Input should be greater"),
         ("bench_report", {"clients": 4}, "bench_report.clients: 4 is not a list: put it in "),

@@ -153,7 +153,8 @@ def table(runs: Sequence[BenchRecord]) -> pd.DataFrame:
         for figure in _figures(run)
     ]
     frame = pd.DataFrame(rows)
-    return frame.astype({"threads": "Int64", "clients": "Int64", "rounds": "Int64"})
+    counts = {"threads": "Int64", "clients": "Int64", "rounds": "Int64"}
+    return frame.astype(counts).round({"median": 4, "low": 4, "high": 4})
 
 
 def _figures(run: BenchRecord) -> Iterator[dict[str, Any]]:

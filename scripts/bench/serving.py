@@ -9,6 +9,7 @@ after the other, and take turns under the same load. RESULT is written when all 
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,8 @@ class Server:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
+                # as a server is asked to end, so that it ends its engine too
+                preexec_fn=partial(die_with_parent, signal.SIGTERM),
             )
 
     def wait(self) -> None:

@@ -2,8 +2,7 @@
 
 What else a machine does hits all of them alike then. A contender is a program that is handed one
 end of a socket: it writes a line of JSON when it is ready, and one for each line of JSON that it
-reads. Standard library only, like all that is imported here: this runs wherever a measuring program
-runs.
+reads. Standard library only: this runs wherever a measuring program runs.
 """
 
 import json
@@ -17,8 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from scripts.process import die_with_parent
-
 MARK = "snakedev:"
 """What a measuring program's lines begin with that tell how far it is."""
 _LOG_CHARACTERS = 4000
@@ -29,7 +26,11 @@ class TurnError(RuntimeError):
 
 
 class Contender:
-    """A process that was started, and works when it is asked to."""
+    """A process that was started, and works when it is asked to.
+
+    When the one that started it is gone, its socket is closed, and it ends by itself with all that
+    it started: an engine's processes outlive one that is killed.
+    """
 
     def __init__(
         self,
@@ -55,7 +56,6 @@ class Contender:
                 stderr=subprocess.STDOUT,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
-                preexec_fn=die_with_parent,
             )
         self._connection = ours
         self._lines: IO[str] = ours.makefile("rw", encoding="utf-8")

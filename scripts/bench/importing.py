@@ -18,15 +18,14 @@ if __name__ == "__main__":
 from scripts.bench.turns import program, rotated, say
 
 _IMPORT = """
-import json, re, sys, time
+import json, re, time
 started = time.perf_counter()
 from vllm import LLM
 seconds = time.perf_counter() - started
 rollup = open("/proc/self/smaps_rollup").read()
 found = dict(re.findall(r"^(Rss|Pss):\\s+(\\d+) kB", rollup, re.M))
-gil = getattr(sys, "_is_gil_enabled", lambda: True)()
 memory = {name.lower(): int(kilobytes) << 10 for name, kilobytes in found.items()}
-print("snakedev:", json.dumps({"seconds": seconds, "gil": gil, **memory}))
+print("snakedev:", json.dumps({"seconds": seconds, **memory}))
 """
 _LIMIT_SECONDS = 300
 

@@ -497,12 +497,12 @@ def _versions(versions: Mapping[str, str]) -> str:
 
 
 def _trend(variant: str, runs: Sequence[BenchRecord]) -> dict[str, Any]:
-    """All runs, latest first; those of one machine and one pin make a series."""
-    series: dict[tuple[str, str, str], str] = {}
+    """All runs, latest first; those of one machine, pin and model, and of one amount of work, make
+    a series."""
+    series: dict[tuple[object, ...], str] = {}
     for run in runs:
-        name = chr(ord("A") + len(series) % 26)
-        series.setdefault((run.where, run.pin, run.model), name)
-    named = [series[run.where, run.pin, run.model] for run in runs]
+        series.setdefault(_compared(run), chr(ord("A") + len(series) % 26))
+    named = [series[_compared(run)] for run in runs]
     rows = [
         {"run": run, "series": name, "number": number, **_trend_figures(run)}
         for number, (run, name) in enumerate(zip(runs, named, strict=True), 1)
@@ -512,6 +512,13 @@ def _trend(variant: str, runs: Sequence[BenchRecord]) -> dict[str, Any]:
         "rows": rows[::-1],
         "figure": _trend_figure(rows) if len(rows) > 1 else "",
     }
+
+
+def _compared(run: BenchRecord) -> tuple[object, ...]:
+    """What has to be the same of two runs whose figures are compared."""
+    wanted = run.settings
+    work = (wanted.prompts, wanted.tokens, run.headline_threads(), wanted.seconds)
+    return (run.where, run.pin, run.model, *work)
 
 
 def _trend_figures(run: BenchRecord) -> dict[str, Any]:

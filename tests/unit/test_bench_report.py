@@ -237,11 +237,18 @@ def test_work_folders_are_named(tmp_path: Path) -> None:
 def test_all_runs_are_listed_and_told_apart_by_machine_and_pin(tmp_path: Path) -> None:
     pins = {"vllm": BenchPin(version="0.27.0", source_key="cd" * 8, patches=6)}
     later = {"started": "2024-06-06T07:08:09+00:00"}
-    runs = (record(), record(**later), record(pins=pins, **later), record(cores=16))
+    more = BenchReport(prompts=64)
+    runs = (
+        record(),
+        record(**later),
+        record(pins=pins, **later),
+        record(cores=16),
+        record(settings=more),
+    )
     report = Written(tmp_path, *runs)
-    listed = [row for row in report.rows if row[0] in "4321" and len(row) == 8]
-    assert [row[:2] for row in listed] == [["4", "C"], ["3", "B"], ["2", "A"], ["1", "A"]]
-    assert "0.27.0, source cdcdcdcd" in listed[1][3] and listed[0][4] == "Z80, 16 cores"
+    listed = [row for row in report.rows if row[0] in "54321" and len(row) == 8]
+    assert [row[1] for row in listed] == ["D", "C", "B", "A", "A"]
+    assert "0.27.0, source cdcdcdcd" in listed[2][3] and listed[1][4] == "Z80, 16 cores"
     assert report.record.runs == {"cpu": tuple(run.started for run in runs)}
     assert set(report.table.vllm) == {"0.26.0", "0.27.0"} and set(report.table.cores) == {2, 16}
     labels = [figure["aria-label"] for figure in report.page.select("svg")]

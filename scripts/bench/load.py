@@ -16,10 +16,13 @@ if __name__ == "__main__":
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from scripts.bench.turns import serve
+from scripts.process import die_with_parent
 
 
 def main(request_file: Path, connection: socket.socket) -> None:
     """Load the tool and make the load that each message asks for."""
+    # a server that is asked to end waits for its clients
+    die_with_parent()
     model = json.loads(request_file.read_bytes())["model"]
     from vllm.benchmarks import serve as tool
     from vllm.utils.argparse_utils import FlexibleArgumentParser

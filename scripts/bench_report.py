@@ -104,12 +104,13 @@ def page(
     first = latest[0]
     threads = first.headline_threads()
     gains = [overall(first, name, threads) if threads else None for name in (OFF, ON)]
-    worth = all(gains) and gains[0] > _WORTH * gains[1]
+    worth = "good" if all(gains) and gains[0] > _WORTH * gains[1] else "warned"
     return render(
         "bench.html.j2",
         {
             "made": when(made.isoformat()),
-            "state": "good" if worth or not all(gains) else "warned",
+            # without threads there is nothing to judge
+            "state": worth if threads else "plain",
             "headlines": [_named(run, latest) for run in latest],
             "summary": _summary(first),
             "work": {repo: tree for run in latest for repo, tree in run.work.items()},
@@ -223,7 +224,8 @@ def _summary(run: BenchRecord) -> str:
             f"each in one process on {run.where}."
         )
     tokens = {name: run.offline_of(name) for name in CONTENDERS}
-    if run.offline:
+    # unless the headline says it
+    if run.offline and said:
         told = [
             f"{median(found[0].tokens_per_second):,.0f} ({_with(name)})"
             for name, found in tokens.items()

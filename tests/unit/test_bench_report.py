@@ -183,6 +183,8 @@ def test_a_run_of_some_parts_is_told_by_those(
     nothing = {name: None if name == "server" else () for name in left_out}
     report = Written(tmp_path, record(**nothing))
     assert words(report.page.h1).startswith(said)
+    # there is no gain to judge
+    assert report.page.select_one(".verdict")["class"] == ["verdict", "plain"]
 
 
 def test_scaling_is_told_with_its_spread_and_beside_the_ideal(tmp_path: Path) -> None:

@@ -179,6 +179,8 @@ class Child:
             for number in range(threads)
         ]
         self.phase = "run"
+        # the first operation may be the last thing that this process does
+        self._tell()
         for worker in workers:
             worker.start()
         for worker in workers:
@@ -248,9 +250,13 @@ class Child:
         self.samples.append(sample)
         return sample
 
+    def _tell(self) -> None:
+        """Tell the parent how far this is."""
+        os.write(self.beats, (json.dumps(self._sample()) + "\n").encode())
+
     def _beat(self) -> None:
         while True:
-            os.write(self.beats, (json.dumps(self._sample()) + "\n").encode())
+            self._tell()
             if self.stopped.wait(_BEAT_SECONDS):
                 return
 

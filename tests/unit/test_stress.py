@@ -70,6 +70,12 @@ def test_a_seed_gives_the_same_choices(tried, tmp_path):
     assert not set(first.values()) & set(other.values())
 
 
+def test_a_crash_in_the_first_operation_is_one_of_the_run(tried):
+    (finding,) = tried("crashes_at_once").findings
+    assert finding.kind == "crash"
+    assert finding.message == "SIGSEGV in run"
+
+
 def test_a_crash_is_found_with_its_signal_and_stack(tried):
     run = tried("crashes", seconds=8.0)
     (finding,) = run.findings

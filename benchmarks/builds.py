@@ -15,7 +15,6 @@ About 45 minutes on 2 cores. The figures are kept in results/bench/builds.json.
 
 import argparse
 import json
-import os
 import shutil
 import time
 from dataclasses import asdict
@@ -26,6 +25,7 @@ import yaml
 
 from benchmarks.clones import PROJECT, Clone, Patches, replace
 from benchmarks.sampling import Sampler
+from scripts.machine import available_cores
 from scripts.records import write_text
 
 _COMPILERS = {"cc1", "cc1plus", "rustc"}
@@ -104,7 +104,7 @@ def main() -> None:
     folder = options.folder.absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     names = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))["repos"]
     quiet = {"build": {"compiler_cache": False}}
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from scripts.errors import UserError
+from scripts.machine import available_cores
 from scripts.process import CommandError, output
 from scripts.report.html import duration
 from scripts.runtime import run_variables
@@ -156,7 +157,7 @@ def stress(
             environment=_shown(request.environment),
             python=has.python,
             packages=has.packages,
-            machine={"cores": str(_cores()), "system": platform.platform()},
+            machine={"cores": str(available_cores()), "system": platform.platform()},
             runs=tuple(runs),
             unseen=unseen(runs, known),
             seconds=round(time.monotonic() - clock, 1),
@@ -243,10 +244,6 @@ def _variables(request: Request, cache: Path) -> dict[str, str]:
     found["PYTHON_GIL"] = str(int(request.gil))
     found["VLLM_LOGGING_LEVEL"] = "WARNING"
     return found
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _shown(path: Path) -> str:

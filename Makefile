@@ -27,14 +27,14 @@ e2e: $(READY)
 # BENCH=cuda times builds for NVIDIA GPUs, for hours.
 BENCH ?= dry_run inference builds
 bench: $(READY)
-	set -e; for part in $(BENCH); do $(BIN)/python -m benchmarks.$$part; done
+	set -e; for part in $(BENCH); do $(BIN)/python -m tools.benchmarks.$$part; done
 
 # Many threads on shared vLLM objects with the GIL off, for MINUTES and what loading takes. SEED and
 # SCENARIO (one or more) repeat a run; ARGS are for snakemake, which makes environment and model.
 MINUTES ?= 3
 stress: $(READY)
 	$(BIN)/snakemake env_cpu models $(ARGS)
-	$(BIN)/python -m tests.stress $(SCENARIO) --minutes $(MINUTES) $(SEED:%=--seed %)
+	$(BIN)/python -m tools.stress $(SCENARIO) --minutes $(MINUTES) $(SEED:%=--seed %)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -14,9 +14,9 @@ os.environ["PYTHONPATH"] = str(PROJECT)
 # and that find the locked tools, whether or not the environment is activated
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
-from scripts.errors import UserError
-from scripts.front_door import RunLock, load, note_reached, start_jobserver, stopped
-from scripts.store import prepare
+from snakedev.base.errors import UserError
+from snakedev.plan.front_door import RunLock, load, note_reached, start_jobserver, stopped
+from snakedev.store.publish import prepare
 
 
 configfile: "config.yaml"

@@ -32,7 +32,7 @@ rule requirements:
     log:
         LAYOUT.root / "logs/requirements/{variant}/{key}.log",
     script:
-        "../scripts/jobs/requirements.py"
+        "../scripts/requirements.py"
 
 
 rule environment:
@@ -49,7 +49,7 @@ rule environment:
     benchmark:
         LAYOUT.root / "benchmarks/environment/{name}/{key}.tsv"
     script:
-        "../scripts/jobs/environment.py"
+        "../scripts/environment.py"
 
 
 for variant in PLAN.config.configured_variants():
@@ -69,7 +69,7 @@ for variant in PLAN.config.configured_variants():
         log:
             LAYOUT.root / f"logs/env_{variant}.log",
         script:
-            "../scripts/jobs/environment_view.py"
+            "../scripts/environment_view.py"
 
 
 # Locks are committed files: as outputs they would be made again whenever git touches them, so
@@ -86,7 +86,7 @@ rule locks:
     log:
         LAYOUT.root / "logs/locks.log",
     script:
-        "../scripts/jobs/locks.py"
+        "../scripts/locks.py"
 
 
 rule upgrade_locks:
@@ -101,4 +101,4 @@ rule upgrade_locks:
     log:
         LAYOUT.root / "logs/upgrade_locks.log",
     script:
-        "../scripts/jobs/locks.py"
+        "../scripts/locks.py"

@@ -14,4 +14,4 @@ rule interpreter:
     benchmark:
         LAYOUT.root / "benchmarks/interpreter.tsv"
     script:
-        "../scripts/jobs/interpreter.py"
+        "../scripts/interpreter.py"

@@ -26,4 +26,4 @@ rule model:
     benchmark:
         LAYOUT.root / "benchmarks/model/{model}/{key}.tsv"
     script:
-        "../scripts/jobs/model.py"
+        "../scripts/model.py"

@@ -11,7 +11,7 @@ rule prune:
     log:
         LAYOUT.root / "logs/prune.log",
     script:
-        "../scripts/jobs/prune.py"
+        "../scripts/prune.py"
 
 
 rule prune_now:
@@ -24,4 +24,4 @@ rule prune_now:
     log:
         LAYOUT.root / "logs/prune_now.log",
     script:
-        "../scripts/jobs/prune.py"
+        "../scripts/prune.py"

@@ -36,7 +36,7 @@ rule smoke_page:
     benchmark:
         LAYOUT.root / "benchmarks/smoke_page.tsv"
     script:
-        "../scripts/jobs/smoke_report.py"
+        "../scripts/smoke_page.py"
 
 
 rule verdict:
@@ -48,7 +48,7 @@ rule verdict:
     log:
         LAYOUT.root / "logs/verdict/{key}.log",
     script:
-        "../scripts/jobs/verdict.py"
+        "../scripts/verdict.py"
 
 
 rule patch_trial:
@@ -63,7 +63,7 @@ rule patch_trial:
     benchmark:
         LAYOUT.root / "benchmarks/patches/{repo}/{key}.tsv"
     script:
-        "../scripts/jobs/patch_trial.py"
+        "../scripts/patch_trial.py"
 
 
 rule patch_page:
@@ -80,7 +80,7 @@ rule patch_page:
     benchmark:
         LAYOUT.root / "benchmarks/patch_page.tsv"
     script:
-        "../scripts/jobs/patch_report.py"
+        "../scripts/patch_page.py"
 
 
 rule compat_page:
@@ -99,7 +99,7 @@ rule compat_page:
     benchmark:
         LAYOUT.root / "benchmarks/compat_page.tsv"
     script:
-        "../scripts/jobs/compat_report.py"
+        "../scripts/compat_page.py"
 
 
 rule gil_trial:
@@ -117,7 +117,7 @@ rule gil_trial:
     benchmark:
         LAYOUT.root / "benchmarks/gil/{variant}/{key}.tsv"
     script:
-        "../scripts/jobs/gil_trial.py"
+        "../scripts/gil_trial.py"
 
 
 rule gil_page:
@@ -135,7 +135,7 @@ rule gil_page:
     benchmark:
         LAYOUT.root / "benchmarks/gil_page.tsv"
     script:
-        "../scripts/jobs/gil_report.py"
+        "../scripts/gil_page.py"
 
 
 def bench_record(_):
@@ -160,7 +160,7 @@ rule bench_run:
     log:
         LAYOUT.root / "logs/bench/{variant}.log",
     script:
-        "../scripts/jobs/bench_run.py"
+        "../scripts/bench_run.py"
 
 
 rule bench_page:
@@ -173,4 +173,4 @@ rule bench_page:
     log:
         LAYOUT.root / "logs/bench_page.log",
     script:
-        "../scripts/jobs/bench_report.py"
+        "../scripts/bench_page.py"

@@ -17,4 +17,4 @@ rule smoke:
     benchmark:
         LAYOUT.root / "benchmarks/smoke/{variant}/{model}/{key}.tsv"
     script:
-        "../scripts/jobs/smoke.py"
+        "../scripts/smoke.py"

@@ -17,7 +17,7 @@ rule download:
     benchmark:
         LAYOUT.root / "benchmarks/download/{repo}/{key}.tsv"
     script:
-        "../scripts/jobs/download.py"
+        "../scripts/download.py"
 
 
 rule mirror:
@@ -30,7 +30,7 @@ rule mirror:
     benchmark:
         LAYOUT.root / "benchmarks/mirror/{repo}/{key}.tsv"
     script:
-        "../scripts/jobs/mirror.py"
+        "../scripts/mirror.py"
 
 
 rule source:
@@ -47,7 +47,7 @@ rule source:
     benchmark:
         LAYOUT.root / "benchmarks/source/{repo}/{key}.tsv"
     script:
-        "../scripts/jobs/source.py"
+        "../scripts/source.py"
 
 
 rule crates:
@@ -62,4 +62,4 @@ rule crates:
     benchmark:
         LAYOUT.root / "benchmarks/crates/{repo}/{key}.tsv"
     script:
-        "../scripts/jobs/crates.py"
+        "../scripts/crates.py"

@@ -35,7 +35,7 @@ rule kernel_wheel:
     benchmark:
         LAYOUT.root / "benchmarks/kernel-wheel/{variant}/{key}.tsv"
     script:
-        "../scripts/jobs/kernel_wheel.py"
+        "../scripts/kernel_wheel.py"
 
 
 rule kernels:
@@ -52,7 +52,7 @@ rule kernels:
     benchmark:
         LAYOUT.root / "benchmarks/kernels/{variant}/{key}.tsv"
     script:
-        "../scripts/jobs/kernels.py"
+        "../scripts/kernels.py"
 
 
 rule wheel:
@@ -73,7 +73,7 @@ rule wheel:
     benchmark:
         LAYOUT.root / "benchmarks/wheel/{variant}/{repo}/{key}.tsv"
     script:
-        "../scripts/jobs/wheel.py"
+        "../scripts/wheel.py"
 
 
 rule wheelhouse_view:
@@ -88,4 +88,4 @@ rule wheelhouse_view:
     benchmark:
         LAYOUT.root / "benchmarks/wheelhouse/{variant}.tsv"
     script:
-        "../scripts/jobs/wheelhouse.py"
+        "../scripts/wheelhouse_view.py"

@@ -18,7 +18,7 @@ for repo in filter(PLAN.config.has_pin, PLAN.config.repos):
         log:
             LAYOUT.root / f"logs/edit/{repo}.log",
         script:
-            "../scripts/jobs/edit.py"
+            "../scripts/edit.py"
 
     rule:
         name:
@@ -34,4 +34,4 @@ for repo in filter(PLAN.config.has_pin, PLAN.config.repos):
         log:
             LAYOUT.root / f"logs/export/{repo}.log",
         script:
-            "../scripts/jobs/export.py"
+            "../scripts/export.py"

@@ -1,156 +1,18 @@
-"""Downloads from package registries, pinned by sha256 and picked up where they broke off."""
+"""Job: download the archive of a release pin."""
 
-import hashlib
-import ssl
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
-import httpx
-from packaging.utils import canonicalize_name
-from pypi_simple import ACCEPT_JSON_PREFERRED, PYPI_SIMPLE_ENDPOINT, DistributionPackage, PyPISimple
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from snakedev.base.job import job
+from snakedev.config.model import ReleasePin, check
+from snakedev.fetch.download import DownloadRecord, fetch_release
+from snakedev.store.layout import Layout
+from snakedev.store.specs import SourceSpec
 
-from scripts.config import ReleasePin
-from scripts.debian import DebianPackages
-from scripts.errors import UserError
-from scripts.indexes import ca_bundle, index_url
-from scripts.job import Job
-from scripts.records import Record
-
-_Result = TypeVar("_Result")
-_ATTEMPTS = 5
-_TIMEOUT_SECONDS = 60
-_CHUNK_BYTES = 1 << 20
-
-
-class DownloadRecord(Record):
-    """Where a downloaded archive lies."""
-
-    archive: Path
-
-
-def fetch_release(pin: ReleasePin, folder: Path, mirror: str | None, running: Job) -> Path:
-    """The archive of a release pin in ``folder``, downloaded where it is not there yet.
-
-    Raises UserError when no registry has it, or what it has is not what was pinned.
-    """
-    if pin.kind == "debian":
-        assert pin.suite is not None
-        return DebianPackages(folder / "debian", running, mirror).source_archive(
-            pin.name, pin.version, pin.suite, pin.sha256
-        )
-    return _fetch(pin.name, pin.version, pin.sha256, folder, pin.kind, running)
-
-
-def fetch_wheel(name: str, version: str, sha256: str, folder: Path, running: Job) -> Path:
-    """A wheel in ``folder``, downloaded where it is not there yet; raises as fetch_release."""
-    return _fetch(name, version, sha256, folder, "wheel", running)
-
-
-def _fetch(name: str, version: str, sha256: str, folder: Path, kind: str, running: Job) -> Path:
-    known = folder / sha256
-    for path in known.glob("*"):
-        if path.suffix != ".part" and _sha256(path) == sha256:
-            running.note(f"{path.name} is there already")
-            return path
-    what = f"{name} {version} ({kind})"
-    package = retried(what, running, lambda: _find(name, version, sha256, kind))
-    final = known / package.filename
-    known.mkdir(parents=True, exist_ok=True)
-    part = final.with_name(final.name + ".part")
-    running.say(f"downloading {package.filename}")
-    left_behind = part.is_file()
-    retried(what, running, lambda: _transfer(package.url, part, running))
-    found = _sha256(part)
-    if found != sha256 and left_behind:
-        running.say(f"what an earlier run has left of {package.filename} does not fit: once more")
-        part.unlink()
-        retried(what, running, lambda: _transfer(package.url, part, running))
-        found = _sha256(part)
-    if found != sha256:
-        part.unlink()
-        raise UserError(f"{package.filename}: its sha256 is {found}, pinned is {sha256}")
-    part.rename(final)
-    return final
-
-
-def _find(name: str, version: str, sha256: str, kind: str) -> DistributionPackage:
-    endpoint = index_url() or PYPI_SIMPLE_ENDPOINT
-    with PyPISimple(endpoint, accept=ACCEPT_JSON_PREFERRED) as client:
-        if bundle := ca_bundle():
-            client.s.verify = bundle
-        try:
-            page = client.get_project_page(name, timeout=_TIMEOUT_SECONDS)
-        except Exception as error:
-            if type(error).__name__ == "NoSuchProjectError":
-                raise UserError(f"{name}: the package index has no such project") from None
-            raise ConnectionError(str(error)) from error
-    released = [
-        package
-        for package in page.packages
-        if package.version == version and package.package_type == kind
-    ]
-    for package in released:
-        if package.digests.get("sha256") == sha256:
-            return package
-    digests = ", ".join(p.digests.get("sha256", "no digest") for p in released)
-    raise UserError(
-        f"{canonicalize_name(name)} {version}: the package index has no {kind} with the pinned "
-        f"sha256 {sha256}; it has {digests or f'no {kind} of this version'}"
-    )
-
-
-def _transfer(url: str, part: Path, running: Job) -> None:
-    """Fetch a file, going on behind what an interrupted transfer has left."""
-    done = part.stat().st_size if part.is_file() else 0
-    # as the file is: some servers call an archive's own compression an encoding of the transfer
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
-    context = ssl.create_default_context(cafile=ca_bundle())
-    with httpx.stream(
-        "GET", url, headers=headers, follow_redirects=True, timeout=_TIMEOUT_SECONDS, verify=context
-    ) as response:
-        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # there is nothing behind what is there: the digest decides
-        response.raise_for_status()
-        resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
-        if resumed:
-            running.say(f"going on after {done / 1e6:.0f} MB")
-        with part.open("ab" if resumed else "wb") as file:
-            for chunk in response.iter_raw(_CHUNK_BYTES):
-                file.write(chunk)
-
-
-def retried(what: str, running: Job, action: Callable[[], _Result]) -> _Result:
-    """Do something on the network, again after a failure with growing pauses.
-
-    ``what`` names it in the lines about it. Raises UserError when the last try fails, too.
-    """
-    attempts = Retrying(
-        stop=stop_after_attempt(_ATTEMPTS),
-        wait=wait_exponential(multiplier=0.5, max=20),
-        retry=retry_if_exception_type((httpx.HTTPError, OSError)),
-        before_sleep=lambda state: running.say(
-            f"{what}: {_reason(state.outcome.exception())}; trying again"
-        ),
-        reraise=True,
-    )
-    try:
-        return attempts(action)
-    except (httpx.HTTPError, OSError) as error:
-        raise UserError(
-            f"{what}: the package index did not answer after {_ATTEMPTS} tries "
-            f"({_reason(error)}): check the network and the index that pip or uv are set to"
-        ) from None
-
-
-def _reason(error: BaseException) -> str:
-    """A network failure in few words; an address may hold a password, so none is repeated."""
-    cause = error.__cause__ or error
-    response = getattr(cause, "response", None)  # of httpx and of requests
-    return type(cause).__name__ if response is None else f"HTTP status {response.status_code}"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+if __name__ == "__main__":
+    with job(f"download {snakemake.wildcards.repo}", snakemake.log[0]) as running:
+        spec = SourceSpec.read(Path(snakemake.params.spec))
+        assert isinstance(spec.pin, ReleasePin)
+        config = check(snakemake.config)
+        mirror, folder = config.registries.debian, Layout.of(config).downloads
+        archive = fetch_release(spec.pin, folder, str(mirror) if mirror else None, running)
+        DownloadRecord(archive=archive).write(Path(snakemake.output[0]))

@@ -45,15 +45,15 @@ def settled(clone: Clone) -> Iterator[Clone]:
 def test_nothing_a_touched_file_a_comment_and_a_patch_s_message(settled):
     folder = settled.folder
     assert settled.snakemake(TARGET).named_jobs == set()
-    for path in (*folder.glob("scripts/**/*.py"), *folder.glob("patches/**/*.patch")):
+    for path in (*folder.glob("s*/**/*.py"), *folder.glob("patches/**/*.patch")):
         os.utime(path)
-    script = folder / "scripts/wheel.py"
+    script = folder / "snakedev/wheels/build.py"
     script.write_text(f"{script.read_text()}\n# says something else\n")
     patch = next(folder.glob("patches/vllm/0001-*.patch"))
     text = re.sub("^Subject: ", "Subject: Kindly ", patch.read_text(), flags=re.MULTILINE)
     patch.write_text(re.sub("^From: .*$", "From: Some One <one@example.org>", text, flags=re.M))
     assert settled.snakemake(TARGET).named_jobs == set()
-    git(folder, "checkout", "--quiet", "--", "scripts", str(patch.relative_to(folder)))
+    git(folder, "checkout", "--quiet", "--", "snakedev", str(patch.relative_to(folder)))
 
 
 def test_a_patch_s_content_and_back(settled, tmp_path):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.config import check
-from scripts.layout import Layout
+from snakedev.config.model import check
+from snakedev.store.layout import Layout
 from tests.workflow.conftest import GREETER, Project, git
 
 REPOSITORY = os.environ.get("CPYTHON_REPOSITORY")

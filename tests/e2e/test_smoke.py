@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from scripts.indexes import index_environment
+from snakedev.fetch.indexes import index_environment
 
 pytestmark = pytest.mark.e2e
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.download import fetch_wheel
-from scripts.job import job
+from snakedev.base.job import job
+from snakedev.fetch.download import fetch_wheel
 from tests.e2e.conftest import Clone
 
 pytestmark = pytest.mark.e2e

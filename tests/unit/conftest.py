@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.job import Job
+from snakedev.base.job import Job
 from tests.unit.package_index import make_wheel, publish, served
 
 

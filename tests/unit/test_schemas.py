@@ -6,12 +6,12 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from scripts.schemas import FOLDER, texts
+from snakedev.schemas import FOLDER, texts
 
 
 def test_the_schemas_are_current():
     written = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
-    assert written == texts(), "run `python -m scripts.schemas`"
+    assert written == texts(), "run `python -m snakedev.schemas`"
 
 
 def test_the_default_configuration_fits_its_schema():

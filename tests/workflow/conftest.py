@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.locks import inputs_digest
+from snakedev.environments.locks import inputs_digest
 
 PROJECT = Path(__file__).parents[2]
-_LINKED = ("Snakefile", "rules", "scripts", "profiles")
+_LINKED = ("Snakefile", "rules", "scripts", "snakedev", "profiles")
 
 SETUP = """
 from setuptools import Extension, setup

@@ -1,7 +1,7 @@
 """A small package named `vllm`, for tests of which jobs run.
 
 It stands for the engine only there: the workflow builds it from its git repository with vLLM's
-recipe, installs it, and runs scripts/inference/answer.py on it, whose interface it has (front
+recipe, installs it, and runs snakedev/inside/answer.py on it, whose interface it has (front
 end, engine core and worker are three processes that load vLLM's plugins). Its model writes the
 bytes of its weights, one for each step, chosen by a compiled function. That real vLLM answers is
 what tests/e2e shows.

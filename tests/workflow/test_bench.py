@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from scripts.bench_record import OFF, ON
+from snakedev.reports.bench.record import OFF, ON
 from tests.unit.small_hub import SmallHub
 from tests.workflow import small_engine
 from tests.workflow.conftest import Project

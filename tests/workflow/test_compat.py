@@ -5,7 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from scripts.locks import lock_pins
+from snakedev.environments.locks import lock_pins
 from tests.unit.package_index import make_wheel, publish, served
 
 VLLM = {

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts import gil_trial
-from scripts.environment import EnvironmentRecord, Package
-from scripts.gil_record import EntryTrial, GilRecord, ModuleTrial
-from scripts.job import Job
-from scripts.specs import GilSpec
+from snakedev.base.job import Job
+from snakedev.environments.environment import EnvironmentRecord, Package
+from snakedev.reports.gil import trial as gil_trial
+from snakedev.reports.gil.record import EntryTrial, GilRecord, ModuleTrial
+from snakedev.store.specs import GilSpec
 
 TAG = "cpython-314t-x86_64-linux-gnu"
 MULTI_PHASE = """

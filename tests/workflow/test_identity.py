@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.code_digest import code_digest
+from snakedev.recipes.code_digest import code_digest
 from tests.unit.package_index import publish, served
 from tests.unit.small_hub import SmallHub
 from tests.workflow import small_engine
@@ -150,7 +150,7 @@ def project(built: Project) -> Iterator[Project]:
 class Kept:
     """A project's files and configuration as they were."""
 
-    folders = ("patches", "scripts", "rules", "envs")
+    folders = ("patches", "scripts", "snakedev", "rules", "envs")
     views_dropped = False
     """Whether a plan of something else has dropped what the views show."""
 
@@ -210,7 +210,13 @@ def touch_every_file(project: Project) -> None:
 
 
 def edit_comments(project: Project) -> None:
-    for pattern in ("scripts/**/*.py", "rules/*.smk", "envs/*.in", "envs/*.lock"):
+    for pattern in (
+        "scripts/**/*.py",
+        "snakedev/**/*.py",
+        "rules/*.smk",
+        "envs/*.in",
+        "envs/*.lock",
+    ):
         for file in project.folder.glob(pattern):
             file.write_text(f"{file.read_text()}\n# says something else\n")
 
@@ -419,8 +425,8 @@ def test_a_model(project: Project) -> None:
 
 
 def raise_number(project: Project, of: str) -> None:
-    """Raise a number in the project's own scripts/recipes.py by one."""
-    file = project.folder / "scripts/recipes.py"
+    """Raise a number in the project's own snakedev/recipes/recipe.py by one."""
+    file = project.folder / "snakedev/recipes/recipe.py"
     pattern = rf'("{of}": (?:Recipe\(\s*number=)?)(\d+)'
     text, count = re.subn(pattern, lambda m: m[1] + str(int(m[2]) + 1), file.read_text())
     assert count == 1
@@ -429,10 +435,11 @@ def raise_number(project: Project, of: str) -> None:
 
 def test_the_digest_of_a_recipe_s_code_is_the_same_on_another_python(python: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from scripts.code_digest import code_digest\n"
+        "import sys; from pathlib import Path\n"
+        "from snakedev.recipes.code_digest import code_digest\n"
         "for name in sys.argv[1:]: print(code_digest(Path(name).read_text()))"
     )
-    modules = sorted(path for path in (PROJECT / "scripts").rglob("*.py"))
+    modules = sorted(path for path in (PROJECT / "snakedev").rglob("*.py"))
     done = subprocess.run(
         [python, "-c", code, *modules],
         env={"PYTHONPATH": str(PROJECT), "PYTHONDONTWRITEBYTECODE": "1"},

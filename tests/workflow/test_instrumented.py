@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.errors import UserError
-from scripts.interpreter import checks
-from scripts.job import Job
-from scripts.machine import find_compiler
+from snakedev.base.errors import UserError
+from snakedev.base.job import Job
+from snakedev.interpreter import checks
+from snakedev.machine.probe import find_compiler
 
 VERSION = "3.14"
 

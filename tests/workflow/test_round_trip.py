@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.patches import describe
+from snakedev.sources.patch_file import describe
 from tests.workflow.conftest import PROJECT, git
 
 pytestmark = pytest.mark.slow

@@ -1,0 +1,28 @@
+"""Job: ask the package index about vLLM's closure, and write the compatibility report."""
+
+from pathlib import Path
+
+from snakedev.base.job import job
+from snakedev.config.model import ReleasePin, check
+from snakedev.fetch.download import DownloadRecord
+from snakedev.reports.compat.history import compare
+from snakedev.reports.compat.look_up import look_up
+from snakedev.reports.compat.page import headline, write_report
+from snakedev.store.layout import Layout
+from snakedev.store.specs import SourceSpec
+
+if __name__ == "__main__":
+    with job("compat report", snakemake.log[0]) as running:
+        config, wanted = check(snakemake.config), snakemake.params
+        layout, spec = Layout.of(config), SourceSpec.read(Path(wanted.spec))
+        archive = None
+        if isinstance(spec.pin, ReleasePin):
+            archive = DownloadRecord.read(Path(snakemake.input.pin)).archive
+        record = look_up(config, spec, layout, archive, Path(wanted.folder), wanted.parts, running)
+        before, changes = compare(record, layout.reports / "compat")
+        html, csv = Path(snakemake.output.html), Path(snakemake.output.csv)
+        report = write_report(record, before, changes, html, csv)
+        report.write(Path(snakemake.output.record))
+        for change in changes:
+            running.say(f"since {before.made:%-d %B %Y}: {change.title} {change.text}")
+        running.say(f"{headline(record)} See {html}")

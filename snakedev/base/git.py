@@ -1,0 +1,55 @@
+"""Git with the user's and the system's configuration left out.
+
+Only fetching may see the user's configuration (credentials, insteadOf); everything that makes
+commits or trees must give the same result for everybody.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from snakedev.base.job import scrubbed
+from snakedev.base.process import output
+
+_SETTINGS = {
+    "core.autocrlf": "false",
+    "core.safecrlf": "false",
+    "core.eol": "lf",
+    "core.hooksPath": "/dev/null",
+    "core.fileMode": "true",
+    "core.symlinks": "true",
+    "core.excludesFile": "/dev/null",
+    "core.attributesFile": "/dev/null",
+    "core.whitespace": "",
+    "apply.whitespace": "nowarn",
+    "commit.gpgSign": "false",
+    "init.defaultBranch": "main",
+    "gc.auto": "0",
+    "advice.detachedHead": "false",
+    "safe.directory": "*",
+}
+
+
+def isolated_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """An environment in which git sees no configuration but the fixed settings, and no network."""
+    variables = {
+        **scrubbed(("PATH", "HOME", "TMPDIR", "LANG"), os.environ),
+        "LC_ALL": "C",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_CONFIG_COUNT": str(len(_SETTINGS)),
+    }
+    for number, (key, value) in enumerate(_SETTINGS.items()):
+        variables[f"GIT_CONFIG_KEY_{number}"] = key
+        variables[f"GIT_CONFIG_VALUE_{number}"] = value
+    return {**variables, **(extra or {})}
+
+
+def run_git(
+    arguments: Sequence[str | Path], cwd: Path, extra: Mapping[str, str] | None = None
+) -> str:
+    """What a git command in a repository prints; raises CommandError when it fails."""
+    return output(["git", *arguments], cwd=cwd, env=isolated_environment(extra))

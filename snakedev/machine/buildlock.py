@@ -1,0 +1,44 @@
+"""One build at a time in a build folder, also after a run that was killed.
+
+The lock is a kernel lock, which ends with the job that holds it. A job that was killed outright
+may leave compilers running; they carry the folder's name in their environment, and the next
+holder of the lock ends them before it touches the tree.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from snakedev.base.job import Job
+
+MARK = "SNAKEDEV_BUILD_FOLDER"
+"""The variable that every program of a build carries; its value is the build folder."""
+
+
+@contextmanager
+def held(folder: Path, running: Job) -> Iterator[None]:
+    """Hold a build folder's lock, with no program of an earlier holder left running."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            running.say(f"waiting for another build in {folder}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        for process in _leftovers(folder):
+            running.say(f"ending process {process.pid}, left by a build that was killed")
+            process.kill()
+            process.wait()
+        yield
+
+
+def _leftovers(folder: Path) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(folder):
+                yield process
+        except psutil.Error:
+            continue  # it ended, or is another user's

@@ -1,0 +1,250 @@
+"""The probe of this machine: compilers, libc, instruction sets, GPUs, memory.
+
+It is cached in results/machine.json and made again when a tool's file, one of the variables that
+choose tools, a GPU's driver, or the probe itself changes, so that computing keys starts no
+subprocess.
+"""
+
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from snakedev.base.errors import UserError
+from snakedev.base.process import CommandError, output
+from snakedev.base.records import Record
+from snakedev.machine.sandbox import Sandbox
+
+_PROBE_NUMBER = 5
+_WATCHED_VARIABLES = ("CC", "CXX", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN")
+# What a driver shows of its GPUs: a folder with a file on each, and a device node.
+_NVIDIA_DRIVER = Path("/proc/driver/nvidia")
+_AMD_DRIVER = Path("/dev/kfd")
+# nvidia-smi takes some seconds for each GPU when nothing keeps the driver loaded.
+_GPU_SECONDS = 60
+# The instruction sets that vLLM's CPU kernels are compiled for, and the /proc/cpuinfo flags that
+# each one needs (csrc/cpu/cpu_extension.cmake of vLLM).
+_ISA_FLAGS = {
+    "amx": {"avx512f", "avx512_bf16", "amx_bf16", "amx_tile"},
+    "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"},
+    "avx2": {"avx2", "fma"},
+}
+
+
+class Tool(Record):
+    """A compiler or another program that builds use."""
+
+    path: Path
+    identity: str
+    """What enters keys: its version, as it says it itself."""
+
+
+class Gpu(Record):
+    """A GPU that its vendor's own program shows."""
+
+    vendor: Literal["nvidia", "amd"]
+    name: str
+    architecture: str
+    """Its compute capability, such as `9.0`, or AMD's name of it, such as `gfx942`."""
+
+
+class Machine(Record):
+    """What the probe saw."""
+
+    probe: int = _PROBE_NUMBER
+    watched: dict[str, str]
+    """Files (with mtimes) and variables that the probe depends on."""
+    tools: dict[str, Tool]
+    """cc, cxx, rustc, cargo, make: those that are there and answer."""
+    rust_toolchain: str | None
+    """The name that RUSTUP_TOOLCHAIN takes, where rustup is used."""
+    libc: str
+    isa: str
+    """The best instruction set of the CPU among those that vLLM compiles for."""
+    gpus: tuple[Gpu, ...]
+    """In the order of the program that shows them; none where there is no such program."""
+    empty_network: bool
+    """Whether a program can be started in an empty network namespace."""
+    fixed_paths: bool
+    """Whether builds can see their folders at fixed paths, in a mount namespace."""
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def available_memory_gb() -> float:
+    """Memory that can be had now, in GB: the kernel's estimate, cut by a cgroup's limit."""
+    fields = dict(
+        line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines() if ":" in line
+    )
+    available = int(fields["MemAvailable"].split()[0]) * 1024
+    limit = Path("/sys/fs/cgroup/memory.max")
+    if limit.is_file() and (text := limit.read_text().strip()).isdigit():
+        available = min(available, int(text))
+    return available / 1e9
+
+
+def parallel_jobs(cores: int, memory_per_job_gb: float) -> int:
+    """How many compilations may run at once on these cores and the memory there is now."""
+    return max(1, min(cores, int(available_memory_gb() / memory_per_job_gb)))
+
+
+def probe(path: Path) -> Machine:
+    """The machine's record, from its cache where that still holds."""
+    watched = _watched()
+    if path.is_file():
+        try:
+            known = Machine.read(path)
+        except UserError:
+            known = None  # written by another version of the probe
+        if known and known.probe == _PROBE_NUMBER and known.watched == watched:
+            return known
+    machine = Machine(
+        watched=watched,
+        tools=_tools(),
+        rust_toolchain=_rust_toolchain(),
+        libc="-".join(platform.libc_ver()),
+        isa=best_isa(Path("/proc/cpuinfo").read_text()),
+        gpus=(*_nvidia_gpus(), *_amd_gpus()),
+        empty_network=_can_use(cut_network=True),
+        fixed_paths=_can_use(fixed_paths=True),
+    )
+    machine.write(path)
+    return machine
+
+
+def best_isa(cpuinfo: str) -> str:
+    """The best of vLLM's instruction sets that /proc/cpuinfo's text has; 'none' without any."""
+    flags: set[str] = set()
+    for line in cpuinfo.splitlines():
+        if line.startswith("flags"):
+            flags = set(line.split(":", 1)[1].split())
+            break
+    return next((name for name, needed in _ISA_FLAGS.items() if needed <= flags), "none")
+
+
+def find_compiler(kind: str, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The C (`cc`) or C++ (`cxx`) compiler: CC or CXX, else the usual names on PATH."""
+    variable, usual = {
+        "cc": ("CC", ("gcc", "cc", "clang")),
+        "cxx": ("CXX", ("g++", "c++", "clang++")),
+    }[kind]
+    names = [shlex.split(environment[variable])[0]] if environment.get(variable) else usual
+    return next((Path(path) for name in names if (path := shutil.which(name))), None)
+
+
+def _tools() -> dict[str, Tool]:
+    """The tools that are there. Rust's are asked outside any project: a rust-toolchain file in
+    the working folder would make rustup answer for another toolchain."""
+    candidates = {
+        "cc": (find_compiler("cc"), ["-dumpfullversion", "-dumpversion"]),
+        "cxx": (find_compiler("cxx"), ["-dumpfullversion", "-dumpversion"]),
+        "rustc": (shutil.which("rustc"), ["-vV"]),
+        "cargo": (shutil.which("cargo"), ["-V"]),
+        "make": (shutil.which("make"), ["--version"]),
+    }
+    found = {}
+    for name, (path, question) in candidates.items():
+        if path is None:
+            continue
+        try:
+            answer = _ask([path, *question])
+            if name in ("cc", "cxx"):
+                answer = f"{Path(path).name} {answer} {_ask([path, '-dumpmachine'])}"
+            elif name == "make":
+                answer = answer.partition("\n")[0]
+                if not answer.startswith("GNU Make"):
+                    continue  # another make cannot read the makefiles of what is built here
+            found[name] = Tool(path=Path(path), identity=answer)
+        except (CommandError, OSError):
+            continue  # a shim without a toolchain behind it is as good as none
+    return found
+
+
+def _ask(command: list[str | Path], timeout: float | None = None) -> str:
+    environment = {**os.environ, "LC_ALL": "C"}
+    return output(command, env=environment, cwd="/", timeout=timeout)
+
+
+def _ask_about_gpus(command: list[str | Path]) -> str:
+    """A program's answer; none from one that is not there, fails (as without a driver) or hangs."""
+    try:
+        return _ask(command, timeout=_GPU_SECONDS)
+    except (CommandError, OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+def _nvidia_gpus() -> list[Gpu]:
+    answer = _ask_about_gpus(
+        ["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"]
+    )
+    lines = re.findall(r"^(.+), *(\d+\.\d)$", answer, re.MULTILINE)
+    return [Gpu(vendor="nvidia", name=name, architecture=capability) for name, capability in lines]
+
+
+def _amd_gpus() -> list[Gpu]:
+    """What rocminfo shows, or else, without names, the older rocm_agent_enumerator."""
+    # an agent is a CPU or a GPU; the names of instruction sets are indented further
+    agents = re.findall(
+        r"^  Name: +(gfx\w+) *\n(?:  \w.*\n)*?  Marketing Name: *(.*)$",
+        _ask_about_gpus(["rocminfo"]),
+        re.MULTILINE,
+    )
+    if not agents:
+        listed = _ask_about_gpus(["rocm_agent_enumerator"]).split()
+        agents = [(name, "") for name in listed if name.startswith("gfx") and name != "gfx000"]
+    return [
+        Gpu(vendor="amd", name=name.strip() or "AMD GPU", architecture=architecture)
+        for architecture, name in agents
+    ]
+
+
+def _rust_toolchain() -> str | None:
+    if shutil.which("rustup") is None:
+        return None
+    try:
+        return _ask(["rustup", "show", "active-toolchain"]).split()[0]
+    except (CommandError, IndexError):
+        return None
+
+
+def _watched() -> dict[str, str]:
+    rustup = Path(os.environ.get("RUSTUP_HOME", Path.home() / ".rustup"))
+    files = [
+        find_compiler("cc"),
+        find_compiler("cxx"),
+        *(shutil.which(name) for name in ("rustc", "cargo", "rustup", "make")),
+        rustup / "settings.toml",
+        rustup / "toolchains",
+        *(shutil.which(name) for name in ("nvidia-smi", "rocminfo", "rocm_agent_enumerator")),
+        _AMD_DRIVER,
+    ]
+    seen = {name: os.environ[name] for name in _WATCHED_VARIABLES if name in os.environ}
+    for file in files:
+        if file is not None and Path(file).exists():
+            real = Path(file).resolve()
+            seen[str(file)] = f"{real}@{real.stat().st_mtime_ns}"
+    # times mean nothing under /proc
+    for file in (_NVIDIA_DRIVER / "version", *sorted(_NVIDIA_DRIVER.glob("gpus/*/information"))):
+        if file.is_file():
+            seen[str(file)] = file.read_text().partition("\n")[0]
+    return seen
+
+
+def _can_use(*, fixed_paths: bool = False, cut_network: bool = False) -> bool:
+    """Whether a program can be started in a sandbox of this kind."""
+    with tempfile.TemporaryDirectory() as folder:
+        sandbox = Sandbox(Path(folder), fixed_paths=fixed_paths, cut_network=cut_network)
+        try:
+            done = subprocess.run(sandbox.command("true"), capture_output=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return done.returncode == 0

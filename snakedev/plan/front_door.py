@@ -1,0 +1,103 @@
+"""What the Snakefile does before any rule: the configuration, the plan, and one run at a time."""
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from snakedev.base.errors import UserError
+from snakedev.config.model import VARIANTS, Config, check, refuse_duplicates
+from snakedev.machine.jobserver import JobServer
+from snakedev.machine.probe import available_memory_gb, parallel_jobs
+from snakedev.plan.plan import Plan
+from snakedev.store.layout import Layout
+from snakedev.store.roots import write_root
+
+
+def load(config: dict[str, Any], files: list[Path], project: Path, words: list[str]) -> Plan:
+    """Check the configuration that Snakemake put together, and plan what it asks for.
+
+    ``words`` are those of the command line. Raises UserError with a line for each thing that is
+    wrong.
+    """
+    refuse_duplicates(files)
+    names = " + ".join(dict.fromkeys(map(os.path.relpath, files))) or "config.yaml"
+    checked = check(config, names)
+    _refuse_targets(checked, words)
+    plan = Plan(checked, Layout.of(checked), project)
+    # a lock that does not fit must not stop what compiles it
+    plan.require_inputs(with_locks=not any(word.endswith("locks") for word in words))
+    # those that mend a work folder must run while it is not ready for a build
+    if checked.work and not any(word.startswith(("edit_", "export_")) for word in words):
+        plan.require_work()
+    return plan
+
+
+def _refuse_targets(config: Config, words: list[str]) -> None:
+    """Raise UserError for a target that the configuration gives nothing to make from."""
+    for word in words:
+        kind, _, name = word.partition("_")
+        if kind in ("wheels", "env") and name in VARIANTS:
+            if name not in config.configured_variants():
+                raise UserError(f"{word}: config.yaml has no variants.{name}: describe it there")
+        elif word == "compat_report":
+            vllm = config.repos.get("vllm")
+            if vllm is None or not vllm.enabled:
+                raise UserError(f"{word}: config.yaml builds no vLLM: describe it in repos.vllm")
+        elif kind in ("edit", "export") and name in config.repos and not config.has_pin(name):
+            raise UserError(f"{word}: {name} has no release: run it with `--config origin=git`")
+
+
+def note_reached(plan: Plan) -> None:
+    """Write down in the store what this workflow reaches there, so that no other one prunes it."""
+    try:
+        write_root(plan.layout, list(plan.reached()))
+    except UserError:
+        pass  # without a lock that fits, say, there is no plan: what the last run wrote counts
+    except OSError as error:
+        print(
+            f"warning: {plan.layout.shared}: cannot write down what this workflow reaches there "
+            f"({error.strerror}): another one's prune may remove it",
+            file=sys.stderr,
+        )
+
+
+def start_jobserver(config: Config, layout: Layout, cores: int) -> None:
+    """Share the cores among all builds of this run, as far as memory permits."""
+    limit = parallel_jobs(cores, config.build.memory_per_job_gb)
+    JobServer(layout.jobserver, limit, available_memory_gb).start()
+
+
+def stopped(error: UserError) -> NoReturn:
+    """End the run with the error's own lines, without Snakemake's traceback around them."""
+    print(error, file=sys.stderr)
+    sys.exit(1)
+
+
+class RunLock:
+    """One run at a time in a results folder, by a kernel lock that ends with its process.
+
+    Snakemake's own lock outlives a killed run and must then be taken away by hand; this one
+    does not, so the profile switches Snakemake's off.
+    """
+
+    def __init__(self, root: Path):
+        self._path = root / ".run.lock"
+
+    def acquire(self) -> None:
+        """Take the lock for the rest of the process; raises UserError when another run has it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.seek(0)
+            owner = self._file.read().strip() or "unknown"
+            raise UserError(
+                f"another run (process {owner}) is at work in {self._path.parent.absolute()}: "
+                "wait for it, or stop it"
+            ) from None
+        self._file.truncate(0)
+        self._file.write(f"{os.getpid()}\n")
+        self._file.flush()

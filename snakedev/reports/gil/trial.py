@@ -1,0 +1,328 @@
+"""The trials of the GIL report: each extension module alone, then what vLLM's processes import.
+
+Everything is imported in a fresh process of the run environment, by inference/import_recorder.py.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import Distribution, distributions
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+from uuid import uuid4
+
+from packaging.utils import canonicalize_name
+
+from snakedev import inside
+from snakedev.base.job import Job
+from snakedev.base.process import CommandError, output
+from snakedev.environments.environment import EnvironmentRecord
+from snakedev.environments.run_variables import run_variables
+from snakedev.inside.extension_probe import LENDERS
+from snakedev.machine import sanitizer
+from snakedev.reports.gil.extension_file import FileEvidence, examine, module_name
+from snakedev.reports.gil.record import EntryTrial, GilRecord, ModuleTrial, OffenderImport, Outcome
+from snakedev.sources import patch_file
+from snakedev.store.layout import Layout
+from snakedev.store.publish import published
+from snakedev.store.specs import GilSpec
+
+_PROGRAM = inside.FOLDER / "import_recorder.py"
+_MODULE_SECONDS, _ENTRY_SECONDS = 180, 600
+"""Time limits: what takes longer hangs."""
+_SAID_EVERY = 50
+# How an extension says that it works without the GIL: C, pybind11 and nanobind, Cython, PyO3.
+_ABOUT_GIL = re.compile(
+    rb"^[+].*(Py_mod_gil|Py_MOD_GIL_NOT_USED|PyUnstable_Module_SetGIL|mod_gil_not_used|FREE_THREADED"
+    rb"|freethreading_compatible|gil_used)",
+    re.MULTILINE,
+)
+_URL_LABELS = ("repository", "source", "sourcecode", "github", "code", "homepage")
+
+
+@dataclass(frozen=True)
+class Found:
+    """An extension module of an installed distribution."""
+
+    module: str
+    file: PurePosixPath
+    """Below site-packages."""
+    distribution: Distribution
+    evidence: FileEvidence
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a process that imported something has told, however far it came."""
+
+    result: Mapping[str, Any]
+    ended: Literal["crash", "hang", "failed"] | None
+    """How it ended, unless it ended well."""
+    detail: str = ""
+
+    @property
+    def problem(self) -> str:
+        """What was raised, or how the process ended; empty where all went well."""
+        return self.detail if self.ended else self.result["problem"] or ""
+
+    @property
+    def culprit(self) -> str | None:
+        """The extension module that turned the GIL on."""
+        if warned := self.result.get("warned"):
+            return warned[0]  # CPython itself names it, unless a package silences its warning
+        return next((e["name"] for e in self.extensions if e["after"] and not e["before"]), None)
+
+    @property
+    def extensions(self) -> Sequence[Mapping[str, Any]]:
+        """The extension modules that were loaded, in order."""
+        return self.result.get("extensions", ())
+
+    @property
+    def seconds(self) -> float | None:
+        """What the import took."""
+        return round(self.result["seconds"], 2) if "seconds" in self.result else None
+
+
+def run_gil_trial(spec: GilSpec, layout: Layout, threads: int, running: Job) -> GilRecord:
+    """Try a run environment, ``threads`` processes at once, or find the trial in the store."""
+    final = layout.gil(spec.variant, spec.key)
+    if (final / "gil.json").is_file():
+        running.say("found in the store")
+        return GilRecord.read(final / "gil.json")
+    environment = layout.environment(spec.environment_name, spec.environment_key).absolute()
+    with tempfile.TemporaryDirectory(prefix="snakedev-gil-") as scratch:
+        record = Trial(spec, environment, layout.cache, Path(scratch), running).record(threads)
+    with published(final) as folder:
+        record.write(folder / "gil.json")
+        shutil.copyfile(running.log_path, folder / "gil.log")
+    return record
+
+
+def entry_points(variant: str) -> dict[str, str]:
+    """What each process of vLLM imports as it starts, by a name for it."""
+    command = "vllm.entrypoints.cli"
+    worker = "cpu_worker" if variant == "cpu" else "gpu_worker"
+    return {
+        "from vllm import LLM": "from vllm import LLM",
+        # the modules that its main function imports before it looks at its arguments
+        "vllm serve": f"import {command}.main, {command}.benchmark.main, {command}.collect_env, "
+        f"{command}.launch, {command}.openai, {command}.run_batch, {command}.serve",
+        "engine core": "import vllm.v1.engine.core",
+        "worker": f"import vllm.v1.worker.{worker}",
+    }
+
+
+def extension_modules(site_packages: Path) -> Iterator[Found]:
+    """The extension modules among the files of all installed distributions."""
+    for distribution in distributions(path=[str(site_packages)]):
+        for listed in distribution.files or ():
+            file = PurePosixPath(listed)
+            if (name := module_name(file)) and (evidence := examine(site_packages / file)):
+                yield Found(name, file, distribution, evidence)
+
+
+def judged(module: str, answer: Answer) -> tuple[Outcome, str]:
+    """What a module did to the GIL as it was imported, and what there is to say of it."""
+    if answer.ended is None and answer.culprit == module:
+        return "on", answer.problem
+    if answer.problem:
+        return answer.ended or "failed", answer.problem
+    seen = next((e for e in answer.extensions if e["name"] == module), None)
+    if seen is None:
+        return "unknown", "importing it loaded something else of that name"
+    if seen["before"] or seen["after"]:
+        return "unknown", f"{answer.culprit} had turned the GIL on before it"
+    return "off", ""
+
+
+def project_url(distribution: Distribution) -> str | None:
+    """The address of a distribution's project: its sources where they are named, else its page."""
+    labelled = {}
+    for line in distribution.metadata.get_all("Project-URL") or ():
+        label, _, url = line.partition(",")
+        labelled[re.sub(r"[^a-z]", "", label.lower())] = url.strip()
+    named = [labelled[label] for label in _URL_LABELS if label in labelled]
+    return next(iter([*named, *labelled.values()]), None) or distribution.metadata["Home-page"]
+
+
+def about_gil(series: Sequence[Path]) -> tuple[str, ...]:
+    """The patches of a series that have a module say that it works without the GIL."""
+    return tuple(p.name for p in series if _ABOUT_GIL.search(patch_file.body(p.read_bytes())))
+
+
+class Trial:
+    """The trial of one environment."""
+
+    def __init__(self, spec: GilSpec, environment: Path, cache: Path, scratch: Path, running: Job):
+        self.spec, self.scratch, self.running = spec, scratch, running
+        self.python = environment / "bin" / "python"
+        (self.site_packages,) = environment.glob("lib/python*/site-packages")
+        self.installed = EnvironmentRecord.read(environment / "env.json")
+        self.built_here = {p.name for p in self.installed.packages if p.built_here}
+        self.lenders = [name for name in LENDERS if (self.site_packages / name).is_dir()]
+        self.variables = {
+            off: run_variables(environment, cache, gil_off=off) | sanitizer.QUIET
+            for off in (False, True)
+        }
+
+    def record(self, threads: int) -> GilRecord:
+        """Do it all, ``threads`` processes at once."""
+        started, clock = datetime.now(UTC), time.monotonic()
+        found = list(extension_modules(self.site_packages))
+        entries = entry_points(self.spec.variant)
+        self.running.say(f"importing {len(found)} extension modules, each in a process of its own")
+        pool = ThreadPoolExecutor(threads)
+        try:
+            # the longest first
+            naturals = {
+                name: pool.submit(self._ask, {"code": code}, _ENTRY_SECONDS)
+                for name, code in entries.items()
+            }
+            trials = self._told([pool.submit(self._module, one) for one in found])
+            offenders = [trial.module for trial in trials if trial.outcome == "on"]
+            tried = pool.map(
+                lambda name: self._entry(name, entries[name], naturals[name].result(), offenders),
+                entries,
+            )
+            results = tuple(tried)
+        finally:
+            pool.shutdown(cancel_futures=True)
+        for result in results:
+            self.running.say(f"{result.name}: GIL {result.outcome}{_because(result)}")
+        versions = {p.name: p.version for p in self.installed.packages}
+        return GilRecord(
+            key=self.spec.key,
+            variant=self.spec.variant,
+            environment=self.installed.name,
+            python=self.installed.python,
+            vllm=versions.get("vllm"),
+            entries=results,
+            modules=tuple(sorted(trials, key=lambda trial: (trial.distribution, trial.module))),
+            started=started.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - clock, 1),
+            work=self.spec.work,
+        )
+
+    def _told(self, futures: Sequence["Future[ModuleTrial]"]) -> list[ModuleTrial]:
+        """The trials of modules as they end, with a word on how far they are."""
+        trials = []
+        for future in as_completed(futures):
+            trials.append(trial := future.result())
+            if trial.outcome == "off":
+                self.running.note(f"{trial.module}: off")
+            else:
+                self.running.say(f"{trial.module}: {trial.outcome}  {trial.detail}".rstrip())
+            if len(trials) % _SAID_EVERY == 0:
+                self.running.say(f"{len(trials)} of {len(futures)}")
+        return trials
+
+    def _module(self, found: Found) -> ModuleTrial:
+        """Import a module alone; with another first where it needs that; by its file where a
+        module of its own package turns the GIL on."""
+        name, needs = found.module, None
+        answer = self._import(name)
+        if judged(name, answer)[0] == "failed":
+            for lender in self.lenders:
+                lent = self._import(lender, name)
+                if not lent.problem:
+                    answer, needs = lent, lender
+                    break
+        outcome, detail = judged(name, answer)
+        if outcome == "unknown":
+            request = {"module": name, "file": str(self.site_packages / found.file)}
+            alone = self._ask(request | {"describe": name}, _MODULE_SECONDS)
+            if judged(name, alone)[0] in ("off", "on"):
+                answer, (outcome, detail) = alone, judged(name, alone)
+        distribution = found.distribution
+        owner = canonicalize_name(distribution.metadata["Name"])
+        return ModuleTrial(
+            module=name,
+            file=str(found.file),
+            distribution=owner,
+            version=distribution.version,
+            url=project_url(distribution),
+            built_here=owner in self.built_here,
+            patches=about_gil(self.spec.patches.get(owner, ())),
+            evidence=found.evidence,
+            declares=answer.result.get("declares"),
+            outcome=outcome,
+            needs=needs,
+            seconds=answer.seconds,
+            detail=detail,
+        )
+
+    def _entry(self, name: str, code: str, natural: Answer, offenders: Sequence[str]) -> EntryTrial:
+        """Judge what an entry point did; where the GIL came on, look for all who would do that."""
+        on = bool(natural.result.get("gil_enabled"))
+        outcome: Outcome = natural.ended or ("failed" if natural.problem else "off")
+        return EntryTrial(
+            name=name,
+            code=code,
+            outcome="on" if on else outcome,
+            first=natural.culprit,
+            offenders=tuple(self._offenders(code, natural, offenders)) if on else (),
+            extensions=len(natural.extensions),
+            seconds=natural.seconds,
+            detail=natural.problem,
+        )
+
+    def _offenders(
+        self, code: str, natural: Answer, offenders: Sequence[str]
+    ) -> Iterator[OffenderImport]:
+        """Those that an entry point imports, in the order in which they are loaded.
+
+        From the first of them on the GIL stays on, so the others show only where it is kept off.
+        """
+        forced = self._ask({"code": code}, _ENTRY_SECONDS, gil_off=True)
+        loaded = {e["name"]: e for answer in (natural, forced) for e in answer.extensions}
+        importers = {**natural.result["importers"], **forced.result.get("importers", {})}
+        for name in dict.fromkeys([natural.culprit, *(n for n in loaded if n in offenders)]):
+            if name is None or name not in loaded:
+                continue
+            package = name.partition(".")[0]
+            yield OffenderImport(
+                module=name,
+                chain=tuple(loaded[name]["chain"]),
+                importers=tuple(i for i in importers.get(package, ()) if i != "__main__"),
+            )
+
+    def _import(self, *modules: str) -> Answer:
+        """Import modules one after the other; the last is the one in question."""
+        lines = [f"importlib.import_module({module!r})" for module in modules]
+        code = "\n".join(["import importlib", *lines])
+        return self._ask({"code": code, "describe": modules[-1]}, _MODULE_SECONDS)
+
+    def _ask(self, request: Mapping[str, str], seconds: int, *, gil_off: bool = False) -> Answer:
+        """Have a fresh process do what a request asks."""
+        asked = self.scratch / f"{uuid4().hex}.json"
+        told = asked.with_suffix(".result.json")
+        asked.write_text(json.dumps(request), encoding="utf-8")
+        # -P: what lies beside the program is not to be imported
+        command = [self.python, "-P", "-X", "faulthandler", _PROGRAM, asked, told]
+        ended, detail = None, ""
+        try:
+            output(command, env=self.variables[gil_off], cwd=self.scratch, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            ended, detail = "hang", f"it did not end within {seconds} seconds"
+        except CommandError as error:
+            ended, detail = ("crash" if error.code < 0 else "failed"), str(error)
+            self.running.note("\n".join([f"{json.dumps(request)}: {error}", *error.tail]))
+        result = json.loads(told.read_bytes()) if told.is_file() else {}
+        if result and ended:
+            detail += ", after the import"
+        elif not result and not ended:
+            ended, detail = "failed", "it ended the process"
+        return Answer(result, ended, detail)
+
+
+def _because(entry: EntryTrial) -> str:
+    if entry.first:
+        return f", because of {entry.first}"
+    return f": {entry.detail}" if entry.detail else ""

@@ -1,0 +1,304 @@
+"""Trying a patch series: which patches apply, and what stands in the way of the others.
+
+Each patch is tried as a source is made, on top of those before it that applied; one that upstream
+has already is skipped. One that conflicts is tried again as a three-way merge, which a source is
+never made with, and is skipped if that fails too: the patches behind it are then tried without it.
+"""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Literal
+
+from snakedev.base.errors import UserError
+from snakedev.base.git import isolated_environment, run_git
+from snakedev.base.job import Job
+from snakedev.base.process import CommandError
+from snakedev.base.records import Record
+from snakedev.config.model import GitPin, Origin
+from snakedev.fetch.mirror import ensure_commit, look_up
+from snakedev.sources.patch_details import PatchDetails, details
+from snakedev.sources.source import (
+    PublicPin,
+    apply_patches,
+    commit_version,
+    make_base,
+    public_pin,
+    rejects,
+)
+from snakedev.store.layout import Layout
+from snakedev.store.publish import scratch_in
+from snakedev.store.specs import PatchTrialSpec, PinnedSpec
+
+Verdict = Literal["clean", "offsets", "upstream", "conflict"]
+ThreeWay = Literal["resolves", "conflicts", "impossible"]
+
+
+class Offset(Record):
+    """A hunk that applies, but not at its own line numbers."""
+
+    file: str
+    hunk: int
+    """Its number in the file's part of the patch, from 1."""
+    lines: int
+    """How many lines further down it applies; negative for further up."""
+
+
+class Conflict(Record):
+    """A file of a patch that stands in its way."""
+
+    file: str
+    reason: str
+    hunks: tuple[str, ...] = ()
+    """The hunks that find no place, as they stand in the patch; none where the file itself is
+    the reason."""
+
+
+class TriedPatch(Record):
+    """How one patch fared."""
+
+    patch: PatchDetails
+    verdict: Verdict
+    """`clean`; `offsets` (applies at other line numbers); `upstream` (its content is there
+    already); `conflict`."""
+    offsets: tuple[Offset, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    three_way: ThreeWay | None = None
+    """For a conflict: whether a three-way merge resolves it; `impossible` where the content that
+    the patch was made from is not at hand."""
+    without: tuple[str, ...] = ()
+    """Earlier patches of the series that conflict, so that this one was tried without them."""
+
+    @property
+    def farthest(self) -> int:
+        """The largest offset of a hunk, in lines either way; 0 for none."""
+        return max((abs(offset.lines) for offset in self.offsets), default=0)
+
+
+class PatchTrialRecord(Record):
+    """A patch series tried on one tree."""
+
+    key: str
+    repo: str
+    origin: Origin
+    version: str
+    pin: PublicPin
+    """What was tried: the pin, or another commit of its repository."""
+    ref: str | None
+    """What the configuration calls that commit; None for the pin."""
+    tree: str
+    """Tree id before any patch."""
+    problem: str | None
+    """Why the version could not be set first, as it is in a source; None where it could."""
+    patches: tuple[TriedPatch, ...]
+
+    @property
+    def place(self) -> str:
+        """The ref, or `pin`."""
+        return self.ref or "pin"
+
+
+def make_trial(
+    spec: PatchTrialSpec, layout: Layout, archive: Path | None, running: Job
+) -> PatchTrialRecord:
+    """Try a series, or find what an earlier run found with the same commit and patches.
+
+    ``archive`` is that of the repo's release pin, None for origin git. A ref is looked up and
+    fetched first; raises UserError when there is no such ref or it cannot be had, or when a file
+    of the series is no `git format-patch` file. A patch that does not apply raises nothing.
+    """
+    known = None
+    if spec.ref is not None:
+        ref, spec = spec.ref, _fetched(spec, layout, running)
+        known = layout.stamp(spec.kind, spec.repo, spec.key)
+        if known.is_file():
+            running.say(f"{ref} is where it was tried before")
+            return PatchTrialRecord.read(known).model_copy(update={"ref": ref})
+    with scratch_in(layout.cache / "patches") as scratch:
+        record = _tried(spec, layout, archive, scratch, running)
+    if known is not None:
+        record.write(known)  # so that it is found while the ref stays where it is
+    return record
+
+
+def _fetched(spec: PatchTrialSpec, layout: Layout, running: Job) -> PatchTrialSpec:
+    """The trial on the commit that its ref stands for now, which is then in the mirror."""
+    pin, ref = spec.pin, spec.ref
+    assert isinstance(pin, GitPin) and ref is not None
+    try:
+        if spec.moves:
+            spec = spec.at(look_up(layout, spec.repo, pin.url, ref, running))
+        ensure_commit(layout, spec.repo, pin.url, spec.pin.commit, pin.submodules, running)
+    except UserError as error:
+        raise UserError(f"patch_report.refs.{spec.repo}: {error}") from None
+    return spec
+
+
+def _tried(
+    spec: PatchTrialSpec, layout: Layout, archive: Path | None, scratch: Path, running: Job
+) -> PatchTrialRecord:
+    tree, pinned = scratch / "tree", scratch / "pinned"
+    if spec.written_for is None:
+        base, problem = _lay_out(spec, layout, archive, tree)
+    else:
+        # a three-way merge needs the files that the patches were made from: those of the pin, and
+        # of the pin with each patch
+        _lay_out(spec.written_for, layout, archive, pinned)
+        _try_series(pinned, spec.written_for.patches, running)
+        base, problem = _lay_out(spec, layout, None, tree)
+        objects = (pinned / ".git" / "objects").resolve()
+        (tree / ".git" / "objects" / "info" / "alternates").write_text(f"{objects}\n")
+    patches = _try_series(tree, spec.patches, running)
+    place = spec.ref or "the pin"
+    for tried in patches:
+        running.say(f"{tried.patch.name} on {place}: {tried.verdict}")
+    return PatchTrialRecord(
+        key=spec.key,
+        repo=spec.repo,
+        origin=spec.origin,
+        version=spec.version,
+        pin=public_pin(spec.pin),
+        ref=spec.ref,
+        tree=base,
+        problem=problem,
+        patches=patches,
+    )
+
+
+def _lay_out(
+    spec: PinnedSpec, layout: Layout, archive: Path | None, tree: Path
+) -> tuple[str, str | None]:
+    """Lay out what a series is applied to; returns the tree id, and why the version is not set."""
+    problem = None
+    make_base(spec, layout, archive, tree)
+    try:
+        commit_version(spec, tree)
+    except UserError as error:
+        problem = str(error)
+        _put_back(tree, "HEAD")
+    return run_git(["rev-parse", "HEAD^{tree}"], tree), problem
+
+
+def _try_series(tree: Path, series: tuple[Path, ...], running: Job) -> tuple[TriedPatch, ...]:
+    """Try patches in order; the checkout ends with those that applied."""
+    tried: list[TriedPatch] = []
+    without: list[str] = []
+    for path in series:
+        found = _try_patch(tree, path, running).model_copy(update={"without": tuple(without)})
+        if found.verdict == "conflict" and found.three_way != "resolves":
+            without.append(path.name)
+        tried.append(found)
+    return tuple(tried)
+
+
+def _try_patch(tree: Path, path: Path, running: Job) -> TriedPatch:
+    """Try one patch, and leave it applied where it can be."""
+    patch, before, refused = details(path), run_git(["rev-parse", "HEAD"], tree), ""
+    forward, backward = _check(tree, path, running), _check(tree, path, running, "--reverse")
+    # content that occurs twice may have room for a patch that is in already: what fits at its
+    # own lines tells more than what fits elsewhere
+    if forward is not None and not (forward and backward == ()):
+        try:
+            apply_patches(tree, [path])
+        except CommandError as error:
+            running.note("\n".join(error.tail))
+            refused = error.tail[-1] if error.tail else str(error)
+            _put_back(tree, before)
+        else:
+            # a change of mode that is in already applies, and changes nothing
+            if _same_tree(tree, before):
+                _put_back(tree, before)
+                return TriedPatch(patch=patch, verdict="upstream")
+            verdict: Verdict = "offsets" if forward else "clean"
+            return TriedPatch(patch=patch, verdict=verdict, offsets=forward)
+    if backward is not None:
+        return TriedPatch(patch=patch, verdict="upstream")
+    conflicts = _conflicts(tree, path, running)
+    _put_back(tree, before)
+    three_way = _merge(tree, path, before, running)
+    # git makes no commit where the merge finds that all is there already
+    if three_way == "resolves" and _same_tree(tree, before):
+        return TriedPatch(patch=patch, verdict="upstream")
+    return TriedPatch(
+        patch=patch,
+        verdict="conflict",
+        conflicts=conflicts or (Conflict(file=path.name, reason=refused),),
+        three_way=three_way,
+    )
+
+
+def _check(tree: Path, path: Path, running: Job, *options: str) -> tuple[Offset, ...] | None:
+    """The hunks that apply elsewhere than at their own lines; None when the patch does not fit."""
+    fits, lines = _apply(tree, path, running, "--verbose", *options)
+    if not fits:
+        return None
+    found, file = [], ""
+    for line in lines:
+        if named := re.fullmatch(r"Checking patch (?:.* => )?(.*)\.\.\.", line):
+            file = named[1]
+        elif moved := re.fullmatch(r"Hunk #(\d+) succeeded at \d+ \(offset (-?\d+) .*", line):
+            found.append(Offset(file=file, hunk=int(moved[1]), lines=int(moved[2])))
+    return tuple(found)
+
+
+def _conflicts(tree: Path, path: Path, running: Job) -> tuple[Conflict, ...]:
+    """The files that stand in a patch's way; leaves the checkout half patched."""
+    _, lines = _apply(tree, path, running)
+    reasons: dict[str, str] = {}
+    told = ""
+    for line in (line.removeprefix("error: ") for line in lines if line.startswith("error: ")):
+        named = re.fullmatch(r"(?!patch failed: )(.+): ([^:]+)", line)
+        if named:
+            reasons.setdefault(named[1], told or named[2])
+        # of a binary file, the reason stands before the line that names the file
+        told = "" if named or line.startswith("patch failed: ") else line
+    hunks = rejects(tree, path)
+    return tuple(
+        Conflict(
+            file=file,
+            reason=reason,
+            hunks=tuple(re.split(r"^(?=@@ )", hunks[file], flags=re.MULTILINE)[1:])
+            if file in hunks
+            else (),
+        )
+        for file, reason in reasons.items()
+    )
+
+
+def _merge(tree: Path, path: Path, before: str, running: Job) -> ThreeWay:
+    """Apply a patch by a three-way merge, or leave the checkout as it was."""
+    try:
+        apply_patches(tree, [path], three_way=True)
+    except CommandError as error:
+        running.note("\n".join(error.tail))
+        _put_back(tree, before)
+        begun = any("Failed to merge in the changes" in line for line in error.tail)
+        return "conflicts" if begun else "impossible"
+    return "resolves"
+
+
+def _apply(tree: Path, path: Path, running: Job, *options: str) -> tuple[bool, list[str]]:
+    """Whether a patch fits, and what git says of it; nothing is changed."""
+    lines: list[str] = []
+    try:
+        running.run(
+            ["git", "apply", "--check", "--index", *options, path.resolve()],
+            cwd=tree,
+            env=isolated_environment(),
+            watch=lambda line: lines.append(line.rstrip("\n")),
+        )
+    except CommandError:
+        return False, lines
+    return True, lines
+
+
+def _same_tree(tree: Path, commit: str) -> bool:
+    trees = run_git(["rev-parse", f"{commit}^{{tree}}", "HEAD^{tree}"], tree).split()
+    return trees[0] == trees[1]
+
+
+def _put_back(tree: Path, commit: str) -> None:
+    """Put a checkout back to a commit, with no file beside, and no patch half applied."""
+    shutil.rmtree(tree / ".git" / "rebase-apply", ignore_errors=True)
+    run_git(["reset", "--quiet", "--hard", commit], tree)
+    run_git(["clean", "--quiet", "-ffdx"], tree)

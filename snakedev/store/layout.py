@@ -1,0 +1,173 @@
+"""Where everything under results/ lies; the only place that spells these paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from snakedev.config.model import Config
+
+WORK_PREFIX = "work-"
+"""What the key of an artifact begins with that stems from a work folder: it lies under
+results/work, never in the store."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of one results folder, and of the store, which may be another folder."""
+
+    root: Path = Path("results")
+    store: Path | None = None
+    """The folder of sources, crates, wheels, models, smoke results and GIL trials, where others
+    share it.
+    Environments stay under ``root``: they name its interpreter, and are hard links into this
+    machine's package cache."""
+    working: bool = False
+    """Whether a run builds from work folders: what it shows under plain names lies apart too."""
+    python_version: str = "3.14"
+    """The interpreter's version, as `3.14`."""
+    sanitizer: str | None = None
+    """What the interpreter is built with, if anything: it lies apart then."""
+
+    @classmethod
+    def of(cls, config: Config) -> Layout:
+        """The layout that a configuration asks for."""
+        store = config.store.expanduser() if config.store else None
+        return cls(
+            store=store,
+            working=bool(config.work),
+            python_version=config.interpreter.version,
+            sanitizer=config.interpreter.sanitizer,
+        )
+
+    def _keyed(self, key: str) -> Path:
+        return self.work if key.startswith(WORK_PREFIX) else self.shared
+
+    @property
+    def shared(self) -> Path:
+        """The folder of what several workflows may share."""
+        return self.root if self.store is None else self.store
+
+    @property
+    def roots(self) -> Path:
+        """What each workflow that shares the store reaches in it."""
+        return self.shared / "roots"
+
+    @property
+    def work(self) -> Path:
+        """What is made from work folders."""
+        return self.root / "work"
+
+    @property
+    def views(self) -> Path:
+        """Where the current artifacts are shown under plain names."""
+        return self.work if self.working else self.root
+
+    @property
+    def interpreter(self) -> Path:
+        """Home of the free-threaded interpreter."""
+        if self.sanitizer is None:
+            return self.root / "interpreter"
+        return self.root / f"interpreter-{self.python_version}t-{self.sanitizer}"
+
+    @property
+    def python(self) -> Path:
+        """The interpreter itself."""
+        return self.interpreter / "bin" / f"python{self.python_version}t"
+
+    @property
+    def machine(self) -> Path:
+        """The cached probe of this machine."""
+        return self.root / "machine.json"
+
+    @property
+    def jobserver(self) -> Path:
+        """The socket of the run's job server."""
+        return self.root / ".jobserver"
+
+    @property
+    def downloads(self) -> Path:
+        """Archives, checked against their sha256."""
+        return self.root / "downloads"
+
+    @property
+    def cache(self) -> Path:
+        """Caches that may be deleted at any time (ccache, apt lists, compiled kernels)."""
+        return self.root / "cache"
+
+    def mirror(self, repo: str) -> Path:
+        """The bare partial clone of a repo."""
+        return self.root / "git" / f"{repo}.git"
+
+    def work_mirror(self, repo: str) -> Path:
+        """The objects of a work folder's snapshots."""
+        return self.work / "git" / f"{repo}.git"
+
+    def source(self, repo: str, key: str) -> Path:
+        """A patched source: `tree/` is a git checkout, `source.json` its record."""
+        return self._keyed(key) / "sources" / repo / key
+
+    def crates(self, repo: str, key: str) -> Path:
+        """Vendored crates of a source: `vendor/`, `config.toml`, `crates.json`."""
+        return self._keyed(key) / "crates" / repo / key
+
+    def environment(self, name: str, key: str) -> Path:
+        """A virtual environment, with env.json."""
+        home = self.work if key.startswith(WORK_PREFIX) else self.root
+        return home / "envs" / f"{name}-{key}"
+
+    def environment_view(self, name: str) -> Path:
+        """The link to the current environment of a name."""
+        return self.views / "envs" / name
+
+    def build(self, variant: str, repo: str) -> Path:
+        """The persistent checkout and build tree of a repo."""
+        return self.root / "build" / variant / repo
+
+    def wheel(self, variant: str, repo: str, key: str) -> Path:
+        """A store folder with one wheel, wheel.json and build.log."""
+        return self._keyed(key) / "wheels" / variant / repo / key
+
+    def wheelhouse(self, variant: str) -> Path:
+        """The current wheels of a variant and their index."""
+        return self.views / "wheelhouse" / variant
+
+    def model(self, name: str, key: str) -> Path:
+        """A model folder, with model.json."""
+        return self._keyed(key) / "models" / name / key
+
+    def smoke(self, variant: str, model: str, key: str) -> Path:
+        """A store folder with smoke.json."""
+        return self._keyed(key) / "smoke" / variant / model / key
+
+    def gil(self, variant: str, key: str) -> Path:
+        """A store folder with gil.json."""
+        return self._keyed(key) / "gil" / variant / key
+
+    def stock(self, variant: str) -> Path:
+        """The environment with a stock vLLM on an ordinary Python, to measure beside ours."""
+        return self.root / "bench" / f"stock-{variant}"
+
+    @property
+    def bench_records(self) -> Path:
+        """The records of all benchmark runs, and what is measured of one that was not finished."""
+        return self.views / "bench_report"
+
+    def smoke_view(self, variant: str, model: str) -> Path:
+        """The current smoke record of a variant and model."""
+        return self.views / "smoke" / variant / f"{model}.json"
+
+    @property
+    def reports(self) -> Path:
+        """Reports for people."""
+        return self.views / "reports"
+
+    def spec(self, kind: str, name: str, key: str) -> Path:
+        """A spec: everything that goes into a keyed artifact."""
+        return self.root / "specs" / kind / name / f"{key}.json"
+
+    def stamp(self, kind: str, name: str, key: str) -> Path:
+        """A keyed artifact's stamp: what Snakemake sees of it, a copy of its record."""
+        return self.root / "stamps" / kind / name / f"{key}.json"

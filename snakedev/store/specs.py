@@ -1,0 +1,321 @@
+"""Specs: everything that goes into a keyed artifact, written down before it is made.
+
+A spec is to an artifact what a derivation is to a package in Nix: the workflow computes it from
+config.yaml, patches/, envs/ and the machine's probe, names the artifact by the digest of its
+identity, and hands it to the job as a file. Two specs side by side say why a key changed.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from snakedev.base.records import Record
+from snakedev.config.model import (
+    BenchReport,
+    GitPin,
+    HubModel,
+    Origin,
+    PackageModel,
+    Prompt,
+    ReleasePin,
+    Throughput,
+)
+from snakedev.store.layout import WORK_PREFIX
+
+_KEY_DIGITS = 16
+
+
+def digest(value: Any) -> str:
+    """A short hash of a JSON value, the same on every machine (16 hex digits of sha256)."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
+
+
+class Spec(Record):
+    """What goes into an artifact.
+
+    Fields marked with `beside_key` do not enter the key; those marked with `key_when_set` do when
+    they are set. The key of what stems from a work folder says so.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def key(self) -> str:
+        """The short hash that names the artifact."""
+        outside = set()
+        for name, info in type(self).model_fields.items():
+            marks = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+            if marks.get("beside_key") or (marks.get("key_when_set") and not getattr(self, name)):
+                outside.add(name)
+        key = digest({"kind": self.kind, **self.model_dump(mode="json", exclude=outside)})
+        return f"{WORK_PREFIX}{key}" if self.from_work else key
+
+    @property
+    def from_work(self) -> bool:
+        """Whether it is made from a work folder, or from something that is."""
+        return any(key.startswith(WORK_PREFIX) for key in self._made_from())
+
+    def _made_from(self) -> Iterable[str]:
+        """The keys of what it is made from."""
+        return ()
+
+
+def key_when_set(**options: Any) -> Any:
+    """A field that enters the key only when it is set: without it, the key is as it ever was."""
+    return Field(json_schema_extra={"key_when_set": True}, **options)
+
+
+def beside_key(**options: Any) -> Any:
+    """A field that the job needs and that does not change what it makes."""
+    return Field(json_schema_extra={"beside_key": True}, **options)
+
+
+class PinnedSpec(Spec):
+    """What a patch series is applied to: a pin's files, with the version set."""
+
+    repo: str
+    origin: Origin
+    pin_identity: dict[str, Any]
+    """What the pin names: url-free, so that a mirror of the same commit is the same source."""
+    version: str
+    version_files: dict[str, str] = {}
+    pin: GitPin | ReleasePin = beside_key()
+    patches: tuple[Path, ...] = beside_key(default=())
+    """The patch files, in order."""
+
+
+class SourceSpec(PinnedSpec):
+    """A pin with its patch series applied."""
+
+    kind: ClassVar[str] = "source"
+    recipe_number: int = 1
+    patch_bodies: tuple[str, ...] = ()
+    """sha256 of each patch's diff body, in order."""
+    work: str | None = key_when_set(default=None)
+    """For a work folder as it stands: digest of its files, without packages' Python files."""
+    work_tree: str | None = beside_key(default=None)
+    """The tree id of all of it."""
+
+    @property
+    def from_work(self) -> bool:
+        return self.work is not None
+
+
+class PatchTrialSpec(PinnedSpec):
+    """A patch series tried on a pin, or on another ref of the pin's repository."""
+
+    kind: ClassVar[str] = "patches"
+    patch_files: tuple[tuple[str, str], ...]
+    """Name and sha256 of each whole patch file, in order: the report shows who wrote it and why."""
+    written_for_key: str | None = None
+    """Key of the source that the patches are written for, where it is not this one."""
+    recipe_number: int
+    written_for: SourceSpec | None = beside_key(default=None)
+    ref: str | None = beside_key(default=None)
+    """The ref that is tried, as the configuration names it; None for the pin."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether the ref may stand for another commit tomorrow, as a full commit never does."""
+        return self.ref is not None and not re.fullmatch(r"[0-9a-f]{40}", self.ref)
+
+    def at(self, commit: str) -> "PatchTrialSpec":
+        """The trial on the commit that the ref stands for."""
+        pin = self.pin.model_copy(update={"commit": commit})
+        identity = pin.model_dump(exclude={"url"})
+        return self.model_copy(update={"pin": pin, "pin_identity": identity})
+
+
+class CratesSpec(Spec):
+    """The crates that a source's Cargo.lock names, fetched for an offline build."""
+
+    kind: ClassVar[str] = "crates"
+    repo: str
+    source_key: str
+    subdirectory: str
+    recipe_number: int = 1
+    read_from: str | None = beside_key(default=None)
+    """The source to read, where `source_key` names only what of it matters."""
+
+    def _made_from(self) -> Iterable[str]:
+        return (self.source_key,)
+
+
+class WheelInput(Record):
+    """A wheel of ours that goes into an environment."""
+
+    repo: str
+    variant: str
+    key: str
+
+
+class EnvironmentSpec(Spec):
+    """A virtual environment: a lock, and wheels of ours on top of it."""
+
+    kind: ClassVar[str] = "environment"
+    name: str
+    lock_digest: str
+    """Digest of the lock's requirements, comments left out."""
+    interpreter: dict[str, str]
+    wheels: tuple[WheelInput, ...] = ()
+    torch_index: str | None = None
+    recipe_number: int
+    lock: Path = beside_key()
+
+    def _made_from(self) -> Iterable[str]:
+        return (wheel.key for wheel in self.wheels)
+
+
+class KernelsInput(Record):
+    """The kernels that a build takes from a finished wheel."""
+
+    sha256: str
+    """The wheel's."""
+    recipe_number: int
+
+
+class WheelSpec(Spec):
+    """One wheel."""
+
+    kind: ClassVar[str] = "wheel"
+    repo: str
+    variant: str
+    version: str
+    recipe: str
+    recipe_number: int
+    source_key: str
+    subdirectory: str
+    interpreter: dict[str, str]
+    environment_key: str
+    compilers: dict[str, str]
+    settings: dict[str, str]
+    """Variables that the recipe sets."""
+    passed: dict[str, str] = {}
+    """Variables of the user's environment that are let through (CFLAGS and the like)."""
+    needs: dict[str, str] = {}
+    """Source keys of the repos that the build uses."""
+    kernels: KernelsInput | None = key_when_set(default=None)
+    """For a build that compiles no kernels: whose it takes."""
+    without: dict[str, str] = beside_key(default={})
+    """The repos that its build could have used and does not, with the reason."""
+    crates_key: str | None = beside_key(default=None)
+    environment_name: str = beside_key()
+    origin: Origin = beside_key()
+    toolkit: Path | None = beside_key(default=None)
+    """A CUDA toolkit of this machine to use in place of the environment's."""
+
+    def _made_from(self) -> Iterable[str]:
+        return (self.source_key, *self.needs.values())
+
+    @property
+    def abi(self) -> str:
+        """The interpreter's ABI, as wheels name it: `cp314t`."""
+        return f"cp{self.interpreter['version'].replace('.', '')}{self.interpreter['abiflags']}"
+
+    @property
+    def sanitizer(self) -> str | None:
+        """What the interpreter is built with, if anything."""
+        return self.interpreter.get("sanitizer")
+
+    @property
+    def instruments(self) -> bool:
+        """Whether the build compiles with the interpreter's sanitizer; that of Rust does not."""
+        return self.sanitizer is not None and "rustc" not in self.compilers
+
+    @property
+    def tree_key(self) -> str:
+        """What names the build tree that builds of these settings share, whatever the source."""
+        return digest(
+            {
+                "recipe": [self.recipe, self.recipe_number],
+                "settings": self.settings,
+                "passed": self.passed,
+                "environment": self.environment_key,
+                "compilers": self.compilers,
+            }
+        )
+
+
+class ModelSpec(Spec):
+    """A model folder that vLLM loads."""
+
+    kind: ClassVar[str] = "model"
+    name: str = beside_key()
+    model: PackageModel | HubModel
+    recipe_number: int
+
+
+class SmokeSpec(Spec):
+    """One inference run: an environment, a model and prompts."""
+
+    kind: ClassVar[str] = "smoke"
+    variant: str
+    environment_key: str
+    model_key: str
+    max_tokens: int
+    prompts: tuple[Prompt, ...]
+    throughput: Throughput
+    recipe_number: int
+    model: str = beside_key()
+    environment_name: str = beside_key()
+    gil_forced: bool = key_when_set(default=False)
+    """Whether PYTHON_GIL=0 keeps the GIL off, whatever a module asks for."""
+    work: dict[str, str] = key_when_set(default={})
+    """The repos that run from work folders, with the folders' tree ids."""
+
+    def _made_from(self) -> Iterable[str]:
+        return (self.environment_key,)
+
+
+class GilSpec(Spec):
+    """A look at what turns the GIL on in a run environment."""
+
+    kind: ClassVar[str] = "gil"
+    variant: str
+    environment_key: str
+    recipe_number: int
+    environment_name: str = beside_key()
+    patches: dict[str, tuple[Path, ...]] = beside_key(default={})
+    """The patch series of the repos that are built here."""
+    work: dict[str, str] = key_when_set(default={})
+    """The repos that run from work folders, with the folders' tree ids."""
+
+    def _made_from(self) -> Iterable[str]:
+        return (self.environment_key,)
+
+
+class BenchPin(Record):
+    """What a repo's wheel was built from, for a reader."""
+
+    version: str
+    source_key: str
+    patches: int
+
+
+class BenchSpec(Spec):
+    """A benchmark run; it makes a record each time, and its key says what was measured."""
+
+    kind: ClassVar[str] = "bench"
+    variant: str
+    environment_key: str
+    model_key: str
+    settings: BenchReport
+    version: str
+    """vLLM's, for the stock wheel."""
+    pins: dict[str, BenchPin] = beside_key()
+    model: str = beside_key()
+    environment_name: str = beside_key()
+    work: dict[str, str] = key_when_set(default={})
+    """The repos that run from work folders, with the folders' tree ids."""
+
+    def _made_from(self) -> Iterable[str]:
+        return (self.environment_key,)
+
+
+SpecKind = Literal["source", "crates", "environment", "wheel", "model", "smoke", "gil"]

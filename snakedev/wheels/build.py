@@ -1,0 +1,300 @@
+"""Building one wheel: PEP 517, without isolation, in a persistent build tree, network cut off.
+
+The tree of a repo is kept from build to build and moved from source to source by git, which
+touches only the files that differ, so a compiler runs only where something changed. What is
+packed always starts clean. The wheel is checked before it is published.
+"""
+
+import hashlib
+import re
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from uv import find_uv_bin
+
+from snakedev.base.errors import UserError
+from snakedev.base.git import run_git
+from snakedev.base.job import Job
+from snakedev.base.process import CommandError, FirstFailure
+from snakedev.base.records import Record
+from snakedev.config.model import Build
+from snakedev.machine import buildlock, jobserver
+from snakedev.machine.probe import Machine, parallel_jobs
+from snakedev.machine.sandbox import Sandbox
+from snakedev.sources.source import PublicPin, SourceRecord
+from snakedev.store.layout import Layout
+from snakedev.store.publish import published
+from snakedev.store.specs import WheelSpec
+from snakedev.wheels import check, device_code
+from snakedev.wheels import variables as build_variables
+from snakedev.wheels.borrowed import BorrowedKernels, KernelsRecord
+from snakedev.wheels.upstream_kernels import unpack
+
+# Left in place between builds: compiled objects. Everything else that git does not track goes.
+_KEPT_BUILD_FOLDERS = ("build/temp.*",)
+
+
+class WheelPatch(Record):
+    """A patch that is in a wheel."""
+
+    name: str
+    subject: str
+
+
+class WheelRecord(Record):
+    """wheel.json: what a wheel is and how it was made."""
+
+    key: str
+    repo: str
+    variant: str
+    version: str
+    file: str
+    sha256: str
+    size: int
+    tags: tuple[str, ...]
+    requires: tuple[str, ...]
+    origin: str
+    pin: PublicPin
+    patches: tuple[WheelPatch, ...]
+    recipe: str
+    recipe_number: int
+    settings: dict[str, str]
+    passed: dict[str, str]
+    needs: dict[str, str]
+    """Keys of the sources that the build took in."""
+    without: dict[str, str]
+    """Repos that it could have taken in and did not, with the reason."""
+    compilers: dict[str, str]
+    interpreter: dict[str, str]
+    environment: str
+    network: str
+    """`none` when the build ran in an empty network namespace, else `open`."""
+    paths: str
+    """`fixed` when the build saw its folders where every build does, else `real`."""
+    borrowed: BorrowedKernels | None = None
+    """The kernels that were not compiled but taken from a finished wheel."""
+    gil: dict[str, str]
+    """For each extension: `off`, `on`, or `library` for one that is no Python module."""
+    device_code: dict[str, tuple[str, ...]]
+    """For each extension with code for GPUs: binaries (`sm_90a`) and PTX (`compute_80`)."""
+    instrumented: dict[str, bool] = {}
+    """With a sanitizer: for each extension, whether it was compiled with it."""
+    built: str
+    """When, in UTC."""
+    seconds: float
+
+
+def build_wheel(
+    spec: WheelSpec,
+    layout: Layout,
+    machine: Machine,
+    cores: int,
+    settings: Build,
+    running: Job,
+    kernels: KernelsRecord | None = None,
+) -> WheelRecord:
+    """Build a wheel and publish it with its record, or find it in the store.
+
+    ``kernels`` are those that the spec says are borrowed.
+    As many compilations run at once as there are ``cores`` and memory, fewer while the run's job
+    server gives other builds a share. Raises UserError when the result is not what was asked for,
+    CommandError when the build fails; either leaves nothing in the store.
+    """
+    final = layout.wheel(spec.variant, spec.repo, spec.key)
+    if (final / "wheel.json").is_file():
+        running.say("found in the store")
+        return WheelRecord.read(final / "wheel.json")
+    source_folder = layout.source(spec.repo, spec.source_key)
+    source = SourceRecord.read(source_folder / "source.json")
+    folder = (layout.build(spec.variant, spec.repo) / spec.tree_key).resolve()
+    if not machine.fixed_paths:
+        # a tree that was configured in one of its two places cannot go on in the other
+        folder /= "real-paths"
+    by_nvcc = spec.variant == "cuda"
+    memory_gb = settings.memory_per_nvcc_job_gb if by_nvcc else settings.memory_per_job_gb
+    jobs = parallel_jobs(cores, memory_gb)
+    with (
+        buildlock.held(folder, running),
+        published(final) as scratch,
+        jobserver.joined(layout.jobserver, folder / "jobs", jobs, running, memory_gb),
+    ):
+        tree = _move_tree(folder / "tree", source_folder / "tree", running)
+        _clean(tree, tree / spec.subdirectory)
+        for repo, reason in spec.without.items():
+            running.say(f"without {repo}: {reason}")
+        if kernels is not None:
+            _unpack_kernels(kernels, folder / "kernels", running)
+        network = "none" if settings.network == "none" and machine.empty_network else "open"
+        environment = layout.environment(spec.environment_name, spec.environment_key).resolve()
+        mount_point = folder / "root"
+        mount_point.mkdir(exist_ok=True)
+        sandbox = Sandbox(
+            mount_point, fixed_paths=machine.fixed_paths, cut_network=network == "none"
+        )
+        places = build_variables.place(spec, layout, folder, environment, sandbox)
+        variables = build_variables.make(
+            spec,
+            layout,
+            machine,
+            places,
+            jobs,
+            nvcc_threads=settings.nvcc_threads,
+            compiler_cache=settings.compiler_cache,
+        )
+        # a build script of a crate may call a make that is too old for such a job server
+        flags = "MAKEFLAGS" if spec.crates_key is None else "CARGO_MAKEFLAGS"
+        variables[flags] = jobserver.make_flags(places.folder / "jobs", jobs)
+        shutil.rmtree(folder / "dist", ignore_errors=True)
+        build = [
+            find_uv_bin(),
+            *("build", "--wheel", "--no-build-isolation", "--no-config", "--offline"),
+            *(
+                "--python",
+                places.environment / "bin" / "python",
+                "--out-dir",
+                places.folder / "dist",
+            ),
+            places.tree / spec.subdirectory,
+        ]
+        output = BuildOutput(running)
+        try:
+            running.run(sandbox.command(*build), env=variables, cwd=folder, watch=output)
+        except CommandError as error:
+            # the last lines are tracebacks of what called the compiler
+            raise CommandError(
+                list(map(str, build)), error.code, output.failure or error.tail
+            ) from None
+        wheels = sorted((folder / "dist").glob("*.whl"))
+        if len(wheels) != 1:
+            raise UserError(f"{spec.repo}: the build made {len(wheels)} wheels where one is due")
+        device = _expected_device_code(spec, tree, environment)
+        checked = check.check(
+            wheels[0], spec.repo, spec.version, environment, running, device, abi=spec.abi
+        )
+        if spec.sanitizer is not None:
+            check_instrumented(spec, checked.instrumented, running)
+        data = wheels[0].read_bytes()
+        record = WheelRecord(
+            key=spec.key,
+            repo=spec.repo,
+            variant=spec.variant,
+            version=checked.version,
+            file=wheels[0].name,
+            sha256=hashlib.sha256(data).hexdigest(),
+            size=len(data),
+            tags=checked.tags,
+            requires=checked.requires,
+            origin=source.origin,
+            pin=source.pin,
+            patches=tuple(WheelPatch(name=p.name, subject=p.subject) for p in source.patches),
+            recipe=spec.recipe,
+            recipe_number=spec.recipe_number,
+            settings=spec.settings,
+            passed=spec.passed,
+            needs=spec.needs,
+            without=spec.without,
+            compilers=spec.compilers,
+            interpreter=spec.interpreter,
+            environment=f"{spec.environment_name}-{spec.environment_key}",
+            network=network,
+            paths="fixed" if machine.fixed_paths else "real",
+            borrowed=kernels.kernels if kernels else None,
+            gil=checked.gil,
+            device_code=checked.device_code,
+            instrumented=checked.instrumented if spec.sanitizer is not None else {},
+            built=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=round(running.seconds, 1),
+        )
+        (scratch / wheels[0].name).write_bytes(data)
+        shutil.copyfile(running.log_path, scratch / "build.log")
+        record.write(scratch / "wheel.json")
+        shutil.rmtree(folder / "kernels", ignore_errors=True)
+    # another workflow may have published first: what is there counts
+    record = WheelRecord.read(final / "wheel.json")
+    running.say(f"{record.file} in {record.seconds:.0f} s")
+    return record
+
+
+def _expected_device_code(
+    spec: WheelSpec, tree: Path, environment: Path
+) -> device_code.Expected | None:
+    """What device code a wheel for NVIDIA GPUs should have, by its build files."""
+    architectures = spec.settings.get("TORCH_CUDA_ARCH_LIST")
+    if architectures is None:
+        return None
+    asked: dict[str, frozenset[str]] = {}
+    for file in (tree / spec.subdirectory).glob("build/temp.*/build.ninja"):
+        asked |= device_code.asked_for(file)
+    cuobjdump = device_code.find_cuobjdump(environment, spec.toolkit)
+    return device_code.Expected(cuobjdump, asked, tuple(architectures.split(";")))
+
+
+def check_instrumented(spec: WheelSpec, instrumented: Mapping[str, bool], running: Job) -> None:
+    """Say which extensions the interpreter's sanitizer does not see.
+
+    Raises UserError where it sees none of those that were compiled from C or C++ here.
+    """
+    plain = [name for name, seen in instrumented.items() if not seen]
+    if not plain:
+        return
+    if spec.instruments and spec.kernels is None and len(plain) == len(instrumented):
+        raise UserError(
+            f"{spec.repo}: not one of its extensions was compiled with ThreadSanitizer: its build "
+            f"does not heed CFLAGS and CXXFLAGS"
+        )
+    reason = "" if spec.instruments else ": Rust's stable compiler has no sanitizers"
+    running.say(f"ThreadSanitizer does not see {', '.join(plain)}{reason}")
+
+
+def _unpack_kernels(found: KernelsRecord, folder: Path, running: Job) -> None:
+    """Lay out the kernels of a finished wheel for a build."""
+    shutil.rmtree(folder, ignore_errors=True)
+    unpack(found.wheel, found.kernels, folder)
+    names = ", ".join(library.name for library in found.kernels.libraries)
+    running.say(f"not compiled, but from {found.kernels.file}: {names}")
+    for member, reason in found.kernels.left_out.items():
+        running.say(f"without {member}: {reason}")
+
+
+class BuildOutput(FirstFailure):
+    """Watches a build's output: says how far ninja or cargo is, and keeps what went wrong first."""
+
+    def __init__(self, running: Job):
+        super().__init__()
+        self._running, self._percent, self._crates = running, -1, 0
+
+    def __call__(self, line: str) -> None:
+        super().__call__(line)
+        if match := re.match(r"\[(\d+)/(\d+)\]", line.strip()):
+            done, total = int(match[1]), int(match[2])
+            # at most once per percent
+            if (percent := 100 * done // total) != self._percent:
+                self._percent = percent
+                self._running.say(f"{done} of {total} compilations")
+        elif match := re.match(r"\s*Compiling (\S+ \S+)", line):
+            self._crates += 1
+            self._running.say(f"crate {self._crates}: {match[1]}")
+
+
+def _move_tree(tree: Path, source: Path, running: Job) -> Path:
+    """Bring the build tree to the source's commit, touching only the files that differ."""
+    if not (tree / ".git").is_dir():
+        shutil.rmtree(tree, ignore_errors=True)
+        tree.mkdir(parents=True)
+        run_git(["init", "--quiet"], tree)
+    run_git(["fetch", "--quiet", "--no-tags", "--force", str(source.resolve()), "HEAD"], tree)
+    for lock in tree.glob(".git/*.lock"):
+        lock.unlink()  # a killed build's; the folder's own lock is held here
+    run_git(["checkout", "--quiet", "--force", "--detach", "FETCH_HEAD"], tree)
+    running.note(f"tree at {run_git(['rev-parse', 'HEAD'], tree)}")
+    return tree
+
+
+def _clean(tree: Path, project: Path) -> None:
+    """Drop everything that git does not track, except compiled objects."""
+    kept = [word for pattern in _KEPT_BUILD_FOLDERS for word in ("-e", pattern)]
+    run_git(["clean", "-q", "-ffdx", *kept], tree)
+    for leftover in project.glob("build/lib*"):
+        shutil.rmtree(leftover)

@@ -1,0 +1,127 @@
+"""Device code for NVIDIA GPUs: what a library holds, what its build asked for, and what runs it.
+
+Code is named as cuobjdump and nvcc name it: `sm_90a` is a binary, `compute_80` is PTX, which the
+driver compiles for newer GPUs when it is first used.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from snakedev.base.errors import UserError
+from snakedev.base.process import CommandError, output
+from snakedev.machine.gpu_architectures import runs_on
+
+_EMBEDDED = re.compile(r"^Fatbin (elf|ptx) code:\n=+\narch = sm_(\w+)$", re.MULTILINE)
+_GENCODE = re.compile(r"-gencode[ =]arch=\w+,code=\[?((?:sm|compute)_\w+)")
+# What nvcc 13.0 compiles for when it is not told.
+_DEFAULT = "sm_75"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the device code of a wheel should be."""
+
+    cuobjdump: Path
+    asked: Mapping[str, frozenset[str]]
+    """By library, without its suffixes: what its build asked for."""
+    architectures: tuple[str, ...]
+    """What every library with device code must run on."""
+
+
+def find_cuobjdump(environment: Path, toolkit: Path | None) -> Path:
+    """The program that lists device code: a toolkit's, or the one that triton brings.
+
+    Raises UserError where there is none.
+    """
+    candidates = [
+        *([toolkit / "bin" / "cuobjdump"] if toolkit else []),
+        *sorted(environment.glob("lib/python*/site-packages/nvidia/cu*/bin/cuobjdump")),
+        *sorted(environment.glob("lib/python*/site-packages/triton/backends/nvidia/bin/cuobjdump")),
+    ]
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None:
+        raise UserError(
+            f"{environment.name}: there is no cuobjdump in it, which lists a wheel's device code: "
+            f"add nvidia-cuda-cuobjdump to its .in file and run `snakemake locks`"
+        )
+    return found
+
+
+def embedded(library: Path, cuobjdump: Path) -> frozenset[str]:
+    """The device code that a library holds; raises CommandError as cuobjdump fails."""
+    try:
+        listed = output([cuobjdump, library])
+    except CommandError as error:
+        # it takes this for a failure
+        if any(line.endswith("does not contain device code") for line in error.tail):
+            return frozenset()
+        raise
+    return frozenset(
+        f"{'sm' if kind == 'elf' else 'compute'}_{number}"
+        for kind, number in _EMBEDDED.findall(listed)
+    )
+
+
+def asked_for(build_file: Path) -> dict[str, frozenset[str]]:
+    """By CMake target, the device code that a build.ninja has nvcc make for its sources."""
+    targets: dict[str, set[str]] = {}
+    by_nvcc, flags = False, ""
+    for line in build_file.read_text(encoding="utf-8").splitlines():
+        if line.startswith("build "):
+            by_nvcc, flags = ": CUDA_COMPILER__" in line, ""
+        elif by_nvcc and line.startswith("  FLAGS = "):
+            flags = line
+        elif by_nvcc and (found := re.match(r"  OBJECT_DIR = CMakeFiles/(.+)\.dir$", line)):
+            targets.setdefault(found[1], set()).update(_GENCODE.findall(flags) or [_DEFAULT])
+    return {target: frozenset(codes) for target, codes in targets.items()}
+
+
+def check(
+    name: str,
+    held: frozenset[str],
+    asked: frozenset[str] | None,
+    architectures: Iterable[str],
+) -> None:
+    """Raise UserError where a library's device code is not what its build asked for (if that is
+    known), or does not run on each of the architectures that the wheel is for."""
+    if asked is not None and held != asked:
+        raise UserError(
+            f"{name}: it holds device code {_listed(held)}, and its build asked for "
+            f"{_listed(asked)}"
+        )
+    lacking = [wanted for wanted in architectures if not runs(held, wanted)]
+    if held and lacking:
+        raise UserError(
+            f"{name}: its device code ({_listed(held)}) does not run on {', '.join(lacking)}"
+        )
+
+
+def runs(held: Iterable[str], architecture: str) -> bool:
+    """Whether some of the code runs on a GPU of an architecture, such as `9.0a` or `8.9`."""
+    capability = architecture.rstrip("af")
+    for code in held:
+        kind, _, number = code.partition("_")
+        of = _dotted(number)
+        if kind == "sm" and runs_on([of], capability):
+            return True
+        # PTX without a letter is compiled for any GPU that is no older
+        if kind == "compute" and of[-1].isdigit() and _order(of) <= _order(capability):
+            return True
+    return False
+
+
+def _dotted(number: str) -> str:
+    """`90a` as `9.0a`."""
+    digits = number.rstrip("af")
+    return f"{digits[:-1]}.{digits[-1]}{number[len(digits) :]}"
+
+
+def _order(capability: str) -> tuple[int, int]:
+    major, _, minor = capability.partition(".")
+    return int(major), int(minor)
+
+
+def _listed(codes: Iterable[str]) -> str:
+    return ", ".join(sorted(codes)) or "none"

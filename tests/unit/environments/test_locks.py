@@ -1,0 +1,161 @@
+"""Locks: what they are compiled from, when they no longer fit, and compiling them for real."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from snakedev.base.errors import UserError
+from snakedev.base.process import CommandError
+from snakedev.environments import locks
+from tests.unit.package_index import make_wheel, publish, served
+
+PROJECT = Path(__file__).parents[3]
+EXCLUSIONS = "left-out: {reason: it has no wheel, without: nothing}\n"
+WHY = "{reason: no wheel, without: nothing}"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of `.in` files: run-cpu with torch, and what only its CUDA build needs."""
+    folder = tmp_path / "envs"
+    folder.mkdir()
+    (folder / "run-cpu.in").write_text("# torch\ntorch==2.11.0\n")
+    (folder / "exclusions.yaml").write_text(EXCLUSIONS)
+    return folder
+
+
+def compile_here(folder, running, torch_index=None, **options):
+    return locks.compile_lock(
+        folder, "run-cpu", Path(sys.executable), torch_index, running, **options
+    )
+
+
+def test_compiling_twice_changes_no_byte(folder, index, running):
+    assert compile_here(folder, running)
+    first = (folder / "run-cpu.lock").read_bytes()
+    assert not compile_here(folder, running)
+    assert (folder / "run-cpu.lock").read_bytes() == first
+    locks.check_lock(folder, "run-cpu")
+
+
+def test_a_lock_holds_pins_with_hashes_and_no_address(folder, index, running):
+    compile_here(folder, running)
+    text = (folder / "run-cpu.lock").read_text()
+    assert "torch==2.11.0 \\\n    --hash=sha256:" in text
+    assert "http" not in text and "127.0.0.1" not in text
+    assert {
+        name: str(pin.version) for name, pin in locks.lock_pins(folder / "run-cpu.lock").items()
+    } == {
+        "needed": "1.0",
+        "torch": "2.11.0",
+    }
+
+
+def test_pins_are_kept_until_an_upgrade_is_asked_for(folder, index, running, tmp_path, monkeypatch):
+    compile_here(folder, running)
+    publish(index, make_wheel(tmp_path / "wheels", "needed", "1.1"))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "another-cache"))
+    assert not compile_here(folder, running)
+    assert compile_here(folder, running, upgrade=True)
+    assert str(locks.lock_pins(folder / "run-cpu.lock")["needed"].version) == "1.1"
+
+
+def test_torch_comes_from_its_own_index(folder, index, running, tmp_path):
+    """The index for torch has only torch; everything else still comes from the usual one."""
+    (folder / "run-cpu.cuda.in").write_text("cuda-compiler\n")
+    publish(index, make_wheel(tmp_path / "wheels", "cuda-compiler", "13.0"))
+    compile_here(folder, running)
+    assert "cuda-compiler" in locks.lock_pins(folder / "run-cpu.lock")
+    torch = tmp_path / "torch-index"
+    publish(torch, make_wheel(tmp_path / "wheels", "torch", "2.11.0+cpu", ["needed>=1"]))
+    with served(torch) as url:
+        compile_here(folder, running, url)
+        pins = locks.lock_pins(folder / "run-cpu.lock")
+        locks.check_lock(folder, "run-cpu", url)
+        with pytest.raises(
+            UserError, match=r"run-cpu\.lock does not fit .*: run `snakemake locks`"
+        ):
+            locks.check_lock(folder, "run-cpu")
+    assert {name: str(pin.version) for name, pin in pins.items()} == {
+        "needed": "1.0",
+        "torch": "2.11.0+cpu",
+    }
+    assert url not in running.log_path.read_text()
+
+
+def test_what_does_not_fit_is_said_by_uv(folder, index, running):
+    (folder / "run-cpu.in").write_text("torch==9\n")
+    with pytest.raises(CommandError) as caught:
+        compile_here(folder, running)
+    assert any("torch==9" in line for line in caught.value.tail)
+    assert not (folder / "run-cpu.lock").exists()
+
+
+def test_an_index_that_does_not_answer_is_one_line(folder, running, monkeypatch, tmp_path):
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    with pytest.raises(UserError, match="a package index did not answer") as caught:
+        compile_here(folder, running)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "stands"),
+    [
+        ("run-cpu.in", "# another comment\ntorch==2.11.0  # the same\n", True),
+        ("exclusions.yaml", "left-out: {reason: another, without: all}\n", True),
+        ("run-cpu.in", "torch==2.11.0\nmore\n", False),
+        ("exclusions.yaml", f"{EXCLUSIONS}ray: {WHY}\n", False),
+        ("exclusions.yaml", f"{EXCLUSIONS}lock run-cpu:\n  ray: {WHY}\n", False),
+        ("exclusions.yaml", f"{EXCLUSIONS}lock run-cuda:\n  ray: {WHY}\n", True),
+    ],
+)
+def test_a_lock_stands_until_its_inputs_say_something_else(
+    folder, index, running, file, text, stands
+):
+    compile_here(folder, running)
+    (folder / file).write_text(text)
+    if stands:
+        locks.check_lock(folder, "run-cpu")
+    else:
+        with pytest.raises(UserError, match="run `snakemake locks`"):
+            locks.check_lock(folder, "run-cpu")
+
+
+def test_what_one_lock_leaves_out_another_may_hold(folder, index, running):
+    (folder / "exclusions.yaml").write_text(f"{EXCLUSIONS}lock run-cpu:\n  needed: {WHY}\n")
+    compile_here(folder, running)
+    assert set(locks.lock_pins(folder / "run-cpu.lock")) == {"torch"}
+
+
+def test_included_files_are_part_of_the_inputs(folder):
+    (folder / "run-cpu.in").write_text("-r more.in\n")
+    (folder / "more.in").write_text("one\n")
+    before = locks.inputs_digest(folder, "run-cpu", None)
+    (folder / "more.in").write_text("two\n")
+    assert locks.inputs_digest(folder, "run-cpu", None) != before
+
+
+def test_the_lock_digest_leaves_comments_out(tmp_path):
+    one, two = tmp_path / "one.lock", tmp_path / "two.lock"
+    one.write_text("# inputs: a\na==1 \\\n    --hash=sha256:00\n")
+    two.write_text("# inputs: b\n\na==1 \\\n    --hash=sha256:00\n")
+    assert locks.lock_digest(one) == locks.lock_digest(two)
+    two.write_text("a==1 \\\n    --hash=sha256:01\n")
+    assert locks.lock_digest(one) != locks.lock_digest(two)
+
+
+@pytest.mark.parametrize("name", locks.NAMES)
+def test_the_locks_of_the_project_fit(name):
+    locks.check_lock(PROJECT / "envs", name)
+    assert locks.lock_pins(PROJECT / "envs" / f"{name}.lock") or name == "tools"
+    assert "://" not in (PROJECT / "envs" / f"{name}.lock").read_text()
+
+
+def test_a_package_with_and_without_extras_is_one_pin(tmp_path):
+    lock = tmp_path / "one.lock"
+    hashes = " \\\n    --hash=sha256:00\n"
+    lock.write_text(f"a[x, y_z]==1.0{hashes}a==1.0{hashes}")
+    assert locks.lock_pins(lock)["a"].extras == {"x", "y-z"}

@@ -1,0 +1,53 @@
+"""What a smoke run asks of vLLM, on a CPU and on a GPU."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from snakedev.config.model import Prompt, Throughput
+from snakedev.inference.smoke import engine_arguments, gpu_facts, request, settings
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    (tmp_path / "config.json").write_text(json.dumps({"max_position_embeddings": 8192}))
+    return tmp_path
+
+
+def test_a_cpu_without_bfloat16_computes_in_float32(model):
+    assert engine_arguments(model, 16, frozenset({"avx2"}))["dtype"] == "float32"
+    assert engine_arguments(model, 16, frozenset({"avx2", "avx512_bf16"}))["dtype"] == "auto"
+
+
+def test_a_gpu_computes_in_the_model_s_own_type_whatever_the_cpu_can_do(model):
+    made = engine_arguments(model, 16, None)
+    assert (made["dtype"], made["max_num_seqs"], made["max_model_len"]) == ("auto", 16, 2048)
+
+
+def test_a_cpu_run_is_bound_to_cores_and_knows_of_no_toolkit():
+    found = settings("cpu", 1, None)
+    assert found["VLLM_CPU_OMP_THREADS_BIND"].isdigit()
+    assert set(found) == {"VLLM_CPU_OMP_THREADS_BIND", "TORCH_COMPILE_DISABLE"}
+
+
+def test_a_gpu_run_finds_nvcc_in_its_environment_and_has_no_settings_of_a_cpu():
+    found = settings("cuda", 8, Path("/envs/run-cuda/lib/nvidia/cu13"))
+    assert found["CUDA_HOME"] == "/envs/run-cuda/lib/nvidia/cu13"
+    assert found["VLLM_USE_FLASHINFER_SAMPLER"] == "0"
+    assert not any(name.startswith("VLLM_CPU") for name in found)
+
+
+def test_a_request_holds_prompts_and_the_timed_part():
+    prompts = (Prompt(text="The capital of France is", expect="Paris"),)
+    asked = json.loads(request(prompts, 8, Throughput(prompts=4, tokens=2), Path("/m"), {"a": 1}))
+    assert asked["prompts"] == ["The capital of France is"]
+    assert asked["throughput"] == {"prompts": 4, "tokens": 2, "rounds": 3}
+    assert (asked["model"], asked["engine"]) == ("/m", {"a": 1})
+
+
+def test_gpus_are_named_with_their_number_and_driver():
+    one = "NVIDIA H100 80GB HBM3, 81559 MiB, 580.159.04\n"
+    assert gpu_facts(one) == {"gpu": "NVIDIA H100 80GB HBM3, 81559 MiB", "driver": "580.159.04"}
+    assert gpu_facts(one * 2)["gpu"] == "2 x NVIDIA H100 80GB HBM3, 81559 MiB"
+    assert gpu_facts("") == {}

@@ -1,0 +1,108 @@
+"""Device code: what a build asks for, what a library holds, and what runs where."""
+
+import pytest
+
+from snakedev.base.errors import UserError
+from snakedev.base.process import CommandError
+from snakedev.wheels import device_code
+
+BUILD = """\
+build CMakeFiles/_C.dir/a.cu.o: CUDA_COMPILER___C_unscanned_Release /source/a.cu || cmake
+  FLAGS = -O2 -gencode arch=compute_80,code=sm_80 -gencode arch=compute_80,code=compute_80
+  OBJECT_DIR = CMakeFiles/_C.dir
+build CMakeFiles/_C.dir/b.cu.o: CUDA_COMPILER___C_unscanned_Release /source/b.cu || cmake
+  FLAGS = -gencode=arch=compute_90a,code=sm_90a
+  OBJECT_DIR = CMakeFiles/_C.dir
+build CMakeFiles/_D.dir/c.cu.o: CUDA_COMPILER___D_unscanned_Release /source/c.cu || cmake
+  FLAGS = -O2
+  OBJECT_DIR = CMakeFiles/_D.dir
+build CMakeFiles/_E.dir/e.cpp.o: CXX_COMPILER___E_unscanned_Release /source/e.cpp || cmake
+  FLAGS = -gencode arch=compute_70,code=sm_70
+  OBJECT_DIR = CMakeFiles/_E.dir
+"""
+# what a cuobjdump of CUDA 12.8 prints of a library
+LISTED = """#!/bin/sh
+cat <<END
+
+Fatbin elf code:
+================
+arch = sm_90a
+code version = [1,8]
+host = linux
+compile_size = 64bit
+
+Fatbin ptx code:
+================
+arch = sm_80
+code version = [9,0]
+END
+"""
+
+
+def test_a_build_file_says_what_each_library_is_compiled_for(tmp_path):
+    file = tmp_path / "build.ninja"
+    file.write_text(BUILD)
+    assert device_code.asked_for(file) == {
+        "_C": {"sm_80", "compute_80", "sm_90a"},
+        # nvcc's default, which nobody asked for
+        "_D": {"sm_75"},
+    }
+
+
+def test_binaries_and_ptx_are_told_apart(tmp_path):
+    program = tmp_path / "cuobjdump"
+    program.write_text(LISTED)
+    program.chmod(0o755)
+    assert device_code.embedded(tmp_path / "library.so", program) == {"sm_90a", "compute_80"}
+
+
+def test_a_library_without_device_code_is_none_that_cannot_be_read(tmp_path):
+    program = tmp_path / "cuobjdump"
+    program.write_text(
+        "#!/bin/sh\n"
+        '[ -e "$1" ] || { echo "cuobjdump fatal   : Could not open \'$1\'" >&2; exit 255; }\n'
+        "echo \"cuobjdump info    : File '$1' does not contain device code\" >&2; exit 255\n"
+    )
+    program.chmod(0o755)
+    (tmp_path / "library.so").touch()
+    assert device_code.embedded(tmp_path / "library.so", program) == frozenset()
+    with pytest.raises(CommandError):
+        device_code.embedded(tmp_path / "absent.so", program)
+
+
+@pytest.mark.parametrize(
+    ("held", "architecture", "runs"),
+    [
+        ({"sm_90a"}, "9.0a", True),
+        ({"sm_90a"}, "9.0", True),
+        ({"sm_90a"}, "10.0", False),
+        ({"sm_80"}, "8.9", True),
+        ({"sm_89"}, "8.0", False),
+        ({"sm_80"}, "9.0a", False),
+        ({"sm_80", "compute_80"}, "9.0a", True),
+        ({"compute_90"}, "8.9", False),
+        ({"compute_90a"}, "10.0", False),
+        ({"sm_100f"}, "10.0", True),
+        (set(), "9.0", False),
+    ],
+)
+def test_what_runs_where(held, architecture, runs):
+    assert device_code.runs(held, architecture) is runs
+
+
+def test_code_that_nobody_asked_for_and_code_that_is_missing_are_named():
+    held = frozenset({"sm_80", "sm_90a"})
+    device_code.check("_C", held, held, ["8.0", "9.0a"])
+    with pytest.raises(UserError, match="_C: it holds device code sm_80, sm_90a, and its build"):
+        device_code.check("_C", held, frozenset({"sm_90a"}), ["9.0a"])
+    with pytest.raises(UserError, match="does not run on 10"):
+        device_code.check("_C", held, None, ["9.0a", "10.0"])
+
+
+def test_a_library_for_the_host_alone_is_for_every_gpu():
+    device_code.check("cumem_allocator", frozenset(), None, ["9.0a"])
+
+
+def test_an_environment_without_the_program_says_what_to_add(tmp_path):
+    with pytest.raises(UserError, match="add nvidia-cuda-cuobjdump"):
+        device_code.find_cuobjdump(tmp_path, None)

@@ -1,0 +1,148 @@
+"""What a build sees: its folders at fixed paths, and no variable that nobody named."""
+
+import shutil
+import subprocess
+import venv
+from pathlib import Path
+
+import pytest
+
+from snakedev.environments.environment import EnvironmentRecord
+from snakedev.machine.probe import Machine, probe
+from snakedev.machine.sandbox import Sandbox
+from snakedev.machine.sanitizer import is_instrumented
+from snakedev.store.layout import Layout
+from snakedev.store.specs import WheelSpec
+from snakedev.wheels import variables as build_variables
+
+SPEC = WheelSpec(
+    repo="tiny",
+    variant="any",
+    version="1.0",
+    recipe="setuptools",
+    recipe_number=1,
+    source_key="0" * 16,
+    subdirectory=".",
+    interpreter={},
+    environment_key="1" * 16,
+    environment_name="build-any",
+    compilers={},
+    settings={"PLACE": "${environment}/share", "TREE": "${tree}"},
+    origin="release",
+)
+
+
+@pytest.fixture
+def layout(tmp_path) -> Layout:
+    """Results with a build environment."""
+    layout = Layout(tmp_path / "results")
+    environment = layout.environment("build-any", SPEC.environment_key)
+    venv.create(environment, symlinks=True)
+    record = EnvironmentRecord(
+        key=SPEC.environment_key,
+        name="build-any",
+        lock="build-any.lock",
+        lock_digest="",
+        python="3.14.0",
+        packages=(),
+        wheels=(),
+        cuda_toolkit=None,
+        conflicts=(),
+        bytes=0,
+        seconds=0.0,
+    )
+    record.write(environment / "env.json")
+    return layout
+
+
+def seen(layout: Layout, machine: Machine, *, fixed_paths: bool, spec: WheelSpec = SPEC):
+    """A build's places and variables."""
+    folder = layout.build("any", "tiny") / "tree-key"
+    (folder / "root").mkdir(parents=True)
+    environment = layout.environment("build-any", SPEC.environment_key)
+    sandbox = Sandbox(folder / "root", fixed_paths=fixed_paths, cut_network=False)
+    places = build_variables.place(spec, layout, folder, environment, sandbox)
+    variables = build_variables.make(
+        spec, layout, machine, places, 2, nvcc_threads=3, compiler_cache=True
+    )
+    return places, variables
+
+
+@pytest.fixture
+def machine(tmp_path) -> Machine:
+    return probe(tmp_path / "machine.json")
+
+
+def test_a_build_sees_no_path_of_the_results(layout, machine, monkeypatch):
+    if not machine.fixed_paths:
+        pytest.skip("this kernel permits no mount namespaces")
+    monkeypatch.setenv("SECRET", "1")
+    places, variables = seen(layout, machine, fixed_paths=True)
+    assert variables["PLACE"] == "/snakedev/environment/share"
+    assert variables["TREE"] == "/snakedev/build/tree"
+    assert "SECRET" not in variables
+    showing = {name for name, value in variables.items() if str(layout.root) in value}
+    # what no compiler sees: whose build it is, and where ccache keeps its files
+    assert showing <= {"SNAKEDEV_BUILD_FOLDER", "CCACHE_DIR"}
+    code = "import sys, sysconfig; print(sys.prefix, sysconfig.get_path('include'))"
+    command = places.sandbox.command(places.environment / "bin/python", "-c", code)
+    said = subprocess.check_output(command, cwd=places.real_folder, env=variables, text=True)
+    assert said.startswith("/snakedev/environment /snakedev/interpreter/include/python3")
+
+
+def test_builds_at_the_same_paths_have_temporary_files_of_their_own(layout, machine):
+    places, variables = seen(layout, machine, fixed_paths=True)
+    assert variables["TMPDIR"] == "/snakedev/build/tmp"
+    assert (places.real_folder / "tmp").is_dir()
+
+
+def test_where_paths_are_real_the_compiler_and_its_cache_are_told(layout, machine):
+    places, variables = seen(layout, machine, fixed_paths=False)
+    assert places.folder == places.real_folder.resolve()
+    assert f"-ffile-prefix-map={places.folder}=/snakedev/build" in variables["CFLAGS"]
+    if shutil.which("ccache"):
+        assert variables["CCACHE_BASEDIR"] == str(places.folder)
+    assert Path(variables["TMPDIR"]).is_dir()
+
+
+def test_threads_of_nvcc_and_jobs_are_passed_on(layout, machine):
+    _, variables = seen(layout, machine, fixed_paths=True)
+    assert (variables["NVCC_THREADS"], variables["MAX_JOBS"]) == ("3", "2")
+
+
+SANITIZED = {"version": "3.14", "abiflags": "t", "sanitizer": "thread"}
+
+
+def test_c_and_c_plus_plus_are_compiled_with_the_interpreter_s_sanitizer(layout, machine, tmp_path):
+    passed = {"CFLAGS": "-O1", "LDFLAGS": "-s"}
+    spec = SPEC.model_copy(update={"interpreter": SANITIZED, "passed": passed})
+    _, variables = seen(layout, machine, fixed_paths=False, spec=spec)
+    assert variables["CFLAGS"].startswith("-O1 -fsanitize=thread -g -O1 -ffile-prefix-map=")
+    assert variables["CXXFLAGS"].startswith("-fsanitize=thread -g -O1 -ffile-prefix-map=")
+    assert variables["LDFLAGS"] == "-s -fsanitize=thread"
+    # the build runs on that interpreter, whose own races are not the build's
+    assert "report_bugs=0" in variables["TSAN_OPTIONS"]
+
+
+def test_what_rust_builds_is_not_instrumented(layout, machine):
+    rust = {"cc": "gcc 12", "rustc": "rustc 1"}
+    spec = SPEC.model_copy(update={"interpreter": SANITIZED, "compilers": rust})
+    _, variables = seen(layout, machine, fixed_paths=True, spec=spec)
+    assert "sanitize" not in variables["CFLAGS"] + variables.get("LDFLAGS", "")
+    assert "report_bugs=0" in variables["TSAN_OPTIONS"]
+
+
+def test_without_a_sanitizer_nothing_is_told(layout, machine):
+    _, variables = seen(layout, machine, fixed_paths=True)
+    assert not {"TSAN_OPTIONS", "LDFLAGS"} & variables.keys()
+
+
+@pytest.mark.parametrize("sanitized", [True, False])
+def test_what_heeds_the_flags_is_instrumented(layout, machine, tmp_path, sanitized):
+    spec = SPEC.model_copy(update={"interpreter": SANITIZED if sanitized else {}})
+    _, variables = seen(layout, machine, fixed_paths=False, spec=spec)
+    source, library = tmp_path / "counting.c", tmp_path / "counting.so"
+    source.write_text("long counter; long count(void) { return counter++; }\n")
+    command = f'"$CC" $CFLAGS -fPIC -shared "{source}" $LDFLAGS -o "{library}"'
+    subprocess.run(["sh", "-c", command], env=variables, check=True)
+    assert is_instrumented(library) == sanitized

@@ -1,0 +1,82 @@
+"""Tokens per second on an NVIDIA GPU: our vLLM on 3.14t beside the stock wheel, if wanted.
+
+Run from the project after `snakemake smoke_report`, on a machine with a GPU: `python -m
+tools.benchmarks.gpu [--rounds N] [--stock] [--python PATH]`. 512 prompts of 128 new tokens each are
+answered at once, by an engine as vLLM makes it by itself: compiled, with CUDA graphs. `--stock`
+installs the official wheel on an ordinary Python (10 GB) and prints the ratio. The figures are kept
+in results/bench/gpu.csv.
+"""
+
+import argparse
+import sys
+
+import pandas as pd
+
+from snakedev.base.errors import UserError
+from snakedev.base.records import write_text
+from snakedev.config.model import Throughput
+from snakedev.environments.stock import stock_environment
+from snakedev.inference.smoke import request
+from snakedev.inference.smoke_record import SmokeRecord
+from tools.benchmarks.contenders import (
+    PROJECT,
+    current_plan,
+    summary,
+    tokens_per_second,
+)
+
+TIMED = Throughput(prompts=512, tokens=128)
+ENGINE = {"dtype": "auto", "max_model_len": 2048, "max_num_seqs": TIMED.prompts}
+"""What the engine is made with; all else is as vLLM chooses for the GPU."""
+_STOCK = "stock vllm"
+# The smoke run goes without torch's inductor, to start sooner.
+_SMOKE_ONLY = ("PYTHON_GIL", "TORCH_COMPILE_DISABLE")
+
+
+def main() -> None:
+    """Time the contenders in turns and print each one's median."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--stock", action="store_true", help="time the official wheel, too")
+    parser.add_argument(
+        "--python", default=sys.executable, help="an ordinary Python, for the stock"
+    )
+    options = parser.parse_args()
+    plan = current_plan()
+    layout = plan.layout
+    if "cuda" not in plan.runnable:
+        raise UserError(plan.skipped.get("cuda", "config.yaml: smoke.variants does not name cuda"))
+    spec = plan.smoke("cuda", plan.config.smoke.models[0])
+    smoke = SmokeRecord.read(layout.smoke(spec.variant, spec.model, spec.key) / "smoke.json")
+    model = layout.model(spec.model, spec.model_key).absolute()
+    asked = request(spec.prompts, spec.max_tokens, TIMED, model, ENGINE)
+    settings = {name: value for name, value in smoke.variables.items() if name not in _SMOKE_ONLY}
+    ours = layout.environment(spec.environment_name, spec.environment_key).absolute()
+    contenders = {"ours, GIL on": (ours, False), "ours, GIL off": (ours, True)}
+    if options.stock:
+        stock = stock_environment(
+            layout.stock("cuda").absolute(),
+            "cuda",
+            plan.config.repos["vllm"].version,
+            PROJECT / "envs" / "run-cuda.lock",
+            options.python,
+        )
+        contenders = {_STOCK: (stock, False), **contenders}
+    rows = []
+    for number in range(1, options.rounds + 1):
+        for name, (environment, gil_off) in contenders.items():
+            speed = tokens_per_second(environment, layout.cache, asked, settings, gil_off=gil_off)
+            rows.append({"contender": name, "round": number, "tokens_per_second": round(speed, 1)})
+            print(f"round {number}: {name}: {speed:.1f} tokens/s", flush=True)
+    table = pd.DataFrame(rows)
+    speeds = {n: list(t) for n, t in table.groupby("contender", sort=False)["tokens_per_second"]}
+    print("\n".join(summary(speeds, _STOCK)))
+    table = table.assign(gpu=smoke.machine.get("gpu"), driver=smoke.machine.get("driver"))
+    write_text(layout.root / "bench" / "gpu.csv", table.to_csv(index=False))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(str(error))

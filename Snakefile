@@ -15,7 +15,8 @@ os.environ["PYTHONPATH"] = str(PROJECT)
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 from snakedev.base.errors import UserError
-from snakedev.plan.front_door import RunLock, load, note_reached, start_jobserver, stopped
+from snakedev.plan.front_door import load, note_reached, start_jobserver, stopped
+from snakedev.base.run_lock import RunLock
 from snakedev.store.publish import prepare
 
 

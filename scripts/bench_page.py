@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from snakedev.base.job import job
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.reports.bench.page import headline, write_report
 from snakedev.reports.bench.record import BenchRecord
 from snakedev.reports.bench.run import kept_records

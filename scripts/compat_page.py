@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from snakedev.base.job import job
-from snakedev.config.model import ReleasePin, check
+from snakedev.config.read import check
+from snakedev.config.repos import ReleasePin
 from snakedev.fetch.download import DownloadRecord
 from snakedev.reports.compat.history import compare
 from snakedev.reports.compat.look_up import look_up

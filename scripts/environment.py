@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from snakedev.base.job import job
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.environments.editable import WorkInput
 from snakedev.environments.environment import make_environment
 from snakedev.store.layout import Layout

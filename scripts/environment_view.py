@@ -3,7 +3,7 @@
 import shlex
 
 from snakedev.base.job import job
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.environments.environment import EnvironmentRecord, point_view
 from snakedev.machine.sanitizer import run_variables
 from snakedev.store.layout import Layout

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from snakedev.base.job import job
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.reports.gil.trial import run_gil_trial
 from snakedev.store.layout import Layout
 from snakedev.store.specs import GilSpec

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from snakedev.base.cpu import parallel_jobs
 from snakedev.base.job import job
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.interpreter.provide import Request, provide
-from snakedev.machine.probe import parallel_jobs
 from snakedev.store.layout import Layout
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from snakedev.base.job import job
-from snakedev.config.model import WheelPin, check
+from snakedev.config.read import check
+from snakedev.config.repos import WheelPin
 from snakedev.fetch.download import DownloadRecord, fetch_wheel
 from snakedev.store.layout import Layout
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from snakedev.base.job import job
-from snakedev.config.model import WheelPin, check
+from snakedev.config.read import check
+from snakedev.config.repos import WheelPin
 from snakedev.environments.environment import EnvironmentRecord
 from snakedev.fetch.download import DownloadRecord
 from snakedev.store.layout import Layout
-from snakedev.wheels.borrowed import KernelsRecord, refuse_lacking
-from snakedev.wheels.upstream_kernels import examine
+from snakedev.wheels.upstream_kernels import KernelsRecord, examine, refuse_lacking
 
 if __name__ == "__main__":
     with job("kernels", snakemake.log[0]) as running:

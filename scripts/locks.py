@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from snakedev.base.job import job
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.environments.locks import compile_lock, names
 from snakedev.store.layout import Layout
 

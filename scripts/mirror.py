@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from snakedev.base.job import job
-from snakedev.config.model import GitPin, check
+from snakedev.config.read import check
+from snakedev.config.repos import GitPin
 from snakedev.fetch.mirror import MirrorRecord, ensure_commit
 from snakedev.store.layout import Layout
 from snakedev.store.specs import SourceSpec

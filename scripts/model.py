@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from snakedev.base.job import job
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.inference.model import make_model
 from snakedev.store.layout import Layout
 from snakedev.store.specs import ModelSpec

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from snakedev.base.job import job
 from snakedev.reports.patches.page import headline, write_report
-from snakedev.reports.patches.trial import PatchTrialRecord
+from snakedev.reports.patches.record import PatchTrialRecord
 
 if __name__ == "__main__":
     with job("patch report", snakemake.log[0]) as running:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from snakedev.base.job import job
-from snakedev.config.model import ReleasePin, check
+from snakedev.config.read import check
+from snakedev.config.repos import ReleasePin
 from snakedev.fetch.download import DownloadRecord
 from snakedev.reports.patches.trial import make_trial
 from snakedev.store.layout import Layout

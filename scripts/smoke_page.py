@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from snakedev.base.job import job
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.environments.environment import EnvironmentRecord
 from snakedev.inference.smoke_record import SmokeRecord
 from snakedev.reports.smoke.page import Reported, write_report
 from snakedev.store.layout import Layout
-from snakedev.wheels.build import WheelRecord
+from snakedev.wheels.record import WheelRecord
 
 if __name__ == "__main__":
     with job("smoke report", snakemake.log[0]) as running:

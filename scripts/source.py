@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from snakedev.base.job import job
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.fetch.download import DownloadRecord
 from snakedev.sources.source import make_source
 from snakedev.store.layout import Layout

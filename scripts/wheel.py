@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from snakedev.base.job import job
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.machine.probe import probe
 from snakedev.store.layout import Layout
 from snakedev.store.specs import WheelSpec
-from snakedev.wheels.borrowed import KernelsRecord
 from snakedev.wheels.build import build_wheel
+from snakedev.wheels.upstream_kernels import KernelsRecord
 
 if __name__ == "__main__":
     with job(f"wheel {snakemake.wildcards.repo}", snakemake.log[0]) as running:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import job
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.store.layout import Layout
-from snakedev.wheels.build import WheelRecord
+from snakedev.wheels.record import WheelRecord
 from snakedev.wheels.wheelhouse import write_wheelhouse
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from snakedev.reports.patches.page import PatchReportRecord
 from snakedev.sources.crates import CratesRecord
 from snakedev.sources.source import SourceRecord
 from snakedev.store.roots import Root
-from snakedev.wheels.build import WheelRecord
+from snakedev.wheels.record import WheelRecord
 from snakedev.wheels.wheelhouse import WheelhouseRecord
 from tools.stress.record import StressRecord
 

@@ -20,7 +20,7 @@ from snakedev.base.job import Job
 from snakedev.base.records import write_text
 from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
 from snakedev.environments.exclusions import read_exclusions
-from snakedev.fetch.indexes import public_address
+from snakedev.fetch.indexes import TORCH_PACKAGES, public_address
 from snakedev.fetch.uv import run_uv
 
 NAMES = (
@@ -29,8 +29,6 @@ NAMES = (
 )
 """The locks that everybody has: the tools' one is for ordinary Pythons, the others for the
 free-threaded one."""
-TORCH_PACKAGES = ("torch", "torchaudio", "torchvision")
-"""What an index for torch may serve in a build of its own, as `2.11.0+cpu`."""
 
 _TOOLS = "tools"
 # The oldest Python that the workflow itself runs on.

@@ -14,7 +14,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.records import Record
-from snakedev.config.model import ReleasePin
+from snakedev.config.repos import ReleasePin
 from snakedev.fetch.debian import DebianPackages
 from snakedev.fetch.indexes import ca_bundle, index_url
 

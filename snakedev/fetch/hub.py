@@ -27,7 +27,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
-from snakedev.config.model import HubModel
+from snakedev.config.repos import HubModel
 
 PROJECT_TOKEN = Path("cache/token")
 """A file of the project's folder with a hub token, for those who keep one for each project."""

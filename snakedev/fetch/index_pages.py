@@ -26,9 +26,8 @@ from requests_cache import AnyResponse, CachedSession
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
-from snakedev.environments.locks import TORCH_PACKAGES
 from snakedev.fetch.download import retried
-from snakedev.fetch.indexes import ca_bundle, index_url, public_address
+from snakedev.fetch.indexes import TORCH_PACKAGES, ca_bundle, index_url, public_address
 
 # What an index vouches for itself counts more.
 _FRESH = timedelta(minutes=10)

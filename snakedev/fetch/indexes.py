@@ -59,3 +59,7 @@ def public_address(url: str) -> str:
     """An index's address without the name and password that it may hold, for records and keys."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+TORCH_PACKAGES = ("torch", "torchaudio", "torchvision")
+"""What an index for torch may serve in a build of its own, as `2.11.0+cpu`."""

@@ -12,7 +12,7 @@ from snakedev import inside
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.records import Record
-from snakedev.config.model import HubModel, PackageModel
+from snakedev.config.repos import HubModel, PackageModel
 from snakedev.environments.run_variables import run_variables
 from snakedev.machine import sanitizer
 from snakedev.store.layout import Layout

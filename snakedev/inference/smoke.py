@@ -5,16 +5,11 @@ verdict ends the workflow with a failure after that.
 """
 
 import json
-import os
-import platform
-import re
-import secrets
 import shutil
 import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,12 +17,18 @@ from typing import Any
 
 import psutil
 
-from snakedev import inside
+from snakedev.base.cpu import cpu_flags
 from snakedev.base.job import Job
-from snakedev.base.process import CommandError, output
-from snakedev.config.model import Prompt, Throughput
-from snakedev.environments.environment import EnvironmentRecord
+from snakedev.base.process import CommandError
 from snakedev.environments.run_variables import run_variables
+from snakedev.inference.engine import (
+    ANSWER,
+    engine_arguments,
+    probe_variables,
+    request,
+    settings,
+    toolkit_in,
+)
 from snakedev.inference.smoke_record import (
     MILESTONES,
     ROLES,
@@ -38,25 +39,14 @@ from snakedev.inference.smoke_record import (
     judge,
     phases,
 )
-from snakedev.inside.bench.processor import processor
+from snakedev.machine.facts import machine_facts
 from snakedev.store.layout import Layout
 from snakedev.store.publish import published
 from snakedev.store.specs import SmokeSpec
 
-ROUNDS = 3
-"""Timed rounds of the throughput batch; the median counts."""
-_INFERENCE = inside.FOLDER
-ANSWER = _INFERENCE / "answer.py"
-"""The program that loads vLLM and answers: `answer.py REQUEST RESULT`, in a run environment."""
 _LIMIT_SECONDS = 1800
 """A run that takes longer hangs, and is ended."""
-_MAX_MODEL_LEN = 2048
-_BATCHED_TOKENS = 512
-_KV_CACHE_BYTES = 1 << 30
-_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-"""Names in /proc/cpuinfo of instructions for bfloat16 (x86, x86, Arm)."""
 _MEMORY_EVERY_SECONDS = 5.0
-_GPU_FACTS = "name,memory.total,driver_version"
 _TIMING = ("snakedev: answered", "snakedev: measured throughput")
 """Between these lines nothing may disturb the run: looking at memory costs a tenth of a second."""
 
@@ -215,83 +205,6 @@ class _Run:
         self.peak_memory = max(self.peak_memory, sum(map(_memory, children)))
 
 
-def request(
-    prompts: Sequence[Prompt],
-    max_tokens: int,
-    throughput: Throughput,
-    model: Path,
-    engine: Mapping[str, Any],
-) -> str:
-    """What ANSWER is asked for, as JSON."""
-    return json.dumps(
-        {
-            "model": str(model),
-            "engine": dict(engine),
-            "prompts": [prompt.text for prompt in prompts],
-            "max_tokens": max_tokens,
-            "throughput": throughput.model_dump() | {"rounds": ROUNDS},
-        }
-    )
-
-
-def probe_variables() -> dict[str, str]:
-    """Variables that let every process of one run say in what state it is."""
-    return {
-        "PYTHONPATH": str(_INFERENCE / "plugin"),
-        "VLLM_PLUGINS": "snakedev_probe",
-        "SNAKEDEV_PROBE": f"snakedev-{secrets.token_hex(6)}",
-    }
-
-
-def engine_arguments(model: Path, sequences: int, flags: frozenset[str] | None) -> dict[str, Any]:
-    """What vLLM's engine is made with: the model's own settings, within a modest memory.
-
-    ``sequences`` are answered at once; ``flags`` are the features of the CPU that computes, None
-    for a GPU.
-    """
-    config = json.loads((model / "config.json").read_bytes())
-    text = config.get("text_config") or config
-    longest = text.get("max_position_embeddings") or text.get("n_positions") or _MAX_MODEL_LEN
-    return {
-        # without instructions for bfloat16, products in float32 are several times as fast
-        "dtype": "auto" if flags is None or flags & _BFLOAT16_FLAGS else "float32",
-        "max_model_len": min(int(longest), _MAX_MODEL_LEN),
-        # vLLM warms up with as many tokens and sequences as it may ever meet
-        "max_num_batched_tokens": _BATCHED_TOKENS,
-        "max_num_seqs": sequences,
-        "kv_cache_memory_bytes": _KV_CACHE_BYTES,
-        "enforce_eager": True,
-    }
-
-
-def settings(variant: str, threads: int, toolkit: Path | None) -> dict[str, str]:
-    """Variables of vLLM and torch for a run of a variant on ``threads`` cores.
-
-    ``toolkit`` is the CUDA toolkit in the environment, if it has one.
-    """
-    # vLLM compiles a few small functions with torch's inductor even for an eager engine: a
-    # minute of C++ for samplers that a greedy run never calls
-    found = {"TORCH_COMPILE_DISABLE": "1"}
-    if variant == "cpu":
-        # OpenMP threads, one for each core; vLLM itself would keep one core free for its other
-        # processes, which wait while the model computes
-        cores = _physical_cores()[:threads]
-        found["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, cores))
-    if variant == "cuda":
-        # compiled with nvcc at the start otherwise; a greedy run never calls it
-        found["VLLM_USE_FLASHINFER_SAMPLER"] = "0"
-    if toolkit is not None:
-        # where FlashInfer, which may do the attention, finds nvcc
-        found["CUDA_HOME"] = str(toolkit)
-    return found
-
-
-def toolkit_in(environment: Path) -> Path | None:
-    """The CUDA toolkit of a run environment, if it has one."""
-    toolkit = EnvironmentRecord.read(environment / "env.json").cuda_toolkit
-    return environment / toolkit if toolkit else None
-
-
 def _rounded(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {**answer, "seconds": round(answer["seconds"], 3)}
 
@@ -302,48 +215,3 @@ def _memory(process: psutil.Process) -> int:
         return process.memory_full_info().pss
     except psutil.Error:
         return 0
-
-
-def _physical_cores() -> list[int]:
-    """One CPU number for each core that this process may use."""
-    chosen: dict[str, int] = {}
-    for cpu in sorted(os.sched_getaffinity(0)):
-        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-        core = siblings.read_text() if siblings.is_file() else str(cpu)
-        chosen.setdefault(core, cpu)
-    return sorted(chosen.values())
-
-
-def cpu_flags() -> frozenset[str]:
-    """The features of this machine's CPU, as /proc/cpuinfo names them."""
-    info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    found = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", info, re.MULTILINE)
-    return frozenset(found[1].split()) if found else frozenset()
-
-
-def machine_facts(variant: str) -> dict[str, str]:
-    """This machine's CPU, cores, memory, kernel and libc, and for cuda its GPUs, for a reader."""
-    return {
-        "cpu": processor(),
-        "cores": str(len(os.sched_getaffinity(0))),
-        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
-        "system": f"{platform.system()} {platform.release()}",
-        "libc": " ".join(platform.libc_ver()),
-    } | (_gpus() if variant == "cuda" else {})
-
-
-def _gpus() -> dict[str, str]:
-    """The GPUs as their driver names them, with its version."""
-    try:
-        listed = output(["nvidia-smi", f"--query-gpu={_GPU_FACTS}", "--format=csv,noheader"])
-    except (CommandError, OSError):
-        return {}
-    return gpu_facts(listed)
-
-
-def gpu_facts(listed: str) -> dict[str, str]:
-    """GPUs and driver, from nvidia-smi's lines of name, memory and driver version."""
-    rows = [[field.strip() for field in line.split(",")] for line in listed.splitlines() if line]
-    counts = Counter(f"{name}, {memory}" for name, memory, _ in rows)
-    names = [f"{count} x {name}" if count > 1 else name for name, count in counts.items()]
-    return {"gpu": "; ".join(names), "driver": rows[0][2]} if rows else {}

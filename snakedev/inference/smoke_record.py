@@ -8,7 +8,7 @@ from typing import Any
 
 from snakedev.base.errors import UserError
 from snakedev.base.records import Record
-from snakedev.config.model import Prompt
+from snakedev.config.reports import Prompt
 
 ROLES = ("front end", "engine core", "worker")
 """The processes of an engine; on a single GPU the engine core does the worker's part."""

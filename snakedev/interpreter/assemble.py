@@ -24,7 +24,7 @@ from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import output
 from snakedev.fetch.debian import DebianPackages
-from snakedev.machine.probe import find_compiler
+from snakedev.machine.compilers import find_compiler
 
 _MULTIARCH = "x86_64-linux-gnu"
 _SUITES = ("forky", "sid")

@@ -6,12 +6,13 @@ import re
 import tempfile
 from pathlib import Path
 
+from snakedev.base.cpu import available_cores
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job, scrubbed
 from snakedev.base.process import CommandError, output
 from snakedev.base.records import Record
 from snakedev.machine import sanitizer
-from snakedev.machine.probe import available_cores, find_compiler
+from snakedev.machine.compilers import find_compiler
 
 _TURN_SECONDS = (0.5, 5.0, 20.0)
 """For how long two threads are watched; longer where others keep the cores busy."""

@@ -12,7 +12,7 @@ from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError, run
 from snakedev.base.records import Record
-from snakedev.config.model import Interpreter
+from snakedev.config.repos import Interpreter
 from snakedev.fetch.indexes import index_environment
 from snakedev.interpreter import assemble, checks, source_build
 from snakedev.store.layout import Layout

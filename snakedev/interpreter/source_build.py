@@ -15,10 +15,10 @@ from pathlib import Path
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job, scrubbed
 from snakedev.base.process import CommandError, FirstFailure, output
-from snakedev.config.model import Interpreter
+from snakedev.config.repos import Interpreter
 from snakedev.fetch.mirror import ensure_commit, look_up
 from snakedev.machine import sanitizer
-from snakedev.machine.probe import find_compiler
+from snakedev.machine.compilers import find_compiler
 from snakedev.sources.source import export_commit
 from snakedev.store.layout import Layout
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError, output
-from snakedev.machine.probe import find_compiler
+from snakedev.machine.compilers import find_compiler
 
 _SONAME = "libcuda.so.1"
 # The driver's functions; those of CUDA's libraries go on in lower case (cudaMalloc, cublasCreate).

@@ -8,17 +8,17 @@ subprocess.
 import os
 import platform
 import re
-import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from snakedev.base.cpu import best_isa
 from snakedev.base.errors import UserError
 from snakedev.base.process import CommandError, output
 from snakedev.base.records import Record
+from snakedev.machine.compilers import find_compiler
 from snakedev.machine.sandbox import Sandbox
 
 _PROBE_NUMBER = 5
@@ -28,13 +28,6 @@ _NVIDIA_DRIVER = Path("/proc/driver/nvidia")
 _AMD_DRIVER = Path("/dev/kfd")
 # nvidia-smi takes some seconds for each GPU when nothing keeps the driver loaded.
 _GPU_SECONDS = 60
-# The instruction sets that vLLM's CPU kernels are compiled for, and the /proc/cpuinfo flags that
-# each one needs (csrc/cpu/cpu_extension.cmake of vLLM).
-_ISA_FLAGS = {
-    "amx": {"avx512f", "avx512_bf16", "amx_bf16", "amx_tile"},
-    "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"},
-    "avx2": {"avx2", "fma"},
-}
 
 
 class Tool(Record):
@@ -75,28 +68,6 @@ class Machine(Record):
     """Whether builds can see their folders at fixed paths, in a mount namespace."""
 
 
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
-def available_memory_gb() -> float:
-    """Memory that can be had now, in GB: the kernel's estimate, cut by a cgroup's limit."""
-    fields = dict(
-        line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines() if ":" in line
-    )
-    available = int(fields["MemAvailable"].split()[0]) * 1024
-    limit = Path("/sys/fs/cgroup/memory.max")
-    if limit.is_file() and (text := limit.read_text().strip()).isdigit():
-        available = min(available, int(text))
-    return available / 1e9
-
-
-def parallel_jobs(cores: int, memory_per_job_gb: float) -> int:
-    """How many compilations may run at once on these cores and the memory there is now."""
-    return max(1, min(cores, int(available_memory_gb() / memory_per_job_gb)))
-
-
 def probe(path: Path) -> Machine:
     """The machine's record, from its cache where that still holds."""
     watched = _watched()
@@ -119,26 +90,6 @@ def probe(path: Path) -> Machine:
     )
     machine.write(path)
     return machine
-
-
-def best_isa(cpuinfo: str) -> str:
-    """The best of vLLM's instruction sets that /proc/cpuinfo's text has; 'none' without any."""
-    flags: set[str] = set()
-    for line in cpuinfo.splitlines():
-        if line.startswith("flags"):
-            flags = set(line.split(":", 1)[1].split())
-            break
-    return next((name for name, needed in _ISA_FLAGS.items() if needed <= flags), "none")
-
-
-def find_compiler(kind: str, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The C (`cc`) or C++ (`cxx`) compiler: CC or CXX, else the usual names on PATH."""
-    variable, usual = {
-        "cc": ("CC", ("gcc", "cc", "clang")),
-        "cxx": ("CXX", ("g++", "c++", "clang++")),
-    }[kind]
-    names = [shlex.split(environment[variable])[0]] if environment.get(variable) else usual
-    return next((Path(path) for name in names if (path := shutil.which(name))), None)
 
 
 def _tools() -> dict[str, Tool]:

@@ -1,15 +1,16 @@
 """What the Snakefile does before any rule: the configuration, the plan, and one run at a time."""
 
-import fcntl
 import os
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from snakedev.base.cpu import available_memory_gb, parallel_jobs
 from snakedev.base.errors import UserError
-from snakedev.config.model import VARIANTS, Config, check, refuse_duplicates
+from snakedev.config.fields import VARIANTS
+from snakedev.config.model import Config
+from snakedev.config.read import check, refuse_duplicates
 from snakedev.machine.jobserver import JobServer
-from snakedev.machine.probe import available_memory_gb, parallel_jobs
 from snakedev.plan.plan import Plan
 from snakedev.store.layout import Layout
 from snakedev.store.roots import write_root
@@ -73,31 +74,3 @@ def stopped(error: UserError) -> NoReturn:
     """End the run with the error's own lines, without Snakemake's traceback around them."""
     print(error, file=sys.stderr)
     sys.exit(1)
-
-
-class RunLock:
-    """One run at a time in a results folder, by a kernel lock that ends with its process.
-
-    Snakemake's own lock outlives a killed run and must then be taken away by hand; this one
-    does not, so the profile switches Snakemake's off.
-    """
-
-    def __init__(self, root: Path):
-        self._path = root / ".run.lock"
-
-    def acquire(self) -> None:
-        """Take the lock for the rest of the process; raises UserError when another run has it."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open("a+")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.seek(0)
-            owner = self._file.read().strip() or "unknown"
-            raise UserError(
-                f"another run (process {owner}) is at work in {self._path.parent.absolute()}: "
-                "wait for it, or stop it"
-            ) from None
-        self._file.truncate(0)
-        self._file.write(f"{os.getpid()}\n")
-        self._file.flush()

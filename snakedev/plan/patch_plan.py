@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from snakedev.config.model import Config
-from snakedev.recipes.recipe import RECIPE_NUMBERS
+from snakedev.recipes.registry import RECIPE_NUMBERS
 from snakedev.sources import patch_file
 from snakedev.store.specs import PatchTrialSpec, SourceSpec
 

@@ -26,10 +26,13 @@ from snakedev.machine import preflight
 from snakedev.machine.gpu_architectures import resolve, runs_on
 from snakedev.machine.probe import Machine, probe
 from snakedev.plan import patch_plan
-from snakedev.recipes.recipe import ANY, RECIPE_NUMBERS, RECIPES, Recipe, Target, cpu_isas
+from snakedev.recipes.recipe import ANY, Recipe, Target
+from snakedev.recipes.registry import RECIPE_NUMBERS, RECIPES
+from snakedev.recipes.vllm import cpu_isas
 from snakedev.sources import patch_file
 from snakedev.sources.crates import registry_problem
 from snakedev.store.layout import WORK_PREFIX, Layout
+from snakedev.store.spec import Spec, digest
 from snakedev.store.specs import (
     BenchPin,
     BenchSpec,
@@ -41,13 +44,11 @@ from snakedev.store.specs import (
     PatchTrialSpec,
     SmokeSpec,
     SourceSpec,
-    Spec,
     WheelInput,
     WheelSpec,
-    digest,
 )
 from snakedev.wheels import kernel_patches
-from snakedev.wheels.borrowed import BorrowedKernels, KernelsRecord, refuse_lacking
+from snakedev.wheels.upstream_kernels import BorrowedKernels, KernelsRecord, refuse_lacking
 
 if TYPE_CHECKING:
     from snakedev.workbench.edit import WorkFolder

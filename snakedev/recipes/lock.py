@@ -7,14 +7,15 @@ Then raise the number, unless the artifacts come out the same, and run `python -
 snakedev.recipes.lock`.
 """
 
+import ast
+import hashlib
 from pathlib import Path
 
 from pydantic import RootModel
 
 from snakedev.base.errors import UserError
 from snakedev.base.records import Record, write_text
-from snakedev.recipes.code_digest import code_digest
-from snakedev.recipes.recipe import RECIPE_NUMBERS, RECIPES
+from snakedev.recipes.registry import RECIPE_NUMBERS, RECIPES
 
 FILE = Path(__file__).with_name("recipes.lock.json")
 # The modules whose code decides what an artifact holds, by what carries the number; what a wheel
@@ -31,6 +32,7 @@ _MODULES = {
     "model": ("inference/model", "fetch/hub", "inside/convert_gguf"),
     "smoke": (
         "inference/smoke",
+        "inference/engine",
         "inference/smoke_record",
         "environments/run_variables",
         "inside/answer",
@@ -38,6 +40,7 @@ _MODULES = {
     ),
     "gil": (
         "reports/gil/trial",
+        "reports/gil/modules",
         "reports/gil/record",
         "reports/gil/extension_file",
         "environments/run_variables",
@@ -46,7 +49,7 @@ _MODULES = {
     "kernels": ("wheels/upstream_kernels", "fetch/archive"),
     "patches": (
         "reports/patches/trial",
-        "sources/patch_details",
+        "reports/patches/record",
         "sources/patch_file",
         "sources/source",
         "base/git",
@@ -117,6 +120,32 @@ def check(committed: Table, present: Table) -> None:
 
 def _module(name: str) -> str:
     return code_digest((FILE.parents[1] / f"{name}.py").read_text(encoding="utf-8"))
+
+
+_DIGITS = 16
+
+
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def code_digest(source: str) -> str:
+    """The digest of a module's text, the same on every version of Python; raises SyntaxError."""
+    return hashlib.sha256(_dump(ast.parse(source)).encode()).hexdigest()[:_DIGITS]
+
+
+def _dump(node: object) -> str:
+    """A syntax tree as text. What is empty is left out: newer Pythons have more such fields."""
+    if isinstance(node, list):
+        return f"[{','.join(map(_dump, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
+    if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+        fields["body"] = node.body[1:]
+    if isinstance(node, ast.Constant):
+        fields = {"value": node.value}
+    inside = ",".join(f"{name}={_dump(value)}" for name, value in fields.items())
+    return f"{type(node).__name__}({inside})"
 
 
 if __name__ == "__main__":

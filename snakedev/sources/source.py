@@ -10,7 +10,7 @@ from snakedev.base.git import run_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.base.records import Record
-from snakedev.config.model import GitPin, ReleasePin
+from snakedev.config.repos import GitPin, ReleasePin
 from snakedev.fetch.archive import unpack, unpack_folder
 from snakedev.fetch.indexes import public_address
 from snakedev.fetch.mirror import Submodules, ref_of, submodule, wanted_links

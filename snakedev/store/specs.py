@@ -5,75 +5,16 @@ config.yaml, patches/, envs/ and the machine's probe, names the artifact by the 
 identity, and hands it to the job as a file. Two specs side by side say why a key changed.
 """
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
-
 from snakedev.base.records import Record
-from snakedev.config.model import (
-    BenchReport,
-    GitPin,
-    HubModel,
-    Origin,
-    PackageModel,
-    Prompt,
-    ReleasePin,
-    Throughput,
-)
-from snakedev.store.layout import WORK_PREFIX
-
-_KEY_DIGITS = 16
-
-
-def digest(value: Any) -> str:
-    """A short hash of a JSON value, the same on every machine (16 hex digits of sha256)."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
-
-
-class Spec(Record):
-    """What goes into an artifact.
-
-    Fields marked with `beside_key` do not enter the key; those marked with `key_when_set` do when
-    they are set. The key of what stems from a work folder says so.
-    """
-
-    kind: ClassVar[str]
-
-    @property
-    def key(self) -> str:
-        """The short hash that names the artifact."""
-        outside = set()
-        for name, info in type(self).model_fields.items():
-            marks = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-            if marks.get("beside_key") or (marks.get("key_when_set") and not getattr(self, name)):
-                outside.add(name)
-        key = digest({"kind": self.kind, **self.model_dump(mode="json", exclude=outside)})
-        return f"{WORK_PREFIX}{key}" if self.from_work else key
-
-    @property
-    def from_work(self) -> bool:
-        """Whether it is made from a work folder, or from something that is."""
-        return any(key.startswith(WORK_PREFIX) for key in self._made_from())
-
-    def _made_from(self) -> Iterable[str]:
-        """The keys of what it is made from."""
-        return ()
-
-
-def key_when_set(**options: Any) -> Any:
-    """A field that enters the key only when it is set: without it, the key is as it ever was."""
-    return Field(json_schema_extra={"key_when_set": True}, **options)
-
-
-def beside_key(**options: Any) -> Any:
-    """A field that the job needs and that does not change what it makes."""
-    return Field(json_schema_extra={"beside_key": True}, **options)
+from snakedev.config.fields import Origin
+from snakedev.config.reports import BenchReport, Prompt, Throughput
+from snakedev.config.repos import GitPin, HubModel, PackageModel, ReleasePin
+from snakedev.store.spec import Spec, beside_key, digest, key_when_set
 
 
 class PinnedSpec(Spec):

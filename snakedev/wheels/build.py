@@ -14,76 +14,26 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
+from snakedev.base.cpu import parallel_jobs
 from snakedev.base.errors import UserError
 from snakedev.base.git import run_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError, FirstFailure
-from snakedev.base.records import Record
 from snakedev.config.model import Build
 from snakedev.machine import buildlock, jobserver
-from snakedev.machine.probe import Machine, parallel_jobs
+from snakedev.machine.probe import Machine
 from snakedev.machine.sandbox import Sandbox
-from snakedev.sources.source import PublicPin, SourceRecord
+from snakedev.sources.source import SourceRecord
 from snakedev.store.layout import Layout
 from snakedev.store.publish import published
 from snakedev.store.specs import WheelSpec
 from snakedev.wheels import check, device_code
 from snakedev.wheels import variables as build_variables
-from snakedev.wheels.borrowed import BorrowedKernels, KernelsRecord
-from snakedev.wheels.upstream_kernels import unpack
+from snakedev.wheels.record import WheelPatch, WheelRecord
+from snakedev.wheels.upstream_kernels import KernelsRecord, unpack
 
 # Left in place between builds: compiled objects. Everything else that git does not track goes.
 _KEPT_BUILD_FOLDERS = ("build/temp.*",)
-
-
-class WheelPatch(Record):
-    """A patch that is in a wheel."""
-
-    name: str
-    subject: str
-
-
-class WheelRecord(Record):
-    """wheel.json: what a wheel is and how it was made."""
-
-    key: str
-    repo: str
-    variant: str
-    version: str
-    file: str
-    sha256: str
-    size: int
-    tags: tuple[str, ...]
-    requires: tuple[str, ...]
-    origin: str
-    pin: PublicPin
-    patches: tuple[WheelPatch, ...]
-    recipe: str
-    recipe_number: int
-    settings: dict[str, str]
-    passed: dict[str, str]
-    needs: dict[str, str]
-    """Keys of the sources that the build took in."""
-    without: dict[str, str]
-    """Repos that it could have taken in and did not, with the reason."""
-    compilers: dict[str, str]
-    interpreter: dict[str, str]
-    environment: str
-    network: str
-    """`none` when the build ran in an empty network namespace, else `open`."""
-    paths: str
-    """`fixed` when the build saw its folders where every build does, else `real`."""
-    borrowed: BorrowedKernels | None = None
-    """The kernels that were not compiled but taken from a finished wheel."""
-    gil: dict[str, str]
-    """For each extension: `off`, `on`, or `library` for one that is no Python module."""
-    device_code: dict[str, tuple[str, ...]]
-    """For each extension with code for GPUs: binaries (`sm_90a`) and PTX (`compute_80`)."""
-    instrumented: dict[str, bool] = {}
-    """With a sanitizer: for each extension, whether it was compiled with it."""
-    built: str
-    """When, in UTC."""
-    seconds: float
 
 
 def build_wheel(

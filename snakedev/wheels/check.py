@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from packaging.metadata import Metadata
 from packaging.utils import (
     InvalidWheelFilename,
     canonicalize_name,
@@ -20,13 +19,14 @@ from packaging.utils import (
 )
 
 from snakedev import inside
+from snakedev.base.cpu import available_cores
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import output
 from snakedev.base.records import Record
 from snakedev.machine import driver_stub, sanitizer
-from snakedev.machine.probe import available_cores
 from snakedev.wheels import device_code
+from snakedev.wheels.metadata import read_metadata
 
 _PROBE = inside.FOLDER / "extension_probe.py"
 
@@ -100,26 +100,6 @@ def check(
         device_code=codes,
         instrumented=instrumented,
     )
-
-
-def read_metadata(wheel: Path) -> Metadata:
-    """A wheel's METADATA, validated; raises UserError that names what does not parse."""
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            names = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
-            data = archive.read(names[0]) if len(names) == 1 else b""
-    except zipfile.BadZipFile as error:
-        raise UserError(f"{wheel.name}: not a readable wheel: {error}") from None
-    if len(names) != 1:
-        raise UserError(f"{wheel.name}: it holds {len(names)} METADATA files where one is due")
-    try:
-        # no validation of fields that a newer metadata version knows and this library may not
-        metadata = Metadata.from_email(data, validate=False)
-        # each is validated when it is asked for
-        _ = metadata.name, metadata.version, metadata.requires_dist
-    except Exception as error:
-        raise UserError(f"{wheel.name}: METADATA: {error}") from None
-    return metadata
 
 
 def _unpack_extensions(wheel: Path, root: Path) -> list[Path]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from snakedev.config.model import Config
-from snakedev.recipes.recipe import KERNEL_PARTS
+from snakedev.recipes.vllm import KERNEL_PARTS
 from snakedev.sources import patch_file
 
 MARK = "Kernels-unchanged"

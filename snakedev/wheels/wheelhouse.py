@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from snakedev.base.job import Job
 from snakedev.base.records import Record, write_text
 from snakedev.store.layout import Layout
-from snakedev.wheels.build import WheelRecord
+from snakedev.wheels.record import WheelRecord
 
 
 class HeldWheel(Record):

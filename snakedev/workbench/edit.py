@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,8 @@ from snakedev.base.git import isolated_environment, run_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError, output
 from snakedev.base.records import Record
-from snakedev.config.model import Origin
+from snakedev.base.text import counted, first, listed
+from snakedev.config.fields import Origin
 from snakedev.sources.patch_file import body
 from snakedev.sources.source import AM_OPTIONS, IDENTITY, lay_base
 from snakedev.store.layout import Layout
@@ -43,7 +44,6 @@ _SESSIONS = {
     "CHERRY_PICK_HEAD": "cherry-pick",
     "REVERT_HEAD": "revert",
 }
-_SHOWN = 5
 
 
 class WorkRecord(Record):
@@ -252,7 +252,7 @@ def export(spec: SourceSpec, folder: Path, patches: Path, running: Job) -> None:
     work.refuse_other_pin(spec)
     if found := work.uncommitted():
         raise UserError(
-            f"{work}: {_listed(found)} not committed: commit first, or put aside with "
+            f"{work}: {listed(found)} not committed: commit first, or put aside with "
             f"`git -C {work} stash -u`"
         )
     for commit in series.empty_commits(work.path, work.record.base, "HEAD"):
@@ -267,7 +267,7 @@ def export(spec: SourceSpec, folder: Path, patches: Path, running: Job) -> None:
     for line in series.write_series(target, spec.patches):
         running.say(line)
     work.write(series=series.digests(list(target)), head=work.head, began=None)
-    patches = _counted(target, "patch", "es")
+    patches = counted(target, "patch", "es")
     running.say(f"patches/{spec.repo} holds what {work} does: {patches}")
 
 
@@ -286,10 +286,10 @@ def _is_current(work: WorkFolder, spec: SourceSpec) -> bool:
 def _ready(work: WorkFolder, files: Sequence[Path]) -> str:
     """What there is in the folder, and what can be done with it."""
     record = work.record
-    count = _counted(work.patches, "commit", "s")
+    count = counted(work.patches, "commit", "s")
     said = f"{work} is ready, on {record.origin} {record.version} with {count}"
     if found := work.uncommitted():
-        said += f"; not committed: {', '.join(_first(found))}"
+        said += f"; not committed: {', '.join(first(found))}"
     same = [body(patch.data) for patch in work.patches] == [body(f.read_bytes()) for f in files]
     if work.unexported(files) or not same:
         return f"{said}; patches/{work.repo} does not hold them: `snakemake export_{work.repo}`"
@@ -359,13 +359,13 @@ def _refuse_unsaved(work: WorkFolder, spec: SourceSpec) -> None:
     )
     if found := work.uncommitted():
         raise UserError(
-            f"{why} has edits that are not committed ({', '.join(_first(found))}): commit them, or "
+            f"{why} has edits that are not committed ({', '.join(first(found))}): commit them, or "
             f"`git -C {work} stash -u`; nothing was touched"
         )
     if work.given_up or not work.unexported(spec.patches):
         return
     unsaved = series.commits(work.path, work.record.head or work.record.base, "HEAD")
-    has = f"has commits that are not exported ({', '.join(_first([c.subject for c in unsaved]))})"
+    has = f"has commits that are not exported ({', '.join(first([c.subject for c in unsaved]))})"
     aside = f"set them aside: `git -C {work} branch mine && git -C {work} reset --hard "
     aside += f"{(work.record.head or work.record.base)[:12]}`"
     way = (
@@ -385,7 +385,7 @@ def _refuse_changed(work: WorkFolder, files: Sequence[Path]) -> None:
     ]
     gone = [d for d in work.record.series if d in here and d not in known]
     if changed or gone:
-        what = ", ".join(_first([*changed, *(["others are gone"] if gone else [])]))
+        what = ", ".join(first([*changed, *(["others are gone"] if gone else [])]))
         raise UserError(
             f"patches/{work.repo} has changed since {work} was made from it ({what}), and an "
             f"export would undo that: run `snakemake edit_{work.repo}`"
@@ -528,18 +528,3 @@ def _bytes(repository: Path, arguments: list[str], given: str | bytes) -> bytes:
         capture_output=True,
         check=True,
     ).stdout
-
-
-def _counted(items: Sized, name: str, plural: str) -> str:
-    return f"{len(items)} {name}{'' if len(items) == 1 else plural}"
-
-
-def _listed(files: Sequence[str]) -> str:
-    verb = "is" if len(files) == 1 else "are"
-    return f"{', '.join(_first(files))} {verb}"
-
-
-def _first(items: Sequence[str]) -> list[str]:
-    """The first few of a list, with a word on the rest."""
-    more = len(items) - _SHOWN
-    return [*items[:_SHOWN], *([f"{more} more"] if more > 0 else [])]

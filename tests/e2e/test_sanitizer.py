@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.store.layout import Layout
 from tests.workflow.conftest import GREETER, Project, git
 

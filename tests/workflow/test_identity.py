@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from snakedev.recipes.code_digest import code_digest
+from snakedev.recipes.lock import code_digest
 from tests.unit.package_index import publish, served
 from tests.unit.small_hub import SmallHub
 from tests.workflow import small_engine

@@ -9,7 +9,7 @@ import pytest
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.interpreter import checks
-from snakedev.machine.probe import find_compiler
+from snakedev.machine.compilers import find_compiler
 
 VERSION = "3.14"
 

@@ -23,8 +23,8 @@ from pathlib import Path
 import psutil
 import yaml
 
+from snakedev.base.cpu import available_cores
 from snakedev.base.records import write_text
-from snakedev.machine.probe import available_cores
 from tools.benchmarks.clones import PROJECT, Clone, Patches, replace
 from tools.benchmarks.sampling import Sampler
 

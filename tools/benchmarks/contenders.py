@@ -10,9 +10,9 @@ from statistics import median
 import yaml
 
 from snakedev.base.errors import UserError
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.environments.run_variables import run_variables
-from snakedev.inference.smoke import ANSWER, probe_variables
+from snakedev.inference.engine import ANSWER, probe_variables
 from snakedev.plan.plan import Plan
 from snakedev.store.layout import Layout
 

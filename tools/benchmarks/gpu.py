@@ -14,9 +14,9 @@ import pandas as pd
 
 from snakedev.base.errors import UserError
 from snakedev.base.records import write_text
-from snakedev.config.model import Throughput
+from snakedev.config.reports import Throughput
 from snakedev.environments.stock import stock_environment
-from snakedev.inference.smoke import request
+from snakedev.inference.engine import request
 from snakedev.inference.smoke_record import SmokeRecord
 from tools.benchmarks.contenders import (
     PROJECT,

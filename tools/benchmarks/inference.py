@@ -14,7 +14,7 @@ import sys
 from snakedev.base.errors import UserError
 from snakedev.base.records import write_text
 from snakedev.environments.stock import stock_environment
-from snakedev.inference.smoke import request
+from snakedev.inference.engine import request
 from snakedev.inference.smoke_record import SmokeRecord
 from tools.benchmarks.contenders import (
     PROJECT,

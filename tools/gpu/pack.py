@@ -32,8 +32,8 @@ from pathlib import Path
 import yaml
 
 from snakedev.base.errors import UserError
-from snakedev.config.model import check
-from snakedev.inference.smoke import request
+from snakedev.config.read import check
+from snakedev.inference.engine import request
 from snakedev.store.layout import Layout
 from tools.benchmarks.gpu import ENGINE, TIMED
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from snakedev.base.cpu import available_cores
 from snakedev.base.errors import UserError
 from snakedev.base.process import CommandError, output
 from snakedev.environments.run_variables import run_variables
-from snakedev.inference.smoke import probe_variables, settings
-from snakedev.machine.probe import available_cores
+from snakedev.inference.engine import probe_variables, settings
 from snakedev.reports.html import duration
 from tools.stress.record import (
     KnownFinding,

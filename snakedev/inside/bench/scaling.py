@@ -31,7 +31,7 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.append(str(Path(__file__).resolve().parents[3]))
 
-from snakedev.inside.bench.processor import processor
+from snakedev.base.cpu import processor
 from snakedev.inside.bench.turns import Contender, program, rotated, say, serve
 
 ONE_THREAD = MappingProxyType(

@@ -6,7 +6,7 @@ from statistics import median
 import numpy
 
 from snakedev.base.records import Record
-from snakedev.config.model import BenchReport
+from snakedev.config.reports import BenchReport
 from snakedev.store.specs import BenchPin
 
 OFF, ON, STOCK = "GIL off", "GIL on", "stock"

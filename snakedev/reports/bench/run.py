@@ -17,23 +17,23 @@ from statistics import median
 from typing import Any
 
 from snakedev import inside
+from snakedev.base.cpu import cpu_flags
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.base.records import Record
-from snakedev.config.model import Prompt, Throughput
+from snakedev.config.reports import Prompt, Throughput
 from snakedev.environments.run_variables import run_variables
 from snakedev.environments.stock import stock_environment
-from snakedev.inference.smoke import (
-    cpu_flags,
+from snakedev.inference.engine import (
     engine_arguments,
-    machine_facts,
     probe_variables,
     request,
     settings,
     toolkit_in,
 )
 from snakedev.inside.bench.turns import MARK
+from snakedev.machine.facts import machine_facts
 from snakedev.reports.bench.record import (
     BUSY_SHARE,
     OFF,

@@ -13,7 +13,7 @@ from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
 from snakedev.environments.exclusions import Exclusion, Exclusions
 from snakedev.environments.locks import Pin
 from snakedev.fetch.index_pages import Page
-from snakedev.recipes.recipe import RECIPES
+from snakedev.recipes.registry import RECIPES
 from snakedev.reports.compat.availability import Availability, judge, newest
 from snakedev.reports.compat.closure import Closure
 from snakedev.reports.compat.tracked import FILE as TRACKED_FILE

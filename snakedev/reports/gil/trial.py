@@ -4,7 +4,6 @@ Everything is imported in a fresh process of the run environment, by inference/i
 """
 
 import json
-import re
 import shutil
 import subprocess
 import tempfile
@@ -13,8 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import Distribution, distributions
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -27,9 +25,14 @@ from snakedev.environments.environment import EnvironmentRecord
 from snakedev.environments.run_variables import run_variables
 from snakedev.inside.extension_probe import LENDERS
 from snakedev.machine import sanitizer
-from snakedev.reports.gil.extension_file import FileEvidence, examine, module_name
+from snakedev.reports.gil.modules import (
+    Found,
+    about_gil,
+    entry_points,
+    extension_modules,
+    project_url,
+)
 from snakedev.reports.gil.record import EntryTrial, GilRecord, ModuleTrial, OffenderImport, Outcome
-from snakedev.sources import patch_file
 from snakedev.store.layout import Layout
 from snakedev.store.publish import published
 from snakedev.store.specs import GilSpec
@@ -38,24 +41,6 @@ _PROGRAM = inside.FOLDER / "import_recorder.py"
 _MODULE_SECONDS, _ENTRY_SECONDS = 180, 600
 """Time limits: what takes longer hangs."""
 _SAID_EVERY = 50
-# How an extension says that it works without the GIL: C, pybind11 and nanobind, Cython, PyO3.
-_ABOUT_GIL = re.compile(
-    rb"^[+].*(Py_mod_gil|Py_MOD_GIL_NOT_USED|PyUnstable_Module_SetGIL|mod_gil_not_used|FREE_THREADED"
-    rb"|freethreading_compatible|gil_used)",
-    re.MULTILINE,
-)
-_URL_LABELS = ("repository", "source", "sourcecode", "github", "code", "homepage")
-
-
-@dataclass(frozen=True)
-class Found:
-    """An extension module of an installed distribution."""
-
-    module: str
-    file: PurePosixPath
-    """Below site-packages."""
-    distribution: Distribution
-    evidence: FileEvidence
 
 
 @dataclass(frozen=True)
@@ -105,29 +90,6 @@ def run_gil_trial(spec: GilSpec, layout: Layout, threads: int, running: Job) -> 
     return record
 
 
-def entry_points(variant: str) -> dict[str, str]:
-    """What each process of vLLM imports as it starts, by a name for it."""
-    command = "vllm.entrypoints.cli"
-    worker = "cpu_worker" if variant == "cpu" else "gpu_worker"
-    return {
-        "from vllm import LLM": "from vllm import LLM",
-        # the modules that its main function imports before it looks at its arguments
-        "vllm serve": f"import {command}.main, {command}.benchmark.main, {command}.collect_env, "
-        f"{command}.launch, {command}.openai, {command}.run_batch, {command}.serve",
-        "engine core": "import vllm.v1.engine.core",
-        "worker": f"import vllm.v1.worker.{worker}",
-    }
-
-
-def extension_modules(site_packages: Path) -> Iterator[Found]:
-    """The extension modules among the files of all installed distributions."""
-    for distribution in distributions(path=[str(site_packages)]):
-        for listed in distribution.files or ():
-            file = PurePosixPath(listed)
-            if (name := module_name(file)) and (evidence := examine(site_packages / file)):
-                yield Found(name, file, distribution, evidence)
-
-
 def judged(module: str, answer: Answer) -> tuple[Outcome, str]:
     """What a module did to the GIL as it was imported, and what there is to say of it."""
     if answer.ended is None and answer.culprit == module:
@@ -140,21 +102,6 @@ def judged(module: str, answer: Answer) -> tuple[Outcome, str]:
     if seen["before"] or seen["after"]:
         return "unknown", f"{answer.culprit} had turned the GIL on before it"
     return "off", ""
-
-
-def project_url(distribution: Distribution) -> str | None:
-    """The address of a distribution's project: its sources where they are named, else its page."""
-    labelled = {}
-    for line in distribution.metadata.get_all("Project-URL") or ():
-        label, _, url = line.partition(",")
-        labelled[re.sub(r"[^a-z]", "", label.lower())] = url.strip()
-    named = [labelled[label] for label in _URL_LABELS if label in labelled]
-    return next(iter([*named, *labelled.values()]), None) or distribution.metadata["Home-page"]
-
-
-def about_gil(series: Sequence[Path]) -> tuple[str, ...]:
-    """The patches of a series that have a module say that it works without the GIL."""
-    return tuple(p.name for p in series if _ABOUT_GIL.search(patch_file.body(p.read_bytes())))
 
 
 class Trial:

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from snakedev.base.records import Record, write_text
 from snakedev.reports.html import render, when
-from snakedev.reports.patches.trial import Offset, PatchTrialRecord, TriedPatch, Verdict
+from snakedev.reports.patches.record import Offset, PatchTrialRecord, TriedPatch, Verdict
 
 _COLUMNS = [
     "repo",

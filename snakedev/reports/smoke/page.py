@@ -16,7 +16,7 @@ from snakedev.environments.environment import EnvironmentRecord
 from snakedev.inference.smoke_record import Answer, SmokeRecord
 from snakedev.reports.figures import Bar, bars
 from snakedev.reports.html import duration, render, size, when
-from snakedev.wheels.build import WheelRecord
+from snakedev.wheels.record import WheelRecord
 
 
 @dataclass(frozen=True)

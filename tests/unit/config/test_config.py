@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from snakedev.base.errors import UserError
-from snakedev.config.model import check, refuse_duplicates
-from snakedev.recipes.recipe import RECIPES
+from snakedev.config.read import check, refuse_duplicates
+from snakedev.recipes.registry import RECIPES
 
 PROJECT = Path(__file__).parents[3]
 DEFAULT = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))

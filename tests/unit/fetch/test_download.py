@@ -14,7 +14,7 @@ import pytest
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
-from snakedev.config.model import ReleasePin
+from snakedev.config.repos import ReleasePin
 from snakedev.fetch.download import fetch_release, fetch_wheel
 
 # more than the client writes at once, so that a broken transfer leaves something behind

@@ -8,7 +8,7 @@ import pytest
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
-from snakedev.config.model import HubModel
+from snakedev.config.repos import HubModel
 from snakedev.fetch import hub
 from snakedev.inference.model import ModelRecord, make_model
 from snakedev.store.layout import Layout

@@ -11,7 +11,7 @@ import pytest
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
-from snakedev.config.model import PackageModel
+from snakedev.config.repos import PackageModel
 from snakedev.inference.model import describe, make_model
 from snakedev.store.layout import Layout
 from snakedev.store.specs import ModelSpec

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from snakedev.config.model import Prompt, Throughput
-from snakedev.inference.smoke import engine_arguments, gpu_facts, request, settings
+from snakedev.config.reports import Prompt, Throughput
+from snakedev.inference.engine import engine_arguments, request, settings
+from snakedev.machine.facts import gpu_facts
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from snakedev.base.errors import UserError
-from snakedev.config.model import Prompt
+from snakedev.config.reports import Prompt
 from snakedev.inference.smoke_record import (
     MILESTONES,
     Answer,

@@ -4,7 +4,7 @@ compiles and installs in a second; tests/e2e/test_sanitizer.py builds the real o
 import pytest
 
 from snakedev.base.errors import UserError
-from snakedev.config.model import Interpreter, InterpreterGit
+from snakedev.config.repos import Interpreter, InterpreterGit
 from snakedev.interpreter import source_build
 from snakedev.store.layout import Layout
 from tests.unit.repositories import commit, git, repository

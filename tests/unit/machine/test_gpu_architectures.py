@@ -5,15 +5,8 @@ import re
 import pytest
 
 from snakedev.base.errors import UserError
-from snakedev.machine.gpu_architectures import (
-    CUDA_ARCHITECTURES,
-    CUDA_GPUS,
-    ROCM_GPUS,
-    checked,
-    resolve,
-    runs_on,
-    torch_arch_list,
-)
+from snakedev.machine.gpu_architectures import checked, resolve, runs_on, torch_arch_list
+from snakedev.machine.gpu_names import CUDA_ARCHITECTURES, CUDA_GPUS, ROCM_GPUS
 from snakedev.machine.probe import Gpu
 
 

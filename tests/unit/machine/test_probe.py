@@ -6,17 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from snakedev.base.cpu import available_cores, available_memory_gb, best_isa, parallel_jobs
 from snakedev.machine import probe as module
-from snakedev.machine.probe import (
-    Gpu,
-    Machine,
-    available_cores,
-    available_memory_gb,
-    best_isa,
-    find_compiler,
-    parallel_jobs,
-    probe,
-)
+from snakedev.machine.compilers import find_compiler
+from snakedev.machine.probe import Gpu, Machine, probe
 
 AVX2 = "fpu sse4_2 avx avx2 fma"
 AVX512 = f"{AVX2} avx512f avx512bw avx512dq avx512vl"

@@ -9,7 +9,7 @@ import pytest
 
 from snakedev.base.errors import UserError
 from snakedev.machine import sanitizer
-from snakedev.machine.probe import find_compiler
+from snakedev.machine.compilers import find_compiler
 from snakedev.machine.sanitizer import FLAGS, LINK_FLAGS, QUIET, SUPPRESSIONS
 
 COMPILER = find_compiler("cc")

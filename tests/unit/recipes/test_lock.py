@@ -3,8 +3,7 @@
 import pytest
 
 from snakedev.base.errors import UserError
-from snakedev.recipes.code_digest import code_digest
-from snakedev.recipes.lock import Table, check, current, recorded
+from snakedev.recipes.lock import Table, check, code_digest, current, recorded
 
 CODE = '''
 """A module."""

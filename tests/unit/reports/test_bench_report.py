@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 from snakedev.base.errors import UserError
-from snakedev.config.model import BenchReport
+from snakedev.config.reports import BenchReport
 from snakedev.reports.bench.page import BenchReportRecord, headline, write_report
 from snakedev.reports.bench.record import (
     OFF,

@@ -14,7 +14,7 @@ import pytest
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
-from snakedev.config.model import BenchReport
+from snakedev.config.reports import BenchReport
 from snakedev.environments.environment import EnvironmentRecord
 from snakedev.inside.bench.scaling import Worker, WrongResult, thread_counts
 from snakedev.reports.bench import run

@@ -2,7 +2,7 @@
 
 import pytest
 
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.environments.exclusions import Exclusion
 from snakedev.reports.compat.rows import Row, built_here
 from tests.unit.reports.compat_rows import CLOSURES, EXCLUSIONS, FILES, LOCKS, OURS, PURE, record

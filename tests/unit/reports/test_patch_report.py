@@ -8,8 +8,8 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 from snakedev.reports.patches.page import PatchReportRecord, write_report
-from snakedev.reports.patches.trial import Conflict, Offset, PatchTrialRecord, TriedPatch
-from snakedev.sources.patch_details import FileChange, PatchDetails
+from snakedev.reports.patches.record import Conflict, Offset, PatchTrialRecord, TriedPatch
+from snakedev.sources.patch_file import FileChange, PatchDetails
 
 MINUS = "\N{MINUS SIGN}"
 HUNK = '@@ -3,3 +3,3 @@ int main()\n {\n-  puts("hello <b>");\n+  puts("hi");\n }\n'

@@ -6,9 +6,10 @@ import pytest
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
-from snakedev.config.model import GitPin, ReleasePin
+from snakedev.config.repos import GitPin, ReleasePin
 from snakedev.fetch.mirror import ensure_commit
-from snakedev.reports.patches.trial import Conflict, Offset, PatchTrialRecord, make_trial
+from snakedev.reports.patches.record import Conflict, Offset, PatchTrialRecord
+from snakedev.reports.patches.trial import make_trial
 from snakedev.sources.patch_file import body_digest
 from snakedev.store.layout import Layout
 from snakedev.store.specs import PatchTrialSpec, SourceSpec

@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 from snakedev.base.errors import UserError
-from snakedev.config.model import Prompt
+from snakedev.config.reports import Prompt
 from snakedev.environments.environment import EnvironmentRecord, Package
 from snakedev.inference.smoke_record import (
     MILESTONES,
@@ -22,8 +22,8 @@ from snakedev.inference.smoke_record import (
 )
 from snakedev.reports.smoke.page import Reported, SmokeReportRecord, write_report
 from snakedev.store.specs import WheelInput
-from snakedev.wheels.borrowed import BorrowedKernels, KernelLibrary
-from snakedev.wheels.build import WheelPatch, WheelRecord
+from snakedev.wheels.record import WheelPatch, WheelRecord
+from snakedev.wheels.upstream_kernels import BorrowedKernels, KernelLibrary
 
 PROMPTS = (
     Prompt(text="The capital of France is", expect="Paris"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from snakedev.base.errors import UserError
-from snakedev.sources.patch_details import FileChange, details
+from snakedev.sources.patch_file import FileChange, details
 from tests.unit.repositories import commit, git, repository
 
 MESSAGE = """Say “hi” and drop what nobody reads

@@ -12,7 +12,7 @@ import pytest
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
-from snakedev.config.model import GitPin, ReleasePin
+from snakedev.config.repos import GitPin, ReleasePin
 from snakedev.fetch.mirror import ensure_commit
 from snakedev.sources.patch_file import body_digest
 from snakedev.sources.source import SourceRecord, make_source

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from snakedev.base.errors import UserError
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.store.layout import WORK_PREFIX, Layout
 
 PROJECT = Path(__file__).parents[3]

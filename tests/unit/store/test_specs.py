@@ -8,12 +8,13 @@ import pytest
 import yaml
 
 from snakedev.base.errors import UserError
-from snakedev.config.model import check
+from snakedev.config.read import check
 from snakedev.machine.probe import Gpu, Machine, Tool
 from snakedev.plan.plan import Plan
 from snakedev.store.layout import Layout
-from snakedev.store.specs import SourceSpec, digest
-from snakedev.wheels.borrowed import BorrowedKernels, KernelLibrary, KernelsRecord
+from snakedev.store.spec import digest
+from snakedev.store.specs import SourceSpec
+from snakedev.wheels.upstream_kernels import BorrowedKernels, KernelLibrary, KernelsRecord
 
 PROJECT = Path(__file__).parents[3]
 MACHINE = Machine(

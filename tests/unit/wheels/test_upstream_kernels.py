@@ -8,9 +8,14 @@ import pytest
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
-from snakedev.config.model import WheelPin
-from snakedev.wheels.borrowed import BorrowedKernels, KernelLibrary, refuse_lacking
-from snakedev.wheels.upstream_kernels import examine, unpack
+from snakedev.config.repos import WheelPin
+from snakedev.wheels.upstream_kernels import (
+    BorrowedKernels,
+    KernelLibrary,
+    examine,
+    refuse_lacking,
+    unpack,
+)
 
 PIN = WheelPin(name="vllm", version="1.0", sha256="a" * 64)
 METADATA = "Metadata-Version: 2.1\nName: vllm\nVersion: 1.0\nRequires-Dist: torch==2.11.0\n"

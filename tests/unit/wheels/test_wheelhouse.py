@@ -14,7 +14,7 @@ from uv import find_uv_bin
 
 from snakedev.base.job import Job
 from snakedev.store.layout import Layout
-from snakedev.wheels.build import WheelRecord
+from snakedev.wheels.record import WheelRecord
 from snakedev.wheels.wheelhouse import WheelhouseRecord, write_wheelhouse
 from tests.unit.package_index import make_wheel
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from snakedev.base.errors import UserError
-from snakedev.config.model import GitPin
+from snakedev.config.repos import GitPin
 from snakedev.fetch.mirror import ensure_commit
 from snakedev.store.layout import WORK_PREFIX, Layout
 from snakedev.store.specs import CratesSpec, EnvironmentSpec, SourceSpec, WheelInput

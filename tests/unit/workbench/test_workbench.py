@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from snakedev.base.errors import UserError
-from snakedev.config.model import GitPin, ReleasePin
+from snakedev.config.repos import GitPin, ReleasePin
 from snakedev.fetch.mirror import ensure_commit
 from snakedev.sources import patch_file as series_files
 from snakedev.sources.patch_file import body_digest

@@ -1,0 +1,35 @@
+"""One run at a time in a results folder."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from snakedev.base.errors import UserError
+
+
+class RunLock:
+    """One run at a time in a results folder, by a kernel lock that ends with its process.
+
+    Snakemake's own lock outlives a killed run and must then be taken away by hand; this one
+    does not, so the profile switches Snakemake's off.
+    """
+
+    def __init__(self, root: Path):
+        self._path = root / ".run.lock"
+
+    def acquire(self) -> None:
+        """Take the lock for the rest of the process; raises UserError when another run has it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.seek(0)
+            owner = self._file.read().strip() or "unknown"
+            raise UserError(
+                f"another run (process {owner}) is at work in {self._path.parent.absolute()}: "
+                "wait for it, or stop it"
+            ) from None
+        self._file.truncate(0)
+        self._file.write(f"{os.getpid()}\n")
+        self._file.flush()

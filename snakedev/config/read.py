@@ -1,0 +1,47 @@
+"""Reading and checking the configuration."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import (
+    TypeAdapter,
+    ValidationError,
+)
+
+from snakedev.base.errors import UserError
+from snakedev.base.yaml_file import StrictLoader, read_yaml
+from snakedev.config.explain import line
+from snakedev.config.model import Config
+from snakedev.plan.checks import interpreter, kernels, origins, references
+from snakedev.recipes.vllm import KERNEL_PARTS
+
+
+def refuse_duplicates(paths: Sequence[Path]) -> None:
+    """Read YAML files for keys that are given twice; raises UserError with both lines."""
+    for path in paths:
+        read_yaml(path, StrictLoader)
+
+
+def check(values: Mapping[str, Any], source: str = "config.yaml") -> Config:
+    """Validate a configuration; raises UserError with one line for each thing that is wrong."""
+    try:
+        config = TypeAdapter(Config).validate_python(_plain(values))
+    except ValidationError as error:
+        lines = list(dict.fromkeys(line(detail) for detail in error.errors()))
+        raise UserError("\n".join(f"{source}: {line}" for line in lines)) from None
+    problems = [*interpreter(config.interpreter), *references(config), *origins(config)]
+    for variant in KERNEL_PARTS:
+        problems += kernels(config, variant)
+    if problems:
+        raise UserError("\n".join(f"{source}: {line}" for line in problems))
+    return config
+
+
+def _plain(values: Any) -> Any:
+    """Ordinary dicts and lists (Snakemake hands over its own kinds)."""
+    if isinstance(values, Mapping):
+        return {key: _plain(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_plain(value) for value in values]
+    return values

@@ -1,0 +1,102 @@
+"""What is run and reported."""
+
+from typing import Annotated
+
+from pydantic import (
+    Field,
+    StringConstraints,
+)
+
+from snakedev.config.fields import (
+    BenchPart,
+    Count,
+    GitRef,
+    Name,
+    Section,
+    Variant,
+)
+
+
+class Prompt(Section):
+    """A prompt that every smoke run answers greedily."""
+
+    text: Annotated[str, StringConstraints(min_length=1)]
+    expect: str | None = None
+    """Text that the answer must hold (null: any answer that is not empty)."""
+
+
+class Throughput(Section):
+    """The timed part of a smoke run."""
+
+    prompts: Annotated[int, Field(ge=1)] = 16
+    tokens: Annotated[int, Field(ge=1)] = 64
+    """New tokens for each prompt."""
+
+
+class Smoke(Section):
+    """What is run to prove the wheels."""
+
+    variants: tuple[Variant, ...] = ("cpu",)
+    models: tuple[Name, ...]
+    force_gil_off: tuple[Variant, ...] = ("cuda", "rocm")
+    """Variants whose stack still needs PYTHON_GIL=0, for smoke runs and for the line that activates
+    their environment. The others run without it, and a run in which a module turns the GIL on
+    fails."""
+    max_tokens: Annotated[int, Field(ge=1)] = 32
+    prompts: Annotated[tuple[Prompt, ...], Field(min_length=1)]
+    throughput: Throughput = Throughput()
+
+
+class PatchReport(Section):
+    """What `snakemake patch_report` looks at beside the pins."""
+
+    refs: dict[Name, tuple[GitRef, ...]] = {}
+    """By repo: branches, tags, full ref names or full commits of its git repository, on which its
+    patches are tried too."""
+
+
+class CompatReport(Section):
+    """How `snakemake compat_report` asks."""
+
+    python: Annotated[str, StringConstraints(pattern=r"^3\.\d+$")] = "3.12"
+    """The ordinary Python on which vLLM's requirements are resolved, as `3.12`."""
+    offline: bool = False
+    """Whether the package index is not asked: what it said last is in results/cache/index."""
+
+
+class BenchReport(Section):
+    """What `snakemake bench_report` measures, with the GIL on and off, and how long."""
+
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1)] = ("cpu",)
+    model: Name | None = None
+    """One of `models` (null: the first of smoke.models)."""
+    parts: Annotated[tuple[BenchPart, ...], Field(min_length=1)] = (
+        "threads",
+        "import",
+        "offline",
+        "server",
+    )
+    """What is measured: threads that share vLLM's tokenizer and grammars, importing vLLM, offline
+    throughput, and the server under concurrent clients."""
+    rounds: Count = 5
+    """Rounds of each, in which the contenders take turns; the median counts."""
+    seconds: Annotated[float, Field(gt=0)] = 1.0
+    """How long a round of threads takes."""
+    threads: Count | None = None
+    """Threads at most (null: the machine's cores, twice as many where they are few)."""
+    prompts: Count = 16
+    """Prompts of an offline round, answered at once."""
+    tokens: Count = 64
+    """New tokens for each of them."""
+    clients: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 4, 16)
+    """How many clients stream at once: each of these loads is measured."""
+    requests: Count = 2
+    """Requests that each client makes in a round."""
+    input_tokens: Count = 64
+    """Tokens of such a request's prompt."""
+    output_tokens: Count = 32
+    """New tokens that it asks for."""
+    stock: bool = True
+    """Whether the stock wheel of the same vLLM on an ordinary Python is measured beside ours."""
+    python: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """That Python: a version such as `3.12`, or a path (null: the one that runs Snakemake)."""

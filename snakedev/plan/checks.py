@@ -1,0 +1,178 @@
+"""What keys of config.yaml ask of each other, and what a plan asks of its inputs."""
+
+from snakedev.config.explain import one_of
+from snakedev.config.model import Config, Cpu
+from snakedev.config.repos import (
+    Interpreter,
+)
+from snakedev.recipes.registry import RECIPES
+from snakedev.recipes.vllm import KERNEL_PARTS
+
+
+def interpreter(wanted: Interpreter) -> list[str]:
+    """What stands against building the interpreter from source, where that is asked for."""
+    if not wanted.from_source:
+        return []
+    problems = []
+    if wanted.provider not in ("auto", "source"):
+        problems.append(
+            f"interpreter.provider: '{wanted.provider}' has no interpreter with ThreadSanitizer, "
+            f"which interpreter.sanitizer asks for: set it to source (or auto), or "
+            f"interpreter.sanitizer to null"
+        )
+    elif wanted.git is None:
+        problems.append(
+            "interpreter.git: provider source builds CPython from its git repository: give "
+            f"interpreter.git.url, and as interpreter.git.ref a release's tag, such as "
+            f"v{wanted.version}.0, or a full commit"
+        )
+    if wanted.path is not None:
+        problems.append(
+            f"interpreter.path: {wanted.path} goes with provider system, and this one is built "
+            f"from source: set it to null"
+        )
+    return problems
+
+
+def references(config: Config) -> list[str]:
+    """Names that point at nothing."""
+    problems = []
+    repos, models = sorted(config.repos), sorted(config.models)
+    variants = config.configured_variants()
+    for name, repo in config.repos.items():
+        if repo.recipe not in RECIPES:
+            right = one_of(repo.recipe, sorted(RECIPES))
+            problems.append(f"repos.{name}.recipe: there is no recipe '{repo.recipe}': {right}")
+        for key in ("build_needs", "run_needs"):
+            for need in getattr(repo, key):
+                if need not in config.repos:
+                    right = one_of(need, repos)
+                    problems.append(f"repos.{name}.{key}: there is no repo '{need}': {right}")
+    if config.variants.rocm is not None and config.registries.torch_rocm is None:
+        problems.append(
+            "variants.rocm: the package index has no torch for ROCm: name an index that has it in "
+            "registries.torch_rocm, such as PyTorch's ROCm wheel index"
+        )
+    for variant in config.smoke.variants:
+        if variant not in variants:
+            right = one_of(variant, variants)
+            problems.append(f"smoke.variants: '{variant}' is not under variants: {right}")
+    for model in config.smoke.models:
+        if model not in config.models:
+            problems.append(f"smoke.models: there is no model '{model}': {one_of(model, models)}")
+    for variant in config.bench_report.variants:
+        # the default names cpu, whether or not there is such a variant
+        if variant not in variants and "variants" in config.bench_report.model_fields_set:
+            right = one_of(variant, variants)
+            problems.append(f"bench_report.variants: '{variant}' is not under variants: {right}")
+    if (model := config.bench_report.model) not in (None, *config.models):
+        right = one_of(model, models)
+        problems.append(f"bench_report.model: there is no model '{model}': {right}")
+    for name in config.patch_report.refs:
+        if name not in config.repos:
+            right = one_of(name, repos)
+            problems.append(f"patch_report.refs.{name}: there is no repo '{name}': {right}")
+        elif config.repos[name].git is None:
+            problems.append(
+                f"patch_report.refs.{name}: the repo has no git pin to look refs up with: give "
+                f"repos.{name}.git.url and repos.{name}.git.commit"
+            )
+        elif not config.has_pin(name):
+            problems.append(
+                f"patch_report.refs.{name}: the repo has no release to build from: set "
+                f"repos.{name}.origin: git"
+            )
+    for name in config.work:
+        if name not in config.repos:
+            problems.append(f"work: there is no repo '{name}': {one_of(name, repos)}")
+        elif not config.repos[name].enabled:
+            problems.append(f"work: '{name}' is not built: set repos.{name}.enabled: true")
+    problems += _cycles(config)
+    return problems
+
+
+def _cycles(config: Config) -> list[str]:
+    """Repos that need themselves to build, through whatever others."""
+
+    def reaches(name: str, goal: str, seen: frozenset[str]) -> bool:
+        needs = config.repos[name].build_needs if name in config.repos else ()
+        return any(
+            need == goal or (need not in seen and reaches(need, goal, seen | {need}))
+            for need in needs
+        )
+
+    return [
+        f"repos.{name}.build_needs: '{name}' needs itself to build: take it out of the circle"
+        for name in config.repos
+        if reaches(name, name, frozenset())
+    ]
+
+
+def origins(config: Config) -> list[str]:
+    """Pins that the chosen origin lacks, or that it would silently ignore."""
+    problems = []
+    for name, repo in config.repos.items():
+        origin = config.origin_of(name)
+        if origin == "git" and repo.git is None:
+            problems.append(
+                f"repos.{name}.git: origin is git and there is no git pin: give git.url and "
+                f"git.commit, or set repos.{name}.origin: release"
+            )
+        part = repo.recipe in RECIPES and RECIPES[repo.recipe].environment is None
+        if origin == "release" and repo.release is None and not (part and repo.git):
+            problems.append(
+                f"repos.{name}.release: origin is release and there is no release pin: give "
+                f"release.name, release.version and release.sha256, or set "
+                f"repos.{name}.origin: git"
+            )
+        if origin == "release" and repo.git and repo.release and repo.release.commit:
+            if repo.git.commit != repo.release.commit:
+                problems.append(
+                    f"repos.{name}.git.commit: {repo.git.commit} is not the commit of release "
+                    f"{repo.release.version} ({repo.release.commit}), and origin is release: set "
+                    f"repos.{name}.origin: git to build that commit, or put the release's back"
+                )
+    return problems
+
+
+def kernels(config: Config, variant: str) -> list[str]:
+    """What stands against taking a variant's kernels from a wheel."""
+    pin, repo = config.borrowed(variant), config.repos.get("vllm")
+    if repo is None or not repo.enabled:
+        return []
+    settings = getattr(config.variants, variant)
+    if settings is None or settings.kernels == "source":
+        return []
+    key = f"variants.{variant}.kernels"
+    otherwise = f"set {key}: source"
+    if pin is None:
+        return [
+            f"{key}: upstream takes the kernels from a wheel, and none is named: give name, "
+            f"version and sha256 under repos.vllm.kernels.{variant}, or {otherwise}"
+        ]
+    problems = []
+    if isinstance(settings, Cpu) and not settings.onednn:
+        problems.append(
+            f"variants.cpu.onednn: false has no effect on {key}: upstream, whose kernels have "
+            f"oneDNN in them: set it to true, or {otherwise}"
+        )
+    if pin.version != repo.version:
+        problems.append(
+            f"repos.vllm.kernels.{variant}.version: {pin.version} is not repos.vllm.version "
+            f"({repo.version}), and kernels fit their own version only: name the wheel of "
+            f"{repo.version}, or {otherwise}"
+        )
+    released = repo.release.commit if repo.release else None
+    if config.origin_of("vllm") == "git" and repo.git and released not in (None, repo.git.commit):
+        problems.append(
+            f"repos.vllm.git.commit: {repo.git.commit} is not the commit of release "
+            f"{repo.version} ({released}), whose kernels {key}: upstream takes: "
+            f"put that back, or {otherwise}"
+        )
+    problems += [
+        f"work: '{name}' is in the kernels that {key}: upstream takes as they are: {otherwise}, "
+        f"or take it off the list"
+        for name in config.work
+        if name in KERNEL_PARTS[variant]
+    ]
+    return problems

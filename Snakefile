@@ -15,20 +15,24 @@ os.environ["PYTHONPATH"] = str(PROJECT)
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 from snakedev.base.errors import UserError
-from snakedev.plan.front_door import load, note_reached, start_jobserver, stopped
-from snakedev.base.run_lock import RunLock
-from snakedev.store.publish import prepare
+from snakedev.plan.front_door import begin, load, note_reached, stopped
 
 
 configfile: "config.yaml"
 
 
 try:
-    PLAN = load(config, [Path(file) for file in workflow.configfiles], PROJECT, sys.argv[1:])
+    PLAN, RUN_LOCK = load(
+        config,
+        [Path(file) for file in workflow.configfiles],
+        PROJECT,
+        sys.argv[1:],
+        head=workflow.is_main_process,
+    )
 except UserError as error:
     stopped(error)
-LAYOUT = PLAN.layout
-RUN_LOCK = RunLock(LAYOUT.root)
+LAYOUT, ARTIFACTS = PLAN.layout, PLAN.artifacts
+SOURCES, BUILDABLE, WHEELS, REPORTS = PLAN.sources, PLAN.buildable, PLAN.wheels, PLAN.reports
 
 
 wildcard_constraints:
@@ -37,6 +41,7 @@ wildcard_constraints:
     variant="any|cpu|cuda|rocm",
     model="[a-z0-9][a-z0-9.-]*",
     name="[a-z0-9-]+",
+    trial="[0-9a-f]{16}",
 
 
 def needs(spec, stamps):
@@ -44,7 +49,7 @@ def needs(spec, stamps):
 
     `ancient` alone would start the job again when one of them has to be made for another job.
     """
-    return [] if PLAN.stands(spec) else [ancient(stamp) for stamp in stamps()]
+    return [] if ARTIFACTS.stands(spec) else [ancient(stamp) for stamp in stamps()]
 
 
 include: "rules/interpreter.smk"
@@ -60,13 +65,7 @@ include: "rules/prune.smk"
 
 onstart:
     try:
-        PLAN.require()
-        RUN_LOCK.acquire()
-        if LAYOUT.store is not None:
-            prepare(LAYOUT.store)
-        note_reached(PLAN)
-        start_jobserver(PLAN.config, LAYOUT, workflow.cores)
-        PLAN.announce()
+        begin(PLAN, RUN_LOCK, workflow.cores)
     except UserError as error:
         stopped(error)
 
@@ -81,7 +80,7 @@ rule smoke_report:
     Build what changed, run inference with the GIL off, and write results/reports/smoke.html.
     """
     input:
-        lambda _: PLAN.smoke_page(),
+        lambda _: REPORTS.smoke_view(),
         smoke_verdict,
 
 
@@ -90,7 +89,7 @@ rule patch_report:
     Try every patch on its pin, and on patch_report.refs, and write results/reports/patches.html.
     """
     input:
-        lambda _: PLAN.patch_page(),
+        lambda _: REPORTS.patch_view(),
 
 
 rule compat_report:
@@ -99,7 +98,15 @@ rule compat_report:
     results/reports/compat.html.
     """
     input:
-        lambda _: PLAN.compat_page(),
+        pin=lambda _: pin_stamp("vllm"),
+    params:
+        spec=lambda _: ARTIFACTS.spec_file(SOURCES.pinned_source("vllm")),
+        folder=PROJECT / "envs",
+        parts=lambda _: WHEELS.vllm_parts(),
+    log:
+        LAYOUT.root / "logs/compat_report.log",
+    script:
+        "scripts/compat_report.py"
 
 
 rule gil_report:
@@ -107,7 +114,7 @@ rule gil_report:
     Find out what turns the GIL on in what vLLM imports, and write results/reports/gil.html.
     """
     input:
-        lambda _: PLAN.gil_page(),
+        lambda _: REPORTS.gil_view(),
 
 
 rule bench_report:
@@ -115,7 +122,13 @@ rule bench_report:
     Measure what running without the GIL gives, and write results/reports/bench.html.
     """
     input:
-        bench_record,
+        bench_runs,
+    params:
+        variants=lambda _: REPORTS.bench_variants,
+    log:
+        LAYOUT.root / "logs/bench_report.log",
+    script:
+        "scripts/bench_page.py"
 
 
 rule wheels_cpu:
@@ -148,7 +161,7 @@ rule wheelhouse:
     run, and of others that are built.
     """
     input:
-        lambda _: [PLAN.wheelhouse_view(variant) for variant in PLAN.shown_variants()],
+        lambda _: [WHEELS.wheelhouse_view(variant) for variant in WHEELS.shown_variants()],
 
 
 rule sources:
@@ -156,4 +169,4 @@ rule sources:
     Fetch and patch the sources of all enabled repos.
     """
     input:
-        lambda _: [PLAN.stamp(PLAN.source(repo)) for repo in PLAN.repos],
+        lambda _: [ARTIFACTS.stamp(SOURCES.source(repo)) for repo in BUILDABLE.repos],

@@ -3,32 +3,32 @@
 
 def environment_inputs(wildcards):
     """The interpreter, and the wheels built here that a run environment holds."""
-    spec = PLAN.environment_of(wildcards.name, wildcards.key)
+    spec = WHEELS.environment_of(wildcards.name, wildcards.key)
 
     def stamps():
-        wheels = [PLAN.stamp(PLAN.wheel(w.repo, w.variant)) for w in spec.wheels]
+        wheels = [ARTIFACTS.stamp(WHEELS.wheel(w.repo, w.variant)) for w in spec.wheels]
         variant = spec.name.rpartition("-")[2]
-        of_vllm = "vllm" in PLAN.repos and variant in PLAN.config.configured_variants()
-        checked = [PLAN.requirements_stamp(variant)] if of_vllm else []
+        of_vllm = "vllm" in BUILDABLE.repos and variant in PLAN.config.configured_variants()
+        checked = [WHEELS.requirements_stamp(variant)] if of_vllm else []
         worked = [w.repo for w in spec.wheels if w.repo in PLAN.config.work]
-        sources = [PLAN.stamp(PLAN.source(repo)) for repo in worked]
-        return [PLAN.interpreter_stamp(), *checked, *wheels, *sources]
+        sources = [ARTIFACTS.stamp(SOURCES.source(repo)) for repo in worked]
+        return [SOURCES.interpreter_stamp(), *checked, *wheels, *sources]
 
     return needs(spec, stamps)
 
 
 rule requirements:
     input:
-        lambda _: ancient(PLAN.stamp(PLAN.source("vllm"))),
+        lambda _: ancient(ARTIFACTS.stamp(SOURCES.source("vllm"))),
     output:
         LAYOUT.stamp("requirements", "{variant}", "{key}"),
     params:
-        tree=lambda _: LAYOUT.source("vllm", PLAN.source("vllm").key) / "tree",
+        tree=lambda _: LAYOUT.source("vllm", SOURCES.source("vllm").key) / "tree",
         folder=PROJECT / "envs",
         variant="{variant}",
         python_version=PLAN.config.interpreter.version,
-        built=lambda _: PLAN.built_versions(),
-        left_out=lambda _: dict(PLAN.left_out),
+        built=lambda _: WHEELS.built_versions(),
+        left_out=lambda _: dict(BUILDABLE.left_out),
     log:
         LAYOUT.root / "logs/requirements/{variant}/{key}.log",
     script:
@@ -42,8 +42,8 @@ rule environment:
         LAYOUT.stamp("environment", "{name}", "{key}"),
     params:
         spec=lambda w: LAYOUT.spec("environment", w.name, w.key),
-        left_out=lambda _: dict(PLAN.left_out),
-        editable=lambda _: PLAN.editable(),
+        left_out=lambda _: dict(BUILDABLE.left_out),
+        editable=lambda _: WHEELS.editable(),
     log:
         LAYOUT.root / "logs/environment/{name}/{key}.log",
     benchmark:
@@ -61,11 +61,11 @@ for variant in PLAN.config.configured_variants():
         Make the run environment of a variant and print the line that activates it.
         """
         input:
-            lambda _, variant=variant: ancient(PLAN.stamp(PLAN.run_environment(variant))),
+            lambda _, variant=variant: ancient(ARTIFACTS.stamp(WHEELS.run_environment(variant))),
         params:
             variant=variant,
             name=f"run-{variant}",
-            key=lambda _, variant=variant: PLAN.run_environment(variant).key,
+            key=lambda _, variant=variant: WHEELS.run_environment(variant).key,
         log:
             LAYOUT.root / f"logs/env_{variant}.log",
         script:
@@ -79,7 +79,7 @@ rule locks:
     Compile envs/*.lock from envs/*.in for the free-threaded interpreter.
     """
     input:
-        lambda _: ancient(PLAN.interpreter_stamp()),
+        lambda _: ancient(SOURCES.interpreter_stamp()),
     params:
         folder=PROJECT / "envs",
         upgrade=False,
@@ -94,7 +94,7 @@ rule upgrade_locks:
     Compile envs/*.lock anew, with the newest versions that fit.
     """
     input:
-        lambda _: ancient(PLAN.interpreter_stamp()),
+        lambda _: ancient(SOURCES.interpreter_stamp()),
     params:
         folder=PROJECT / "envs",
         upgrade=True,

@@ -6,7 +6,7 @@ rule interpreter:
     Provide and check the free-threaded interpreter.
     """
     output:
-        PLAN.interpreter_stamp(),
+        SOURCES.interpreter_stamp(),
     # one that is built here compiles on all cores
     threads: workflow.cores if PLAN.config.interpreter.from_source else 1
     log:

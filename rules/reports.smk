@@ -2,39 +2,36 @@
 
 
 def smoke_stamps(_):
-    return [ancient(PLAN.stamp(spec)) for spec in PLAN.smokes()]
+    return [ancient(ARTIFACTS.stamp(spec)) for spec in REPORTS.smokes()]
 
 
 def smoke_verdict(_):
     """The stamp of the verdict on the present smoke runs."""
-    return LAYOUT.stamp("verdict", "smoke", PLAN.smokes_key())
+    return LAYOUT.stamp("verdict", "smoke", REPORTS.smokes_key())
 
 
 def judged_page(_):
     """The page that is written before the verdict; none where the verdict stands."""
-    stands = smoke_verdict(_).is_file() and all(map(PLAN.stands, PLAN.smokes()))
-    return [] if stands else ancient(PLAN.smoke_page())
+    stands = smoke_verdict(_).is_file() and all(map(ARTIFACTS.stands, REPORTS.smokes()))
+    return [] if stands else ancient(REPORTS.smoke_view())
 
 
 rule smoke_page:
     input:
         smoke=smoke_stamps,
-        wheels=lambda _: [s for v in PLAN.runnable for s in wheel_stamps(v)],
+        wheels=lambda _: [s for v in BUILDABLE.runnable for s in wheel_stamps(v)],
         environments=lambda _: [
-            ancient(PLAN.stamp(PLAN.run_environment(v))) for v in PLAN.runnable
+            ancient(ARTIFACTS.stamp(WHEELS.run_environment(v))) for v in BUILDABLE.runnable
         ],
     output:
-        record=LAYOUT.reports / "smoke.json",
-        html=report(LAYOUT.reports / "smoke.html", category="Smoke"),
-        csv=LAYOUT.reports / "smoke.csv",
+        LAYOUT.view("smoke", "{key}"),
     params:
-        key=lambda _: PLAN.smoke_page_key(),
-        left_out=lambda _: dict(PLAN.left_out),
-        skipped=lambda _: dict(PLAN.skipped),
+        left_out=lambda _: dict(BUILDABLE.left_out),
+        skipped=lambda _: dict(BUILDABLE.skipped),
     log:
-        LAYOUT.root / "logs/smoke_page.log",
+        LAYOUT.root / "logs/smoke_page/{key}.log",
     benchmark:
-        LAYOUT.root / "benchmarks/smoke_page.tsv"
+        LAYOUT.root / "benchmarks/smoke_page/{key}.tsv"
     script:
         "../scripts/smoke_page.py"
 
@@ -66,46 +63,35 @@ rule patch_trial:
         "../scripts/patch_trial.py"
 
 
+# A ref that can move is looked up again by each run.
+use rule patch_trial as ref_trial with:
+    output:
+        LAYOUT.view("patches/{repo}/{trial}", "{key}"),
+    params:
+        spec=lambda w: LAYOUT.spec("patches", w.repo, w.trial),
+    log:
+        LAYOUT.root / "logs/patches/{repo}/{trial}-{key}.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/patches/{repo}/{trial}-{key}.tsv"
+
+
 rule patch_page:
     input:
-        trials=lambda _: [ancient(stamp) for stamp in PLAN.patch_trial_stamps],
+        trials=lambda _: [ancient(stamp) for stamp in REPORTS.patch_trial_stamps()],
     output:
-        record=LAYOUT.reports / "patches.json",
-        html=report(LAYOUT.reports / "patches.html", category="Patches"),
-        csv=LAYOUT.reports / "patches.csv",
-    params:
-        key=lambda _: PLAN.patch_page_key(),
+        LAYOUT.view("patches", "{key}"),
     log:
-        LAYOUT.root / "logs/patch_page.log",
+        LAYOUT.root / "logs/patch_page/{key}.log",
     benchmark:
-        LAYOUT.root / "benchmarks/patch_page.tsv"
+        LAYOUT.root / "benchmarks/patch_page/{key}.tsv"
     script:
         "../scripts/patch_page.py"
-
-
-rule compat_page:
-    input:
-        pin=lambda _: pin_stamp("vllm"),
-    output:
-        record=LAYOUT.reports / "compat.json",
-        html=report(LAYOUT.reports / "compat.html", category="Compatibility"),
-        csv=LAYOUT.reports / "compat.csv",
-    params:
-        spec=lambda _: PLAN.written(PLAN.pinned_source("vllm")),
-        folder=PROJECT / "envs",
-        parts=lambda _: PLAN.vllm_parts(),
-    log:
-        LAYOUT.root / "logs/compat_page.log",
-    benchmark:
-        LAYOUT.root / "benchmarks/compat_page.tsv"
-    script:
-        "../scripts/compat_page.py"
 
 
 rule gil_trial:
     input:
         lambda w: needs(
-            PLAN.gil(w.variant), lambda: [PLAN.stamp(PLAN.run_environment(w.variant))]
+            REPORTS.gil(w.variant), lambda: [ARTIFACTS.stamp(WHEELS.run_environment(w.variant))]
         ),
     output:
         LAYOUT.stamp("gil", "{variant}", "{key}"),
@@ -122,54 +108,51 @@ rule gil_trial:
 
 rule gil_page:
     input:
-        trials=lambda _: [ancient(PLAN.stamp(spec)) for spec in PLAN.gils()],
+        trials=lambda _: [ancient(ARTIFACTS.stamp(spec)) for spec in REPORTS.gils()],
     output:
-        record=LAYOUT.reports / "gil.json",
-        html=report(LAYOUT.reports / "gil.html", category="GIL"),
-        csv=LAYOUT.reports / "gil.csv",
+        LAYOUT.view("gil", "{key}"),
     params:
-        key=lambda _: PLAN.gil_page_key(),
-        skipped=lambda _: dict(PLAN.skipped),
+        skipped=lambda _: dict(BUILDABLE.skipped),
     log:
-        LAYOUT.root / "logs/gil_page.log",
+        LAYOUT.root / "logs/gil_page/{key}.log",
     benchmark:
-        LAYOUT.root / "benchmarks/gil_page.tsv"
+        LAYOUT.root / "benchmarks/gil_page/{key}.tsv"
     script:
         "../scripts/gil_page.py"
 
 
-def bench_record(_):
-    """The record of the benchmark report, unless there is nothing to measure."""
+def bench_runs(_):
+    """The stamps of the benchmark runs, unless there is nothing to measure."""
     try:
-        return PLAN.bench_page()
+        return REPORTS.bench_runs()
     except UserError as error:
         stopped(error)
 
 
 rule bench_run:
     input:
-        lambda w: ancient(PLAN.stamp(PLAN.run_environment(w.variant))),
-        lambda _: ancient(PLAN.stamp(PLAN.model(PLAN.bench_model))),
+        lambda w: ancient(ARTIFACTS.stamp(WHEELS.run_environment(w.variant))),
+        lambda _: ancient(ARTIFACTS.stamp(REPORTS.model(REPORTS.bench_model))),
     output:
-        PLAN.bench_run("{variant}"),
+        LAYOUT.view("bench-{variant}", "{key}"),
     params:
-        spec=lambda w: PLAN.written(PLAN.bench(w.variant)),
+        spec=lambda w: ARTIFACTS.spec_file(REPORTS.bench(w.variant)),
         lock=lambda w: PROJECT / "envs" / f"run-{w.variant}.lock",
     # nothing else runs beside a measurement
     threads: workflow.cores
     log:
-        LAYOUT.root / "logs/bench/{variant}.log",
+        LAYOUT.root / "logs/bench/{variant}-{key}.log",
     script:
         "../scripts/bench_run.py"
 
 
+# Like all rules without outputs it runs each time that it is asked for.
 rule bench_page:
-    input:
-        runs=lambda _: [PLAN.bench_run(variant) for variant in PLAN.bench_variants],
-    output:
-        record=LAYOUT.reports / "bench.json",
-        html=report(LAYOUT.reports / "bench.html", category="Benchmarks"),
-        csv=LAYOUT.reports / "bench.csv",
+    """
+    Write results/reports/bench.html from the records that there are.
+    """
+    params:
+        variants=lambda _: REPORTS.bench_variants,
     log:
         LAYOUT.root / "logs/bench_page.log",
     script:

@@ -4,8 +4,8 @@
 rule smoke:
     input:
         lambda w: needs(
-            PLAN.smoke(w.variant, w.model),
-            lambda: map(PLAN.stamp, (PLAN.run_environment(w.variant), PLAN.model(w.model))),
+            REPORTS.smoke(w.variant, w.model),
+            lambda: map(ARTIFACTS.stamp, (WHEELS.run_environment(w.variant), REPORTS.model(w.model))),
         ),
     output:
         LAYOUT.stamp("smoke", "{variant}/{model}", "{key}"),

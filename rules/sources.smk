@@ -4,14 +4,14 @@
 def pin_stamp(repo):
     """What a source is made from: a downloaded archive, or a commit in a mirror."""
     kind = "mirror" if PLAN.config.origin_of(repo) == "git" else "download"
-    return ancient(LAYOUT.stamp(kind, repo, PLAN.pin_key(repo)))
+    return ancient(LAYOUT.stamp(kind, repo, SOURCES.pin_key(repo)))
 
 
 rule download:
     output:
         LAYOUT.stamp("download", "{repo}", "{key}"),
     params:
-        spec=lambda w: PLAN.written(PLAN.pinned_source(w.repo)),
+        spec=lambda w: ARTIFACTS.spec_file(SOURCES.pinned_source(w.repo)),
     log:
         LAYOUT.root / "logs/download/{repo}/{key}.log",
     benchmark:
@@ -24,7 +24,7 @@ rule mirror:
     output:
         LAYOUT.stamp("mirror", "{repo}", "{key}"),
     params:
-        spec=lambda w: PLAN.written(PLAN.pinned_source(w.repo)),
+        spec=lambda w: ARTIFACTS.spec_file(SOURCES.pinned_source(w.repo)),
     log:
         LAYOUT.root / "logs/mirror/{repo}/{key}.log",
     benchmark:
@@ -41,7 +41,7 @@ rule source:
         LAYOUT.stamp("source", "{repo}", "{key}"),
     params:
         spec=lambda w: LAYOUT.spec("source", w.repo, w.key),
-        work=lambda w: PLAN.work_folder(w.repo),
+        work=lambda w: SOURCES.work_folder(w.repo),
     log:
         LAYOUT.root / "logs/source/{repo}/{key}.log",
     benchmark:
@@ -52,7 +52,7 @@ rule source:
 
 rule crates:
     input:
-        lambda w: needs(PLAN.crates(w.repo), lambda: [PLAN.stamp(PLAN.source(w.repo))]),
+        lambda w: needs(SOURCES.crates(w.repo), lambda: [ARTIFACTS.stamp(SOURCES.source(w.repo))]),
     output:
         LAYOUT.stamp("crates", "{repo}", "{key}"),
     params:

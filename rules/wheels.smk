@@ -4,25 +4,25 @@
 def wheel_stamps(variant):
     """The stamps of all wheels that a variant's environment holds."""
     return [
-        ancient(PLAN.stamp(PLAN.wheel(repo, PLAN.variant_of(repo, variant))))
-        for repo in PLAN.wheel_repos()
+        ancient(ARTIFACTS.stamp(WHEELS.wheel(repo, BUILDABLE.variant_of(repo, variant))))
+        for repo in BUILDABLE.wheel_repos()
     ]
 
 
 def wheel_inputs(wildcards):
     """The patched source, the sources and crates that the build uses, and its environment."""
-    spec = PLAN.wheel(wildcards.repo, wildcards.variant)
-    sources = [PLAN.source(wildcards.repo), *(PLAN.source(need) for need in spec.needs)]
-    crates = PLAN.crates(wildcards.repo)
-    environment = PLAN.build_environment(spec.environment_name)
+    spec = WHEELS.wheel(wildcards.repo, wildcards.variant)
+    sources = [SOURCES.source(wildcards.repo), *(SOURCES.source(need) for need in spec.needs)]
+    crates = SOURCES.crates(wildcards.repo)
+    environment = WHEELS.build_environment(spec.environment_name)
     needed = [*sources, *([crates] if crates else []), environment]
-    return needs(spec, lambda: map(PLAN.stamp, needed))
+    return needs(spec, lambda: map(ARTIFACTS.stamp, needed))
 
 
 def wheel_kernels(wildcards):
     """The look into the wheel whose kernels a build takes; none for one that compiles them."""
-    spec = PLAN.wheel(wildcards.repo, wildcards.variant)
-    return needs(spec, lambda: [PLAN.kernels_stamp(wildcards.variant)] if spec.kernels else [])
+    spec = WHEELS.wheel(wildcards.repo, wildcards.variant)
+    return needs(spec, lambda: [WHEELS.kernels_stamp(wildcards.variant)] if spec.kernels else [])
 
 
 rule kernel_wheel:
@@ -40,13 +40,13 @@ rule kernel_wheel:
 
 rule kernels:
     input:
-        wheel=lambda w: ancient(PLAN.kernel_wheel_stamp(w.variant)),
-        environment=lambda w: ancient(PLAN.stamp(PLAN.build_environment(f"build-{w.variant}"))),
+        wheel=lambda w: ancient(WHEELS.kernel_wheel_stamp(w.variant)),
+        environment=lambda w: ancient(ARTIFACTS.stamp(WHEELS.build_environment(f"build-{w.variant}"))),
     output:
         LAYOUT.stamp("kernels", "{variant}", "{key}"),
     params:
         pin=lambda w: PLAN.config.borrowed(w.variant).model_dump(),
-        asked=lambda w: PLAN.asked(w.variant),
+        asked=lambda w: BUILDABLE.built_for(w.variant),
     log:
         LAYOUT.root / "logs/kernels/{variant}/{key}.log",
     benchmark:
@@ -67,7 +67,7 @@ rule wheel:
     # the job server shares the cores; the longest build begins first
     threads: 1
     priority:
-        lambda w: int(PLAN.recipe(w.repo).heavy)
+        lambda w: int(SOURCES.recipe(w.repo).heavy)
     log:
         LAYOUT.root / "logs/wheel/{variant}/{repo}/{key}.log",
     benchmark:
@@ -80,12 +80,10 @@ rule wheelhouse_view:
     input:
         wheels=lambda w: wheel_stamps(w.variant),
     output:
-        LAYOUT.wheelhouse("{variant}") / "wheelhouse.json",
-    params:
-        key=lambda w: PLAN.wheelhouse_key(w.variant),
+        LAYOUT.view("wheelhouse-{variant}", "{key}"),
     log:
-        LAYOUT.root / "logs/wheelhouse/{variant}.log",
+        LAYOUT.root / "logs/wheelhouse/{variant}/{key}.log",
     benchmark:
-        LAYOUT.root / "benchmarks/wheelhouse/{variant}.tsv"
+        LAYOUT.root / "benchmarks/wheelhouse/{variant}/{key}.tsv"
     script:
         "../scripts/wheelhouse_view.py"

@@ -13,8 +13,8 @@ for repo in filter(PLAN.config.has_pin, PLAN.config.repos):
             pin=lambda _, repo=repo: pin_stamp(repo),
         params:
             repo=repo,
-            spec=lambda _, repo=repo: PLAN.written(PLAN.pinned_source(repo)),
-            folder=PLAN.work_folder(repo),
+            spec=lambda _, repo=repo: ARTIFACTS.spec_file(SOURCES.pinned_source(repo)),
+            folder=SOURCES.work_folder(repo),
         log:
             LAYOUT.root / f"logs/edit/{repo}.log",
         script:
@@ -28,8 +28,8 @@ for repo in filter(PLAN.config.has_pin, PLAN.config.repos):
         """
         params:
             repo=repo,
-            spec=lambda _, repo=repo: PLAN.written(PLAN.pinned_source(repo)),
-            folder=PLAN.work_folder(repo),
+            spec=lambda _, repo=repo: ARTIFACTS.spec_file(SOURCES.pinned_source(repo)),
+            folder=SOURCES.work_folder(repo),
             patches=PROJECT / "patches" / repo,
         log:
             LAYOUT.root / f"logs/export/{repo}.log",

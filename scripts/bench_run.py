@@ -6,11 +6,12 @@ from snakedev.base.job import job
 from snakedev.config.read import check
 from snakedev.reports.bench.run import run_bench
 from snakedev.store.layout import Layout
+from snakedev.store.publish import shown
 from snakedev.store.specs import BenchSpec
 
 if __name__ == "__main__":
     with job(f"bench {snakemake.wildcards.variant}", snakemake.log[0]) as running:
         wanted, layout = snakemake.params, Layout.of(check(snakemake.config))
         spec, lock = BenchSpec.read(Path(wanted.spec)), Path(wanted.lock)
-        record = run_bench(spec, layout, lock, snakemake.threads, running)
-        record.write(Path(snakemake.output[0]))
+        with shown(Path(snakemake.output[0])):
+            run_bench(spec, layout, lock, snakemake.threads, running)

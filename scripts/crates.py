@@ -13,5 +13,5 @@ if __name__ == "__main__":
     with job(f"crates {snakemake.wildcards.repo}", snakemake.log[0]) as running:
         layout = Layout.of(check(snakemake.config))
         spec = CratesSpec.read(Path(snakemake.params.spec))
-        record = vendor(spec, layout, probe(layout.machine), running)
+        record = vendor(spec, layout, probe(layout.machine, keep=False), running)
         record.write(Path(snakemake.output[0]))

@@ -3,14 +3,17 @@
 from pathlib import Path
 
 from snakedev.base.job import job
+from snakedev.config.read import check
 from snakedev.reports.gil.page import headline, write_report
 from snakedev.reports.gil.record import GilRecord
+from snakedev.store.layout import Layout
+from snakedev.store.publish import shown
 
 if __name__ == "__main__":
-    with job("gil report", snakemake.log[0]) as running:
+    with job("gil report", snakemake.log[0]) as running, shown(Path(snakemake.output[0])):
         trials = [GilRecord.read(Path(path)) for path in snakemake.input.trials]
-        html, csv = Path(snakemake.output.html), Path(snakemake.output.csv)
-        wanted = snakemake.params
-        record = write_report(trials, wanted.skipped, wanted.key, html, csv)
-        record.write(Path(snakemake.output.record))
+        folder = Layout.of(check(snakemake.config)).reports
+        html, csv = folder / "gil.html", folder / "gil.csv"
+        skipped, key = snakemake.params.skipped, snakemake.wildcards.key
+        write_report(trials, skipped, key, html, csv).write(folder / "gil.json")
         running.say(f"{headline(trials)} See {html}")

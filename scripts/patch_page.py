@@ -3,13 +3,16 @@
 from pathlib import Path
 
 from snakedev.base.job import job
+from snakedev.config.read import check
 from snakedev.reports.patches.page import headline, write_report
 from snakedev.reports.patches.record import PatchTrialRecord
+from snakedev.store.layout import Layout
+from snakedev.store.publish import shown
 
 if __name__ == "__main__":
-    with job("patch report", snakemake.log[0]) as running:
+    with job("patch report", snakemake.log[0]) as running, shown(Path(snakemake.output[0])):
         trials = [PatchTrialRecord.read(Path(path)) for path in snakemake.input.trials]
-        html, csv = Path(snakemake.output.html), Path(snakemake.output.csv)
-        record = write_report(trials, snakemake.params.key, html, csv)
-        record.write(Path(snakemake.output.record))
+        folder = Layout.of(check(snakemake.config)).reports
+        html, csv = folder / "patches.html", folder / "patches.csv"
+        write_report(trials, snakemake.wildcards.key, html, csv).write(folder / "patches.json")
         running.say(f"{headline(trials)} See {html}")

@@ -8,6 +8,7 @@ from snakedev.config.repos import ReleasePin
 from snakedev.fetch.download import DownloadRecord
 from snakedev.reports.patches.trial import make_trial
 from snakedev.store.layout import Layout
+from snakedev.store.publish import drop_others
 from snakedev.store.specs import PatchTrialSpec
 
 if __name__ == "__main__":
@@ -17,4 +18,7 @@ if __name__ == "__main__":
         if isinstance((spec.written_for or spec).pin, ReleasePin):
             archive = DownloadRecord.read(Path(snakemake.input.pin)).archive
         record = make_trial(spec, Layout.of(check(snakemake.config)), archive, running)
-        record.write(Path(snakemake.output[0]))
+        stamp = Path(snakemake.output[0])
+        if spec.moves:
+            drop_others(stamp)
+        record.write(stamp)

@@ -8,10 +8,11 @@ from snakedev.environments.environment import EnvironmentRecord
 from snakedev.inference.smoke_record import SmokeRecord
 from snakedev.reports.smoke.page import Reported, write_report
 from snakedev.store.layout import Layout
+from snakedev.store.publish import shown
 from snakedev.wheels.record import WheelRecord
 
 if __name__ == "__main__":
-    with job("smoke report", snakemake.log[0]) as running:
+    with job("smoke report", snakemake.log[0]) as running, shown(Path(snakemake.output[0])):
         given = snakemake.input
         wheels = dict.fromkeys(given.wheels)
         reported = Reported(
@@ -21,9 +22,10 @@ if __name__ == "__main__":
             left_out=snakemake.params.left_out,
             skipped=snakemake.params.skipped,
         )
-        html, csv = Path(snakemake.output.html), Path(snakemake.output.csv)
-        record = write_report(reported, snakemake.params.key, html, csv)
+        layout, key = Layout.of(check(snakemake.config)), snakemake.wildcards.key
+        html, csv = layout.reports / "smoke.html", layout.reports / "smoke.csv"
+        record = write_report(reported, key, html, csv)
         for run in reported.runs:
-            run.write(Layout.of(check(snakemake.config)).smoke_view(run.variant, run.model))
-        record.write(Path(snakemake.output.record))
+            run.write(layout.smoke_view(run.variant, run.model))
+        record.write(layout.reports / "smoke.json")
         running.say(f"see {html}")

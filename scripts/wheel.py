@@ -17,7 +17,7 @@ if __name__ == "__main__":
         record = build_wheel(
             WheelSpec.read(Path(snakemake.params.spec)),
             layout,
-            probe(layout.machine),
+            probe(layout.machine, keep=False),
             snakemake.params.cores,
             config.build,
             running,

@@ -6,13 +6,15 @@ from snakedev.base.errors import UserError
 from snakedev.base.job import job
 from snakedev.config.read import check
 from snakedev.store.layout import Layout
+from snakedev.store.publish import shown
 from snakedev.wheels.record import WheelRecord
 from snakedev.wheels.wheelhouse import write_wheelhouse
 
 if __name__ == "__main__":
-    with job(f"wheelhouse {snakemake.wildcards.variant}", snakemake.log[0]) as running:
+    variant, key = snakemake.wildcards.variant, snakemake.wildcards.key
+    stamp = Path(snakemake.output[0])
+    with job(f"wheelhouse {variant}", snakemake.log[0]) as running, shown(stamp):
         records = [WheelRecord.read(Path(path)) for path in snakemake.input.wheels]
-        variant, key = snakemake.wildcards.variant, snakemake.params.key
         layout = Layout.of(check(snakemake.config))
         if layout.working:
             raise UserError(
@@ -20,4 +22,4 @@ if __name__ == "__main__":
                 "folder are not up to date: commit, export, and run without `work`"
             )
         record = write_wheelhouse(layout, variant, key, records, running)
-        record.write(Path(snakemake.output[0]))
+        record.write(layout.wheelhouse(variant) / "wheelhouse.json")

@@ -1,7 +1,9 @@
 """One run at a time in a results folder."""
 
 import fcntl
+import hashlib
 import os
+import time
 from pathlib import Path
 
 from snakedev.base.errors import UserError
@@ -16,6 +18,16 @@ class RunLock:
 
     def __init__(self, root: Path):
         self._path = root / ".run.lock"
+        self.name = hashlib.sha256(f"{os.getpid()} {time.time_ns()}".encode()).hexdigest()[:16]
+        """The run's name, which no other has: what must be done anew each time goes by it."""
+
+    @classmethod
+    def of_job(cls, root: Path) -> "RunLock":
+        """The lock as a job of the run sees it: with the run's name, and never to be taken."""
+        lock = cls(root)
+        if lock._path.is_file():
+            _, _, lock.name = lock._path.read_text(encoding="utf-8").strip().partition(" ")
+        return lock
 
     def acquire(self) -> None:
         """Take the lock for the rest of the process; raises UserError when another run has it."""
@@ -25,11 +37,11 @@ class RunLock:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.seek(0)
-            owner = self._file.read().strip() or "unknown"
+            owner = self._file.read().partition(" ")[0] or "unknown"
             raise UserError(
                 f"another run (process {owner}) is at work in {self._path.parent.absolute()}: "
                 "wait for it, or stop it"
             ) from None
         self._file.truncate(0)
-        self._file.write(f"{os.getpid()}\n")
+        self._file.write(f"{os.getpid()} {self.name}\n")
         self._file.flush()

@@ -56,7 +56,7 @@ def run_smoke(spec: SmokeSpec, layout: Layout, threads: int, running: Job) -> Sm
 
     Only a run that passed is kept in the store, so that one that failed is tried again.
     """
-    final = layout.smoke(spec.variant, spec.model, spec.key)
+    final = layout.folder(spec)
     if (final / "smoke.json").is_file():
         running.say("found in the store")
         return SmokeRecord.read(final / "smoke.json")

@@ -68,8 +68,8 @@ class Machine(Record):
     """Whether builds can see their folders at fixed paths, in a mount namespace."""
 
 
-def probe(path: Path) -> Machine:
-    """The machine's record, from its cache where that still holds."""
+def probe(path: Path, *, keep: bool = True) -> Machine:
+    """The machine's record, from its cache where that still holds; else ``keep`` renews that."""
     watched = _watched()
     if path.is_file():
         try:
@@ -88,7 +88,8 @@ def probe(path: Path) -> Machine:
         empty_network=_can_use(cut_network=True),
         fixed_paths=_can_use(fixed_paths=True),
     )
-    machine.write(path)
+    if keep:
+        machine.write(path)
     return machine
 
 

@@ -1,12 +1,23 @@
 """What keys of config.yaml ask of each other, and what a plan asks of its inputs."""
 
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from snakedev.base.errors import UserError
 from snakedev.config.explain import one_of
 from snakedev.config.model import Config, Cpu
 from snakedev.config.repos import (
     Interpreter,
 )
+from snakedev.plan.plan import Plan
+from snakedev.plan.sources import Sources
 from snakedev.recipes.registry import RECIPES
 from snakedev.recipes.vllm import KERNEL_PARTS
+from snakedev.sources import patch_file
+from snakedev.wheels import kernel_patches
+from snakedev.wheels.upstream_kernels import refuse_lacking
 
 
 def interpreter(wanted: Interpreter) -> list[str]:
@@ -176,3 +187,65 @@ def kernels(config: Config, variant: str) -> list[str]:
         if name in KERNEL_PARTS[variant]
     ]
     return problems
+
+
+def require_inputs(plan: Plan, *, with_locks: bool) -> None:
+    """Raise UserError for every patch series and lock that no plan can be made from."""
+    config, sources, buildable = plan.config, plan.sources, plan.buildable
+    environments = {f"run-{variant}" for variant in config.configured_variants()}
+    for repo, entry in config.repos.items():
+        if entry.enabled and (environment := sources.recipe(repo).environment):
+            variants = buildable.variants_of(repo)
+            environments |= {environment.format(variant=variant) for variant in variants}
+    checks: list[tuple[Callable[[Any], object], Iterable[object]]] = [
+        (partial(_kernel_patches, sources), kernel_patches.behind(config)),
+        (partial(_variant, plan), config.configured_variants() if with_locks else ()),
+        (sources.pinned_source, filter(config.has_pin, config.repos)),
+        (plan.wheels.check_lock, sorted(environments) if with_locks else ()),
+    ]
+    problems = []
+    for check, arguments in checks:
+        for argument in arguments:
+            try:
+                check(argument)
+            except UserError as error:
+                problems.append(str(error))
+    if problems:
+        raise UserError("\n".join(dict.fromkeys(problems)))
+
+
+def require_work(sources: Sources) -> None:
+    """Raise UserError for every work folder that the run cannot build from."""
+    _ = sources.work
+    if lines := [line for repo in sources.config.work for line in _kernel_edits(sources, repo)]:
+        raise UserError("\n".join(lines))
+
+
+def _variant(plan: Plan, variant: str) -> None:
+    """Raise UserError where a variant's toolkit, GPU architectures or kernels do not fit."""
+    plan.buildable.target(variant)
+    built_for = plan.buildable.built_for(variant)
+    if known := plan.wheels.known_kernels(variant):
+        refuse_lacking(known, variant, built_for)
+
+
+def _kernel_patches(sources: Sources, behind: tuple[str, str]) -> None:
+    """Raise UserError for patches that kernels which are not compiled here would lack."""
+    variant, repo = behind
+    series = patch_file.series(sources.project / "patches" / repo, sources.config.origin_of(repo))
+    shown = ((os.path.relpath(path, sources.project), path.read_bytes()) for path in series)
+    if lines := [*kernel_patches.problems(variant, repo, shown)]:
+        raise UserError("\n".join(lines))
+
+
+def _kernel_edits(sources: Sources, repo: str) -> Iterator[str]:
+    """What a work folder changes of kernels that are not compiled here."""
+    variants = [v for v, name in kernel_patches.behind(sources.config) if name == repo]
+    if not variants:
+        return
+    work = sources.opened_work_folder(repo)
+    commits = [(f"{work}: {patch.name}", patch.data) for patch in work.patches]
+    edited = work.uncommitted()
+    for variant in variants:
+        yield from kernel_patches.problems(variant, repo, commits)
+        yield from kernel_patches.edit_problems(variant, repo, str(work), edited)

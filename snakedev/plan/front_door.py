@@ -7,32 +7,41 @@ from typing import Any, NoReturn
 
 from snakedev.base.cpu import available_memory_gb, parallel_jobs
 from snakedev.base.errors import UserError
+from snakedev.base.run_lock import RunLock
 from snakedev.config.fields import VARIANTS
 from snakedev.config.model import Config
 from snakedev.config.read import check, refuse_duplicates
 from snakedev.machine.jobserver import JobServer
+from snakedev.plan import checks
 from snakedev.plan.plan import Plan
+from snakedev.store.artifacts import Artifacts
 from snakedev.store.layout import Layout
+from snakedev.store.publish import prepare
 from snakedev.store.roots import write_root
 
 
-def load(config: dict[str, Any], files: list[Path], project: Path, words: list[str]) -> Plan:
+def load(
+    config: dict[str, Any], files: list[Path], project: Path, words: list[str], *, head: bool
+) -> tuple[Plan, RunLock]:
     """Check the configuration that Snakemake put together, and plan what it asks for.
 
-    ``words`` are those of the command line. Raises UserError with a line for each thing that is
-    wrong.
+    ``words`` are those of the command line; ``head`` says that this is the run's own process, and
+    not one of its jobs, which writes nothing here. Raises UserError with a line for each thing that
+    is wrong.
     """
     refuse_duplicates(files)
     names = " + ".join(dict.fromkeys(map(os.path.relpath, files))) or "config.yaml"
     checked = check(config, names)
     _refuse_targets(checked, words)
-    plan = Plan(checked, Layout.of(checked), project)
+    layout = Layout.of(checked)
+    lock = RunLock(layout.root) if head else RunLock.of_job(layout.root)
+    plan = Plan(checked, Artifacts(layout, head=head), project, run=lock.name)
     # a lock that does not fit must not stop what compiles it
-    plan.require_inputs(with_locks=not any(word.endswith("locks") for word in words))
+    checks.require_inputs(plan, with_locks=not any(word.endswith("locks") for word in words))
     # those that mend a work folder must run while it is not ready for a build
     if checked.work and not any(word.startswith(("edit_", "export_")) for word in words):
-        plan.require_work()
-    return plan
+        checks.require_work(plan.sources)
+    return plan, lock
 
 
 def _refuse_targets(config: Config, words: list[str]) -> None:
@@ -48,6 +57,21 @@ def _refuse_targets(config: Config, words: list[str]) -> None:
                 raise UserError(f"{word}: config.yaml builds no vLLM: describe it in repos.vllm")
         elif kind in ("edit", "export") and name in config.repos and not config.has_pin(name):
             raise UserError(f"{word}: {name} has no release: run it with `--config origin=git`")
+
+
+def begin(plan: Plan, lock: RunLock, cores: int) -> None:
+    """Before the first job: see that it can run, be the only run here, and hand jobs their specs.
+
+    Raises UserError where something is missing, or another run is at work.
+    """
+    plan.buildable.require()
+    lock.acquire()
+    if plan.layout.store is not None:
+        prepare(plan.layout.store)
+    note_reached(plan)
+    plan.artifacts.write_specs()
+    start_jobserver(plan.config, plan.layout, cores)
+    plan.announce()
 
 
 def note_reached(plan: Plan) -> None:

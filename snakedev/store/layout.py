@@ -1,17 +1,11 @@
 """Where everything under results/ lies; the only place that spells these paths."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from snakedev.config.model import Config
-
-WORK_PREFIX = "work-"
-"""What the key of an artifact begins with that stems from a work folder: it lies under
-results/work, never in the store."""
+from snakedev.config.model import Config
+from snakedev.store.spec import WORK_PREFIX, Spec
+from snakedev.store.specs import CratesSpec, EnvironmentSpec, ModelSpec, SourceSpec, WheelSpec
 
 
 @dataclass(frozen=True)
@@ -32,7 +26,7 @@ class Layout:
     """What the interpreter is built with, if anything: it lies apart then."""
 
     @classmethod
-    def of(cls, config: Config) -> Layout:
+    def of(cls, config: Config) -> "Layout":
         """The layout that a configuration asks for."""
         store = config.store.expanduser() if config.store else None
         return cls(
@@ -42,8 +36,13 @@ class Layout:
             sanitizer=config.interpreter.sanitizer,
         )
 
-    def _keyed(self, key: str) -> Path:
-        return self.work if key.startswith(WORK_PREFIX) else self.shared
+    def folder(self, spec: Spec) -> Path:
+        """Where a keyed artifact lies, made or not."""
+        return self._keyed(type(spec), spec.place, spec.key)
+
+    def _keyed(self, kind: type[Spec], place: str, key: str) -> Path:
+        of_all = self.shared if kind.shared else self.root
+        return (self.work if key.startswith(WORK_PREFIX) else of_all) / kind.folder(place, key)
 
     @property
     def shared(self) -> Path:
@@ -107,16 +106,15 @@ class Layout:
 
     def source(self, repo: str, key: str) -> Path:
         """A patched source: `tree/` is a git checkout, `source.json` its record."""
-        return self._keyed(key) / "sources" / repo / key
+        return self._keyed(SourceSpec, repo, key)
 
     def crates(self, repo: str, key: str) -> Path:
         """Vendored crates of a source: `vendor/`, `config.toml`, `crates.json`."""
-        return self._keyed(key) / "crates" / repo / key
+        return self._keyed(CratesSpec, repo, key)
 
     def environment(self, name: str, key: str) -> Path:
         """A virtual environment, with env.json."""
-        home = self.work if key.startswith(WORK_PREFIX) else self.root
-        return home / "envs" / f"{name}-{key}"
+        return self._keyed(EnvironmentSpec, name, key)
 
     def environment_view(self, name: str) -> Path:
         """The link to the current environment of a name."""
@@ -128,7 +126,7 @@ class Layout:
 
     def wheel(self, variant: str, repo: str, key: str) -> Path:
         """A store folder with one wheel, wheel.json and build.log."""
-        return self._keyed(key) / "wheels" / variant / repo / key
+        return self._keyed(WheelSpec, f"{variant}/{repo}", key)
 
     def wheelhouse(self, variant: str) -> Path:
         """The current wheels of a variant and their index."""
@@ -136,15 +134,7 @@ class Layout:
 
     def model(self, name: str, key: str) -> Path:
         """A model folder, with model.json."""
-        return self._keyed(key) / "models" / name / key
-
-    def smoke(self, variant: str, model: str, key: str) -> Path:
-        """A store folder with smoke.json."""
-        return self._keyed(key) / "smoke" / variant / model / key
-
-    def gil(self, variant: str, key: str) -> Path:
-        """A store folder with gil.json."""
-        return self._keyed(key) / "gil" / variant / key
+        return self._keyed(ModelSpec, name, key)
 
     def stock(self, variant: str) -> Path:
         """The environment with a stock vLLM on an ordinary Python, to measure beside ours."""
@@ -171,3 +161,7 @@ class Layout:
     def stamp(self, kind: str, name: str, key: str) -> Path:
         """A keyed artifact's stamp: what Snakemake sees of it, a copy of its record."""
         return self.root / "stamps" / kind / name / f"{key}.json"
+
+    def view(self, name: str, key: str) -> Path:
+        """What Snakemake sees of a view: the name of what is shown, and the key of that."""
+        return self.views / "stamps" / "view" / name / f"{key}.json"

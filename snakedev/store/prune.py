@@ -16,24 +16,16 @@ from pathlib import Path
 from snakedev.base.job import Job
 from snakedev.store.layout import Layout
 from snakedev.store.roots import Root, read_roots, root_file
+from snakedev.store.specs import KEPT, BenchSpec
 
 # Where keyed folders lie, each named by its key alone or by NAME-KEY.
-_STORES = (
-    "sources/*/*",
-    "crates/*/*",
-    "envs/*",
-    "build/*/*/*",
-    "wheels/*/*/*",
-    "models/*/*",
-    "smoke/*/*/*",
-    "gil/*/*",
-)
+_STORES = (*(str(kind.folder(kind.places, "*")) for kind in KEPT), "build/*/*/*")
 _KEYED = re.compile(r"(?:.+?-)?((?:work-)?[0-9a-f]{16})")
 # What a job has left that was killed on another machine: no job works on one folder for so long.
 _SCRATCH_SECONDS = 7 * 24 * 3600
 # The small files that say of a keyed artifact what it is and how it was made.
 _RECORDS = ("stamps", "specs", "logs", "benchmarks")
-_RECORDED = ("source", "crates", "environment", "wheel", "model", "smoke", "gil", "bench")
+_RECORDED = (*(kind.kind for kind in KEPT), BenchSpec.kind)
 
 
 @dataclass(frozen=True)

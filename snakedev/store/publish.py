@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from snakedev.base.errors import UserError
+from snakedev.base.records import write_text
 
 _SCRATCH = ".scratch-"
 
@@ -42,6 +43,24 @@ def prepare(store: Path) -> None:
             f"store: cannot write into {store} ({error.strerror}): have its owner permit it, or "
             "name another folder"
         ) from None
+
+
+@contextmanager
+def shown(stamp: Path) -> Iterator[None]:
+    """While a view is written: have its stamp when the block ends without an exception.
+
+    The stamps of all other keys go first, so that a killed job leaves none that is not true.
+    """
+    drop_others(stamp)
+    yield
+    write_text(stamp, "{}\n")
+
+
+def drop_others(stamp: Path) -> None:
+    """Remove the other stamps of a view: it shows one key."""
+    for other in stamp.parent.glob("*.json"):
+        if other != stamp:
+            other.unlink(missing_ok=True)
 
 
 @contextmanager

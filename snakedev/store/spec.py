@@ -3,12 +3,16 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from snakedev.base.records import Record
-from snakedev.store.layout import WORK_PREFIX
+
+WORK_PREFIX = "work-"
+"""What the key of an artifact begins with that stems from a work folder: it lies under
+results/work, never in the store."""
 
 _KEY_DIGITS = 16
 
@@ -27,6 +31,28 @@ class Spec(Record):
     """
 
     kind: ClassVar[str]
+    """What names it among stamps and specs."""
+    shelf: ClassVar[str] = ""
+    """The folder of the store for artifacts of this kind; none for what is only a record."""
+    record_name: ClassVar[str] = ""
+    """The record that a whole artifact holds."""
+    shared: ClassVar[bool] = True
+    """Whether it lies in the store, where others share it."""
+    judged: ClassVar[bool] = False
+    """Whether its record says if it `passed`; one that did not is as good as none."""
+
+    places: ClassVar[str] = "*"
+    """What `place` looks like, as a glob."""
+
+    @property
+    def place(self) -> str:
+        """What it is of, as a folder under its kind."""
+        raise NotImplementedError
+
+    @classmethod
+    def folder(cls, place: str, key: str) -> PurePosixPath:
+        """Where an artifact of this kind lies, relative to the store."""
+        return PurePosixPath(cls.shelf, place, key)
 
     @property
     def key(self) -> str:

@@ -7,8 +7,8 @@ identity, and hands it to the job as a file. Two specs side by side say why a ke
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar
 
 from snakedev.base.records import Record
 from snakedev.config.fields import Origin
@@ -30,11 +30,17 @@ class PinnedSpec(Spec):
     patches: tuple[Path, ...] = beside_key(default=())
     """The patch files, in order."""
 
+    @property
+    def place(self) -> str:
+        return self.repo
+
 
 class SourceSpec(PinnedSpec):
     """A pin with its patch series applied."""
 
     kind: ClassVar[str] = "source"
+    shelf: ClassVar[str] = "sources"
+    record_name: ClassVar[str] = "source.json"
     recipe_number: int = 1
     patch_bodies: tuple[str, ...] = ()
     """sha256 of each patch's diff body, in order."""
@@ -77,12 +83,18 @@ class CratesSpec(Spec):
     """The crates that a source's Cargo.lock names, fetched for an offline build."""
 
     kind: ClassVar[str] = "crates"
+    shelf: ClassVar[str] = "crates"
+    record_name: ClassVar[str] = "crates.json"
     repo: str
     source_key: str
     subdirectory: str
     recipe_number: int = 1
     read_from: str | None = beside_key(default=None)
     """The source to read, where `source_key` names only what of it matters."""
+
+    @property
+    def place(self) -> str:
+        return self.repo
 
     def _made_from(self) -> Iterable[str]:
         return (self.source_key,)
@@ -100,6 +112,10 @@ class EnvironmentSpec(Spec):
     """A virtual environment: a lock, and wheels of ours on top of it."""
 
     kind: ClassVar[str] = "environment"
+    shelf: ClassVar[str] = "envs"
+    record_name: ClassVar[str] = "env.json"
+    # it names the interpreter of its results folder, and is hard links into this machine's cache
+    shared: ClassVar[bool] = False
     name: str
     lock_digest: str
     """Digest of the lock's requirements, comments left out."""
@@ -108,6 +124,14 @@ class EnvironmentSpec(Spec):
     torch_index: str | None = None
     recipe_number: int
     lock: Path = beside_key()
+
+    @property
+    def place(self) -> str:
+        return self.name
+
+    @classmethod
+    def folder(cls, place: str, key: str) -> PurePosixPath:
+        return PurePosixPath(cls.shelf, f"{place}-{key}")
 
     def _made_from(self) -> Iterable[str]:
         return (wheel.key for wheel in self.wheels)
@@ -125,6 +149,9 @@ class WheelSpec(Spec):
     """One wheel."""
 
     kind: ClassVar[str] = "wheel"
+    shelf: ClassVar[str] = "wheels"
+    places: ClassVar[str] = "*/*"
+    record_name: ClassVar[str] = "wheel.json"
     repo: str
     variant: str
     version: str
@@ -150,6 +177,10 @@ class WheelSpec(Spec):
     origin: Origin = beside_key()
     toolkit: Path | None = beside_key(default=None)
     """A CUDA toolkit of this machine to use in place of the environment's."""
+
+    @property
+    def place(self) -> str:
+        return f"{self.variant}/{self.repo}"
 
     def _made_from(self) -> Iterable[str]:
         return (self.source_key, *self.needs.values())
@@ -187,15 +218,25 @@ class ModelSpec(Spec):
     """A model folder that vLLM loads."""
 
     kind: ClassVar[str] = "model"
+    shelf: ClassVar[str] = "models"
+    record_name: ClassVar[str] = "model.json"
     name: str = beside_key()
     model: PackageModel | HubModel
     recipe_number: int
+
+    @property
+    def place(self) -> str:
+        return self.name
 
 
 class SmokeSpec(Spec):
     """One inference run: an environment, a model and prompts."""
 
     kind: ClassVar[str] = "smoke"
+    shelf: ClassVar[str] = "smoke"
+    places: ClassVar[str] = "*/*"
+    record_name: ClassVar[str] = "smoke.json"
+    judged: ClassVar[bool] = True
     variant: str
     environment_key: str
     model_key: str
@@ -210,6 +251,10 @@ class SmokeSpec(Spec):
     work: dict[str, str] = key_when_set(default={})
     """The repos that run from work folders, with the folders' tree ids."""
 
+    @property
+    def place(self) -> str:
+        return f"{self.variant}/{self.model}"
+
     def _made_from(self) -> Iterable[str]:
         return (self.environment_key,)
 
@@ -218,6 +263,8 @@ class GilSpec(Spec):
     """A look at what turns the GIL on in a run environment."""
 
     kind: ClassVar[str] = "gil"
+    shelf: ClassVar[str] = "gil"
+    record_name: ClassVar[str] = "gil.json"
     variant: str
     environment_key: str
     recipe_number: int
@@ -226,6 +273,10 @@ class GilSpec(Spec):
     """The patch series of the repos that are built here."""
     work: dict[str, str] = key_when_set(default={})
     """The repos that run from work folders, with the folders' tree ids."""
+
+    @property
+    def place(self) -> str:
+        return self.variant
 
     def _made_from(self) -> Iterable[str]:
         return (self.environment_key,)
@@ -255,8 +306,21 @@ class BenchSpec(Spec):
     work: dict[str, str] = key_when_set(default={})
     """The repos that run from work folders, with the folders' tree ids."""
 
+    @property
+    def place(self) -> str:
+        return self.variant
+
     def _made_from(self) -> Iterable[str]:
         return (self.environment_key,)
 
 
-SpecKind = Literal["source", "crates", "environment", "wheel", "model", "smoke", "gil"]
+KEPT: tuple[type[Spec], ...] = (
+    SourceSpec,
+    CratesSpec,
+    EnvironmentSpec,
+    WheelSpec,
+    ModelSpec,
+    SmokeSpec,
+    GilSpec,
+)
+"""The kinds of artifacts that keyed folders are kept of."""

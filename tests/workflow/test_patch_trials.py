@@ -61,7 +61,7 @@ def test_a_ref_is_looked_up_each_time_and_tried_when_it_moved(project):
         (main, "0001-rename.patch", "offsets"),
     ]
     again = project.run("patch_report")
-    assert again.jobs == ["patch_page", "patch_report", "patch_trial"]
+    assert again.jobs == ["patch_page", "patch_report", "ref_trial"]
     assert f"{main} is where it was tried before" in again.text
 
     taken = upstream_commit(project, old, new)

@@ -14,6 +14,7 @@ from snakedev.config.read import check
 from snakedev.environments.run_variables import run_variables
 from snakedev.inference.engine import ANSWER, probe_variables
 from snakedev.plan.plan import Plan
+from snakedev.store.artifacts import Artifacts
 from snakedev.store.layout import Layout
 
 PROJECT = Path(__file__).parents[2]
@@ -22,7 +23,7 @@ PROJECT = Path(__file__).parents[2]
 def current_plan() -> Plan:
     """The plan of config.yaml."""
     checked = check(yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8")))
-    return Plan(checked, Layout.of(checked), PROJECT)
+    return Plan(checked, Artifacts(Layout.of(checked)), PROJECT)
 
 
 def tokens_per_second(

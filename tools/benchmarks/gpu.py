@@ -44,10 +44,11 @@ def main() -> None:
     options = parser.parse_args()
     plan = current_plan()
     layout = plan.layout
-    if "cuda" not in plan.runnable:
-        raise UserError(plan.skipped.get("cuda", "config.yaml: smoke.variants does not name cuda"))
-    spec = plan.smoke("cuda", plan.config.smoke.models[0])
-    smoke = SmokeRecord.read(layout.smoke(spec.variant, spec.model, spec.key) / "smoke.json")
+    if "cuda" not in plan.buildable.runnable:
+        skipped = plan.buildable.skipped
+        raise UserError(skipped.get("cuda", "config.yaml: smoke.variants does not name cuda"))
+    spec = plan.reports.smoke("cuda", plan.config.smoke.models[0])
+    smoke = SmokeRecord.read(layout.folder(spec) / "smoke.json")
     model = layout.model(spec.model, spec.model_key).absolute()
     asked = request(spec.prompts, spec.max_tokens, TIMED, model, ENGINE)
     settings = {name: value for name, value in smoke.variables.items() if name not in _SMOKE_ONLY}

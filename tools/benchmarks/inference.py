@@ -36,8 +36,8 @@ def main() -> None:
     options = parser.parse_args()
     plan = current_plan()
     layout = plan.layout
-    spec = plan.smoke("cpu", plan.config.smoke.models[0])
-    smoke = SmokeRecord.read(layout.smoke(spec.variant, spec.model, spec.key) / "smoke.json")
+    spec = plan.reports.smoke("cpu", plan.config.smoke.models[0])
+    smoke = SmokeRecord.read(layout.folder(spec) / "smoke.json")
     model = layout.model(spec.model, spec.model_key).absolute()
     asked = request(spec.prompts, spec.max_tokens, spec.throughput, model, smoke.engine)
     settings = {name: value for name, value in smoke.variables.items() if name != "PYTHON_GIL"}

@@ -37,7 +37,7 @@ def main() -> int:
     options = parser.parse_args()
     plan = current_plan()
     layout: Layout = plan.layout
-    model = plan.model(plan.config.smoke.models[0])
+    model = plan.reports.model(plan.config.smoke.models[0])
     request = Request(
         environment=options.environment or layout.environment_view("run-cpu"),
         model=options.model or layout.model(model.name, model.key),

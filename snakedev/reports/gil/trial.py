@@ -77,7 +77,7 @@ class Answer:
 
 def run_gil_trial(spec: GilSpec, layout: Layout, threads: int, running: Job) -> GilRecord:
     """Try a run environment, ``threads`` processes at once, or find the trial in the store."""
-    final = layout.gil(spec.variant, spec.key)
+    final = layout.folder(spec)
     if (final / "gil.json").is_file():
         running.say("found in the store")
         return GilRecord.read(final / "gil.json")

@@ -10,7 +10,9 @@ import yaml
 from snakedev.base.errors import UserError
 from snakedev.config.read import check
 from snakedev.machine.probe import Gpu, Machine, Tool
+from snakedev.plan.checks import require_inputs
 from snakedev.plan.plan import Plan
+from snakedev.store.artifacts import Artifacts
 from snakedev.store.layout import Layout
 from snakedev.store.spec import digest
 from snakedev.store.specs import SourceSpec
@@ -32,7 +34,12 @@ MACHINE = Machine(
 )
 
 
-def plan(machine: Machine = MACHINE, registry: str | None = None, **overrides: object) -> Plan:
+def plan(
+    machine: Machine = MACHINE,
+    root: str | Path = "/nowhere",
+    project: Path = PROJECT,
+    **overrides: object,
+) -> Plan:
     """The default configuration's plan on a given machine, with dotted keys set."""
     values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
     values["variants"]["cpu"] = {"isa": "native", "onednn": True}
@@ -42,16 +49,18 @@ def plan(machine: Machine = MACHINE, registry: str | None = None, **overrides: o
         for part in parents:
             place = place[part.replace("_", "-") if part.replace("_", "-") in place else part]
         place[last] = value
-    made = Plan(check(values), Layout(Path("/nowhere")), PROJECT)
-    made.machine = machine
-    made._registry_problem = registry
-    return made
+    config = check(values)
+    layout = replace(Layout.of(config), root=Path(root))
+    return Plan(config, Artifacts(layout), project, machine=machine)
 
 
 def keys(made: Plan) -> dict[str, str]:
     """The keys of all wheels and of the run environment."""
-    wheels = {r: made.wheel(r, made.variant_of(r, "cpu")).key for r in made.wheel_repos()}
-    return wheels | {"environment": made.run_environment("cpu").key}
+    wheels = {
+        r: made.wheels.wheel(r, made.buildable.variant_of(r, "cpu")).key
+        for r in made.buildable.wheel_repos()
+    }
+    return wheels | {"environment": made.wheels.run_environment("cpu").key}
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
@@ -74,18 +83,27 @@ def test_the_provider_of_the_interpreter_changes_no_key():
 def test_a_sanitizer_changes_the_key_of_all_that_runs_on_the_interpreter():
     before, after = plan(), plan(interpreter__sanitizer="thread")
     assert changed(keys(before), keys(after)) == set(keys(before))
-    assert before.build_environment("build-any").key != after.build_environment("build-any").key
-    assert before.smoke("cpu", "smollm2-135m").key != after.smoke("cpu", "smollm2-135m").key
+    assert (
+        before.wheels.build_environment("build-any").key
+        != after.wheels.build_environment("build-any").key
+    )
+    assert (
+        before.reports.smoke("cpu", "smollm2-135m").key
+        != after.reports.smoke("cpu", "smollm2-135m").key
+    )
     # sources and models are the same files
-    assert before.source("vllm").key == after.source("vllm").key
-    assert before.model("smollm2-135m").key == after.model("smollm2-135m").key
+    assert before.sources.source("vllm").key == after.sources.source("vllm").key
+    assert before.reports.model("smollm2-135m").key == after.reports.model("smollm2-135m").key
 
 
 def test_only_builds_of_c_and_c_plus_plus_are_instrumented():
     made = plan(interpreter__sanitizer="thread", repos__xgrammar__enabled=True)
-    seen = {r: made.wheel(r, made.variant_of(r, "cpu")).instruments for r in made.wheel_repos()}
+    seen = {
+        r: made.wheels.wheel(r, made.buildable.variant_of(r, "cpu")).instruments
+        for r in made.buildable.wheel_repos()
+    }
     assert {name for name, instrumented in seen.items() if instrumented} == {"vllm", "xgrammar"}
-    assert not plan().wheel("vllm", "cpu").instruments
+    assert not plan().wheels.wheel("vllm", "cpu").instruments
 
 
 @pytest.mark.parametrize(
@@ -100,14 +118,13 @@ def test_only_builds_of_c_and_c_plus_plus_are_instrumented():
 )
 def test_an_interpreter_stands_for_what_it_was_built_from(tmp_path, asked, stands):
     built = {"interpreter__sanitizer": "thread", "interpreter__git__ref": "v3.14.9"}
-    made = plan(**built | asked)
-    made.layout = replace(Layout.of(made.config), root=tmp_path)
+    made = plan(root=tmp_path, **built | asked)
     home = tmp_path / "interpreter-3.14t-thread"
     (home / "bin").mkdir(parents=True)
     (home / "bin/python3.14t").touch()
     record = {"version": "3.14.9", "provider": "source", "ref": "v3.14.9", "executable": "x"}
     (home / "interpreter.json").write_text(json.dumps(record))
-    assert made.interpreter_stamp().is_file() == stands
+    assert made.sources.interpreter_stamp().is_file() == stands
 
 
 def test_a_setting_of_the_variant_changes_what_sees_it():
@@ -144,8 +161,8 @@ def test_what_vllm_builds_with_is_in_its_key():
 def test_what_a_build_needs_by_way_of_another_is_in_its_key():
     chain = {"repos__onednn__build_needs": ["xgrammar"], "repos__xgrammar__enabled": False}
     before = plan(**chain)
-    assert set(before.wheel("vllm", "cpu").needs) == {"onednn", "xgrammar"}
-    assert "xgrammar" in before.repos
+    assert set(before.wheels.wheel("vllm", "cpu").needs) == {"onednn", "xgrammar"}
+    assert "xgrammar" in before.buildable.repos
     after = plan(**chain, repos__xgrammar__release__sha256="0" * 64)
     assert changed(keys(before), keys(after)) == {"vllm", "environment"}
 
@@ -153,21 +170,15 @@ def test_what_a_build_needs_by_way_of_another_is_in_its_key():
 def test_a_machine_without_cargo_leaves_rust_repos_out_and_says_so():
     tools = {name: tool for name, tool in MACHINE.tools.items() if name not in ("rustc", "cargo")}
     without = plan(MACHINE.model_copy(update={"tools": tools}))
-    assert set(without.wheel_repos()) == {"vllm"}
-    assert without.left_out["safetensors"] == "this machine has no rustc and no cargo"
-
-
-def test_a_crate_registry_that_does_not_answer_leaves_rust_repos_out():
-    cut_off = plan(registry="timed out")
-    assert set(cut_off.wheel_repos()) == {"vllm"}
-    assert "timed out" in cut_off.left_out["outlines-core"]
+    assert set(without.buildable.wheel_repos()) == {"vllm"}
+    assert without.buildable.left_out["safetensors"] == "this machine has no rustc and no cargo"
 
 
 def test_what_a_required_repo_lacks_is_said_all_at_once(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     bare = plan(MACHINE.model_copy(update={"tools": {}}))
     with pytest.raises(UserError) as caught:
-        bare.require()
+        bare.buildable.require()
     lines = str(caught.value).splitlines()
     assert [line.split(" is missing")[0] for line in lines[:3]] == [
         "git",
@@ -184,22 +195,22 @@ def with_opencv(machine: Machine = MACHINE) -> Plan:
 def test_opencv_is_built_with_its_decoders_where_debian_is_at_hand(monkeypatch):
     monkeypatch.setattr("snakedev.fetch.debian.lacking", lambda: "")
     made = with_opencv()
-    assert not made.left_out
-    wheel = made.wheel("opencv-python-headless", "any")
+    assert not made.buildable.left_out
+    wheel = made.wheels.wheel("opencv-python-headless", "any")
     assert set(wheel.needs) == {"ffmpeg", "nasm"}
-    assert {"ffmpeg", "nasm"} <= set(made.repos)
-    assert {"ffmpeg", "nasm"}.isdisjoint(made.vllm_parts())
+    assert {"ffmpeg", "nasm"} <= set(made.buildable.repos)
+    assert {"ffmpeg", "nasm"}.isdisjoint(made.wheels.vllm_parts())
 
 
 def test_opencv_is_left_out_where_there_is_no_debian_or_no_make(monkeypatch):
     monkeypatch.setattr("snakedev.fetch.debian.lacking", lambda: "apt-get")
     reason = "it needs ffmpeg's source from Debian, and here is no apt-get"
-    assert with_opencv().left_out == {"opencv-python-headless": reason}
+    assert with_opencv().buildable.left_out == {"opencv-python-headless": reason}
     tools = {name: tool for name, tool in MACHINE.tools.items() if name != "make"}
     made = with_opencv(MACHINE.model_copy(update={"tools": tools}))
-    assert made.left_out == {"opencv-python-headless": "this machine has no make"}
-    assert "opencv-python-headless" not in made.built_versions()
-    assert "ffmpeg" not in made.repos
+    assert made.buildable.left_out == {"opencv-python-headless": "this machine has no make"}
+    assert "opencv-python-headless" not in made.wheels.built_versions()
+    assert "ffmpeg" not in made.buildable.repos
 
 
 def tiny(**release: str) -> Plan:
@@ -211,7 +222,7 @@ def tiny(**release: str) -> Plan:
 
 def test_a_pin_without_a_folder_has_the_keys_of_before_there_were_folders():
     made = tiny()
-    assert made.source("tokenizers").pin_identity == {
+    assert made.sources.source("tokenizers").pin_identity == {
         "kind": "sdist",
         "name": "tiny",
         "version": "1.0",
@@ -219,35 +230,37 @@ def test_a_pin_without_a_folder_has_the_keys_of_before_there_were_folders():
         "commit": None,
         "subdirectory": ".",
     }
-    assert made.pin_key("tokenizers") == "5c3e3292059a4bd1"
+    assert made.sources.pin_key("tokenizers") == "5c3e3292059a4bd1"
 
 
 def test_the_folder_of_a_wheel_is_part_of_its_source():
-    one, other = (tiny(kind="wheel", folder=folder).source("tokenizers") for folder in "ab")
+    one, other = (tiny(kind="wheel", folder=folder).sources.source("tokenizers") for folder in "ab")
     assert one.pin_identity["folder"] == "a"
     assert one.key != other.key
 
 
 def test_a_source_that_no_build_needs_is_not_used():
-    used = plan(variants__cpu__onednn=False, variants__cuda=None, smoke__variants=["cpu"]).repos
+    used = plan(
+        variants__cpu__onednn=False, variants__cuda=None, smoke__variants=["cpu"]
+    ).buildable.repos
     assert not {"onednn", "cutlass"} & set(used)
 
 
 def test_another_gpu_changes_the_wheels_with_device_code_and_no_other():
     before, after = plan(), plan(variants__cuda__architectures=["8.0"])
     assert keys(before) == keys(after)
-    cuda = [made.run_environment("cuda").wheels for made in (before, after)]
+    cuda = [made.wheels.run_environment("cuda").wheels for made in (before, after)]
     assert [w.repo for w in set(cuda[0]) - set(cuda[1])] == ["vllm"]
 
 
 def test_a_build_for_gpus_does_without_what_only_a_forge_has():
-    release = plan().wheel("vllm", "cuda")
+    release = plan().wheels.wheel("vllm", "cuda")
     assert set(release.needs) == {"cutlass"}
     assert release.settings["VLLM_CUTLASS_SRC_DIR"] == "${SNAKEDEV_SOURCE_CUTLASS}"
     assert release.settings["VLLM_EXTERNAL_LEFT_OUT"].split(";")[-1] == "vllm_flash_attn"
     assert release.without["flash-attention"] == "it has no release: `origin: git` builds it"
     built = plan(repos__vllm__origin="release", **{"repos__flash-attention__origin": "git"})
-    spec = built.wheel("vllm", "cuda")
+    spec = built.wheels.wheel("vllm", "cuda")
     assert set(spec.needs) == {"cutlass", "flash-attention"}
     assert "vllm_flash_attn" not in spec.settings["VLLM_EXTERNAL_LEFT_OUT"]
     assert spec.settings["VLLM_FLASH_ATTN_SRC_DIR"] == "${SNAKEDEV_SOURCE_FLASH_ATTENTION}"
@@ -260,7 +273,7 @@ def upstream(**overrides: object) -> Plan:
 
 def test_with_borrowed_kernels_the_wheel_they_come_from_is_in_the_key():
     keys = {
-        made.wheel("vllm", "cuda").key
+        made.wheels.wheel("vllm", "cuda").key
         for made in (
             upstream(),
             upstream(variants__cuda__architectures=["7.5", "8.9"]),
@@ -268,13 +281,13 @@ def test_with_borrowed_kernels_the_wheel_they_come_from_is_in_the_key():
         )
     }
     assert len(keys) == 1
-    other = upstream(repos__vllm__kernels__cuda__sha256="0" * 64).wheel("vllm", "cuda")
+    other = upstream(repos__vllm__kernels__cuda__sha256="0" * 64).wheels.wheel("vllm", "cuda")
     assert other.key not in keys
-    assert plan().wheel("vllm", "cuda").key not in keys
+    assert plan().wheels.wheel("vllm", "cuda").key not in keys
 
 
 def test_with_borrowed_kernels_nothing_is_compiled_for_a_gpu():
-    spec = upstream().wheel("vllm", "cuda")
+    spec = upstream().wheels.wheel("vllm", "cuda")
     assert spec.settings["VLLM_BORROWED_KERNELS"] == "${SNAKEDEV_KERNELS}"
     assert "TORCH_CUDA_ARCH_LIST" not in spec.settings
     assert spec.needs == {} and spec.without == {}
@@ -284,25 +297,27 @@ def test_with_borrowed_kernels_nothing_is_compiled_for_a_gpu():
 
 def test_kernels_for_cpus_may_be_borrowed_too():
     made = plan(variants__cpu__kernels="upstream", variants__cpu__isa=["avx2"])
-    spec = made.wheel("vllm", "cpu")
+    spec = made.wheels.wheel("vllm", "cpu")
     assert spec.version == "0.26.0+cpu.upstream" and spec.needs == {} and spec.without == {}
     # all instruction sets come with them
     other = plan(variants__cpu__kernels="upstream", variants__cpu__isa="all")
-    assert other.wheel("vllm", "cpu").key == spec.key != plan().wheel("vllm", "cpu").key
+    assert (
+        other.wheels.wheel("vllm", "cpu").key == spec.key != plan().wheels.wheel("vllm", "cpu").key
+    )
     # and the cuda variant has its own
-    assert made.wheel("vllm", "cuda").key == plan().wheel("vllm", "cuda").key
+    assert made.wheels.wheel("vllm", "cuda").key == plan().wheels.wheel("vllm", "cuda").key
 
 
 def test_the_pin_of_kernels_that_are_compiled_changes_no_key():
     assert (
-        plan(repos__vllm__kernels={}).wheel("vllm", "cuda").key == plan().wheel("vllm", "cuda").key
+        plan(repos__vllm__kernels={}).wheels.wheel("vllm", "cuda").key
+        == plan().wheels.wheel("vllm", "cuda").key
     )
 
 
 def test_what_the_borrowed_kernels_lack_is_refused_before_anything_is_built(tmp_path):
-    made = upstream(variants__cuda__architectures=["9.0a", "11.0"])
-    made.layout = Layout(tmp_path)
-    made.require_inputs(with_locks=True)
+    made = upstream(root=tmp_path, variants__cuda__architectures=["9.0a", "11.0"])
+    require_inputs(made, with_locks=True)
     library = KernelLibrary(member="vllm/_C_stable_libtorch.abi3.so", device_code=("sm_90a",))
     kernels = BorrowedKernels(
         name="vllm",
@@ -313,9 +328,9 @@ def test_what_the_borrowed_kernels_lack_is_refused_before_anything_is_built(tmp_
         left_out={},
     )
     record = KernelsRecord(kernels=kernels, wheel=Path("vllm.whl"))
-    record.write(made.kernels_stamp("cuda"))
+    record.write(made.wheels.kernels_stamp("cuda"))
     with pytest.raises(UserError, match=r"architectures: 11\.0: _C_stable_libtorch of vllm.whl is"):
-        made.require_inputs(with_locks=True)
+        require_inputs(made, with_locks=True)
 
 
 def test_a_patch_that_borrowed_kernels_would_lack_is_refused(tmp_path):
@@ -323,13 +338,9 @@ def test_a_patch_that_borrowed_kernels_would_lack_is_refused(tmp_path):
     patch = tmp_path / "patches/vllm/0001-x.patch"
     patch.parent.mkdir(parents=True)
     patch.write_text("From: x\n\n---\ndiff --git a/csrc/ops.h b/csrc/ops.h\n")
-    for made in (upstream(), plan()):
-        made.project = tmp_path
-        if made.config.borrowed("cuda"):
-            with pytest.raises(UserError, match=r"^patches/vllm/0001-x.patch: it changes csrc/ops"):
-                made.require_inputs(with_locks=True)
-        else:
-            made.require_inputs(with_locks=True)
+    require_inputs(plan(project=tmp_path), with_locks=True)
+    with pytest.raises(UserError, match=r"^patches/vllm/0001-x.patch: it changes csrc/ops"):
+        require_inputs(upstream(project=tmp_path), with_locks=True)
 
 
 def test_a_toolkit_of_another_cuda_version_is_refused(tmp_path):
@@ -338,66 +349,72 @@ def test_a_toolkit_of_another_cuda_version_is_refused(tmp_path):
     (tmp_path / "bin/nvcc").touch(mode=0o755)
     header = tmp_path / "include/cuda.h"
     header.write_text("#define CUDA_VERSION 13000\n")
-    own = plan(variants__cuda__toolkit=str(tmp_path)).wheel("vllm", "cuda")
-    assert own.toolkit == tmp_path and own.key == plan().wheel("vllm", "cuda").key
+    own = plan(variants__cuda__toolkit=str(tmp_path)).wheels.wheel("vllm", "cuda")
+    assert own.toolkit == tmp_path and own.key == plan().wheels.wheel("vllm", "cuda").key
     header.write_text("#define CUDA_VERSION 12080\n")
     with pytest.raises(UserError) as raised:
-        plan(variants__cuda__toolkit=str(tmp_path)).require_inputs(with_locks=True)
+        require_inputs(plan(variants__cuda__toolkit=str(tmp_path)), with_locks=True)
     assert str(raised.value).startswith(
         f"variants.cuda.toolkit: {tmp_path} is CUDA 12.8, and torch 2.11.0 is built with CUDA 13.0"
     )
     header.unlink()
     with pytest.raises(UserError, match="is no CUDA toolkit"):
-        plan(variants__cuda__toolkit=str(tmp_path)).wheel("vllm", "cuda")
+        plan(variants__cuda__toolkit=str(tmp_path)).wheels.wheel("vllm", "cuda")
 
 
 def test_native_without_a_gpu_is_refused_before_anything_is_built():
     with pytest.raises(UserError, match="architectures: native takes this machine"):
-        plan(variants__cuda__architectures="native").require_inputs(with_locks=True)
+        require_inputs(plan(variants__cuda__architectures="native"), with_locks=True)
 
 
 def test_a_variant_is_run_where_its_gpu_is():
-    assert plan().skipped == {"cuda": "this machine has no NVIDIA GPU that answers"}
-    assert [spec.variant for spec in plan().smokes()] == ["cpu"]
+    assert plan().buildable.skipped == {"cuda": "this machine has no NVIDIA GPU that answers"}
+    assert [spec.variant for spec in plan().reports.smokes()] == ["cpu"]
 
     def on(architecture: str) -> Plan:
         gpu = Gpu(vendor="nvidia", name="NVIDIA X", architecture=architecture)
         return plan(MACHINE.model_copy(update={"gpus": (gpu,)}))
 
-    assert [spec.variant for spec in on("9.0").smokes()] == ["cpu", "cuda"]
-    assert on("8.9").skipped["cuda"] == "it is built for 9.0a, and this machine has NVIDIA X (8.9)"
+    assert [spec.variant for spec in on("9.0").reports.smokes()] == ["cpu", "cuda"]
+    assert (
+        on("8.9").buildable.skipped["cuda"]
+        == "it is built for 9.0a, and this machine has NVIDIA X (8.9)"
+    )
 
 
 def test_only_variants_that_need_it_run_with_the_gil_forced_off():
     model = "smollm2-135m"
     made = plan()
-    assert not made.smoke("cpu", model).gil_forced and made.smoke("cuda", model).gil_forced
+    assert (
+        not made.reports.smoke("cpu", model).gil_forced
+        and made.reports.smoke("cuda", model).gil_forced
+    )
     forced = plan(smoke__force_gil_off=["cpu"])
-    assert forced.smoke("cpu", model).key != made.smoke("cpu", model).key
+    assert forced.reports.smoke("cpu", model).key != made.reports.smoke("cpu", model).key
     assert keys(forced) == keys(made)
 
 
 def test_a_gil_trial_is_of_the_environment_alone():
     made, other = plan(), plan(smoke__max_tokens=5, smoke__force_gil_off=["cpu"])
-    (trial,) = made.gils()
-    assert (trial.variant, trial.environment_key) == ("cpu", made.run_environment("cpu").key)
-    assert other.gil("cpu").key == trial.key
-    assert made.gil_page_key() == other.gil_page_key()
-    assert plan(variants__cpu__onednn=False).gil("cpu").key != trial.key
-    assert made.layout.gil("cpu", trial.key) in set(made.reached())
+    (trial,) = made.reports.gils()
+    assert (trial.variant, trial.environment_key) == ("cpu", made.wheels.run_environment("cpu").key)
+    assert other.reports.gil("cpu").key == trial.key
+    assert made.reports.gil_page_key() == other.reports.gil_page_key()
+    assert plan(variants__cpu__onednn=False).reports.gil("cpu").key != trial.key
+    assert made.layout.folder(trial) in set(made.reached())
     assert "0004-Declare-that-vLLM-s-extensions-do-not-need-the-GIL.patch" in {
         path.name for path in trial.patches["vllm"]
     }
 
 
 def test_a_mirrors_address_is_not_part_of_a_source():
-    spec = plan(origin="release").source("vllm")
+    spec = plan(origin="release").sources.source("vllm")
     moved = spec.model_copy(update={"pin": spec.pin.model_copy(update={"name": "other"})})
     assert isinstance(moved, SourceSpec)
     assert moved.key == spec.key
 
 
 def test_a_spec_is_read_back_as_it_was(tmp_path):
-    spec = plan().wheel("vllm", "cpu")
+    spec = plan().wheels.wheel("vllm", "cpu")
     spec.write(tmp_path / "spec.json")
     assert type(spec).read(tmp_path / "spec.json").key == spec.key

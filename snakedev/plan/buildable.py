@@ -1,0 +1,166 @@
+"""What of the configuration this machine can build and run, and for what."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from types import MappingProxyType
+
+from packaging.version import Version
+
+from snakedev.base.errors import UserError
+from snakedev.environments import locks
+from snakedev.environments.cuda_toolkit import toolkit_version
+from snakedev.fetch import debian
+from snakedev.machine import preflight
+from snakedev.machine.gpu_architectures import resolve, runs_on
+from snakedev.machine.probe import Machine, probe
+from snakedev.plan.sources import Sources
+from snakedev.recipes.recipe import ANY, Target
+from snakedev.recipes.vllm import cpu_isas
+
+
+class Buildable:
+    """Which repos and variants this machine builds, and which variants it runs."""
+
+    def __init__(self, sources: Sources, machine: Machine | None = None):
+        """``machine`` stands for this one, which is probed where it is first asked for."""
+        self.sources, self.config = sources, sources.config
+        self._machine = machine
+
+    @cached_property
+    def machine(self) -> Machine:
+        """This machine's probe, from its cache where that holds."""
+        artifacts = self.sources.artifacts
+        return self._machine or probe(artifacts.layout.machine, keep=artifacts.head)
+
+    def require(self) -> None:
+        """Raise UserError with all that this machine lacks for the required repos."""
+        required = [n for n, r in self.config.repos.items() if r.enabled and r.required]
+        tools = [tool for name in required for tool in self._tools(name)]
+        # the kernels of upstream's wheel for CPUs bind memory to NUMA nodes
+        libraries = ["libnuma"] if self.config.borrowed("cpu") else []
+        if lines := preflight.missing(self.machine, tools, libraries):
+            raise UserError("\n".join(lines))
+
+    @cached_property
+    def left_out(self) -> Mapping[str, str]:
+        """Enabled repos that this machine lacks a tool for, and why; never required ones."""
+        missing = {}
+        for name, repo in self.config.repos.items():
+            if not repo.enabled or repo.required:
+                continue
+            if lacks := [tool for tool in self._tools(name) if tool not in self.machine.tools]:
+                missing[name] = f"this machine has no {' and no '.join(lacks)}"
+            elif (lack := debian.lacking()) and (need := self._to_fetch_from_debian(name)):
+                missing[name] = f"it needs {need}'s source from Debian, and here is no {lack}"
+        return MappingProxyType(missing)
+
+    def _to_fetch_from_debian(self, repo: str) -> str | None:
+        """A repo of `build_needs` whose source is not there yet, and comes from Debian."""
+        for need in self.config.repos[repo].build_needs:
+            if not self.config.has_pin(need):
+                continue
+            source = self.sources.source(need)
+            if getattr(source.pin, "kind", None) == "debian" and not self.sources.artifacts.stands(
+                source
+            ):
+                return need
+        return None
+
+    def _tools(self, repo: str) -> tuple[str, ...]:
+        """The compilers that a repo's build uses."""
+        tools = self.sources.recipe(repo).tools
+        return (*tools, "cargo") if "rustc" in tools else tools
+
+    def variant_of(self, repo: str, variant: str) -> str:
+        """The variant that a repo's wheel is labelled with in an environment of `variant`."""
+        return variant if self.sources.recipe(repo).per_variant else ANY
+
+    def wheel_repos(self) -> tuple[str, ...]:
+        """The repos that give wheels: enabled and buildable here."""
+        return tuple(
+            name
+            for name, repo in self.config.repos.items()
+            if repo.enabled and name not in self.left_out and self.sources.recipe(name).environment
+        )
+
+    @cached_property
+    def repos(self) -> tuple[str, ...]:
+        """The repos that are used: those that give wheels, and what their builds need."""
+        used: list[str] = []
+        for name in self.wheel_repos():
+            used.append(name)
+            for variant in self.variants_of(name):
+                used += self.build_needs(name, variant)
+        return tuple(dict.fromkeys(used))
+
+    def build_needs(self, repo: str, variant: str) -> tuple[str, ...]:
+        """The repos whose sources a repo's build for a variant sees: what it needs to build, and
+        what they need in turn."""
+        skipped = self.without(repo, variant)
+        used: dict[str, None] = {}
+
+        def use(name: str) -> None:
+            for need in self.config.repos[name].build_needs:
+                if need not in skipped and need not in used:
+                    used[need] = None
+                    use(need)
+
+        use(repo)
+        return tuple(used)
+
+    def variants_of(self, repo: str) -> tuple[str, ...]:
+        """The variants that a repo's wheel is built for."""
+        configured = self.config.configured_variants()
+        return configured if self.sources.recipe(repo).per_variant else (ANY,)
+
+    def without(self, repo: str, variant: str) -> Mapping[str, str | None]:
+        """What of a repo's `build_needs` a variant's build does without, and why."""
+        return self.sources.recipe(repo).left_out(self.target(variant))
+
+    def target(self, variant: str) -> Target:
+        """What a variant is built for; raises UserError for a toolkit that does not fit."""
+        return Target(variant, self.config, self.machine, self.cuda if variant == "cuda" else None)
+
+    @cached_property
+    def cuda(self) -> Version:
+        """The CUDA version of torch and the toolkit; raises UserError where they differ."""
+        assert self.config.variants.cuda is not None
+        lock = self.sources.project / "envs/build-cuda.lock"
+        return toolkit_version(self.config.variants.cuda.toolkit, locks.lock_pins(lock), lock)
+
+    def built_for(self, variant: str) -> tuple[str, ...]:
+        """The GPU architectures, or instruction sets of the CPU, that a variant is for."""
+        if variant == "cpu":
+            return cpu_isas(self.config, self.machine)
+        return self.architectures(variant)
+
+    def architectures(self, variant: str) -> tuple[str, ...]:
+        """The GPU architectures that a variant is for; raises UserError where `native` has none."""
+        asked = getattr(self.config.variants, variant).architectures
+        return resolve(variant, asked, self.machine.gpus)
+
+    @cached_property
+    def skipped(self) -> Mapping[str, str]:
+        """The variants of smoke runs that this machine cannot run, with the reason."""
+        reasons = {variant: self.cannot_run(variant) for variant in self.config.smoke.variants}
+        return MappingProxyType({variant: why for variant, why in reasons.items() if why})
+
+    @property
+    def runnable(self) -> tuple[str, ...]:
+        """The variants of smoke runs that this machine can run."""
+        return tuple(v for v in self.config.smoke.variants if v not in self.skipped)
+
+    def cannot_run(self, variant: str) -> str | None:
+        """Why this machine cannot run a variant; None where it can."""
+        if variant == "cpu":
+            return None
+        vendor, name = {"cuda": ("nvidia", "NVIDIA"), "rocm": ("amd", "AMD")}[variant]
+        gpus = [gpu for gpu in self.machine.gpus if gpu.vendor == vendor]
+        if not gpus:
+            return f"this machine has no {name} GPU that answers"
+        architectures = self.architectures(variant)
+        if any(runs_on(architectures, gpu.architecture) for gpu in gpus):
+            return None
+        there = ", ".join(f"{gpu.name} ({gpu.architecture})" for gpu in gpus)
+        how = "checked" if self.config.borrowed(variant) else "built"
+        return f"it is {how} for {', '.join(architectures)}, and this machine has {there}"

@@ -1,0 +1,146 @@
+"""The ground of a plan: the interpreter, and each repo's source, under one configuration."""
+
+import json
+from collections.abc import Mapping
+from functools import cache, cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from snakedev.base.errors import UserError
+from snakedev.config.model import Config
+from snakedev.recipes.recipe import Recipe
+from snakedev.recipes.registry import RECIPE_NUMBERS, RECIPES
+from snakedev.sources import patch_file
+from snakedev.store.artifacts import Artifacts
+from snakedev.store.spec import WORK_PREFIX, digest
+from snakedev.store.specs import CratesSpec, SourceSpec
+
+if TYPE_CHECKING:
+    from snakedev.workbench.folder import WorkFolder
+
+    from snakedev.workbench.snapshot import Snapshot
+
+
+class Sources:
+    """What a run's interpreter and sources are."""
+
+    def __init__(self, config: Config, artifacts: Artifacts, project: Path):
+        """``project`` holds patches/, envs/ and work/."""
+        self.config, self.artifacts, self.project = config, artifacts, project
+        self.layout = artifacts.layout
+
+    @property
+    def interpreter(self) -> dict[str, str]:
+        """What of the interpreter enters keys: whoever provides it, its ABI is the same."""
+        wanted = self.config.interpreter
+        identity = {"version": wanted.version, "abiflags": "t"}
+        return identity | ({"sanitizer": wanted.sanitizer} if wanted.sanitizer else {})
+
+    def interpreter_stamp(self) -> Path:
+        """The stamp of the interpreter that the configuration asks for."""
+        wanted = self.config.interpreter
+        stamp = self.layout.stamp("interpreter", "python", digest(wanted.model_dump(mode="json")))
+        path = self.layout.interpreter / "interpreter.json"
+        if not (path.is_file() and self.layout.python.exists()):
+            return self.artifacts.settled(stamp, path, False)
+        record = json.loads(path.read_bytes())
+        version = record["version"].startswith(f"{wanted.version}.")
+        provider = wanted.provider in ("auto", record["provider"])
+        same = wanted.path is None or record["executable"] == str(wanted.path.resolve())
+        if wanted.from_source and wanted.git is not None:
+            same = record.get("ref") == wanted.git.ref
+        return self.artifacts.settled(stamp, path, version and provider and same)
+
+    def recipe(self, repo: str) -> Recipe:
+        """A repo's recipe."""
+        return RECIPES[self.config.repos[repo].recipe]
+
+    @cache
+    def pinned_source(self, repo: str) -> SourceSpec:
+        """The source of a repo as config.yaml and patches/ describe it."""
+        entry, origin = self.config.repos[repo], self.config.origin_of(repo)
+        pin = self.config.pin_of(repo)
+        identity = pin.model_dump(exclude={"url", "suite"} if origin == "git" else {"suite"})
+        series = patch_file.series(self.project / "patches" / repo, origin)
+        return SourceSpec(
+            repo=repo,
+            origin=origin,
+            pin=pin,
+            pin_identity=identity,
+            version=entry.version,
+            version_files=entry.version_files if origin == "git" else {},
+            recipe_number=RECIPE_NUMBERS["source"],
+            patches=series,
+            patch_bodies=tuple(patch_file.body_digest(path) for path in series),
+        )
+
+    @cache
+    def source(self, repo: str) -> SourceSpec:
+        """The source of a repo under the origin that the run uses, or its work folder."""
+        pinned = self.pinned_source(repo)
+        if repo not in self.config.work:
+            return pinned
+        seen = self.work[repo]
+        outside = {"patches": (), "patch_bodies": (), "version_files": {}}
+        return pinned.model_copy(update=outside | {"work": seen.compiled, "work_tree": seen.tree})
+
+    @cache
+    def crates(self, repo: str) -> CratesSpec | None:
+        """The crates that a repo's build needs; None for one without Rust."""
+        if "rustc" not in self.recipe(repo).tools:
+            return None
+        source = self.source(repo)
+        subdirectory, number = source.pin.subdirectory, RECIPE_NUMBERS["crates"]
+        if source.work is None:
+            return CratesSpec(
+                repo=repo,
+                source_key=source.key,
+                subdirectory=subdirectory,
+                recipe_number=number,
+            )
+        return CratesSpec(
+            repo=repo,
+            source_key=f"{WORK_PREFIX}{self.work[repo].crates}",
+            subdirectory=subdirectory,
+            recipe_number=number,
+            read_from=source.key,
+        )
+
+    def pin_key(self, repo: str) -> str:
+        """What names a repo's pin among its downloads or mirrored commits."""
+        return digest(self.config.pin_of(repo).model_dump(mode="json"))
+
+    @cached_property
+    def work(self) -> Mapping[str, "Snapshot"]:
+        """The work folders that the run builds from, as they stand.
+
+        Raises UserError with a line for each that nothing can be built from.
+        """
+        if not self.config.work:
+            return {}
+        # imported only here: Git takes its time
+        from snakedev.workbench import snapshot
+
+        snapshots, problems = {}, []
+        for repo in self.config.work:
+            try:
+                work = self.opened_work_folder(repo)
+                work.refuse_session()
+                work.refuse_other_pin(self.pinned_source(repo))
+                snapshots[repo] = snapshot.snapshot(work, self.layout)
+            except UserError as error:
+                problems.append(str(error))
+        if problems:
+            raise UserError("\n".join(problems))
+        return MappingProxyType(snapshots)
+
+    def opened_work_folder(self, repo: str) -> "WorkFolder":
+        """The checkout in which a repo's series is edited, looked into."""
+        from snakedev.workbench.folder import WorkFolder
+
+        return WorkFolder(self.work_folder(repo), repo)
+
+    def work_folder(self, repo: str) -> Path:
+        """The checkout in which a repo's series is edited."""
+        return self.project / "work" / repo

@@ -1,0 +1,212 @@
+"""The wheels and environments of a plan."""
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+from snakedev.environments import locks
+from snakedev.fetch.indexes import public_address
+from snakedev.plan.buildable import Buildable
+from snakedev.recipes.registry import RECIPE_NUMBERS
+from snakedev.store.spec import digest
+from snakedev.store.specs import EnvironmentSpec, KernelsInput, WheelInput, WheelSpec
+from snakedev.wheels.upstream_kernels import BorrowedKernels, KernelsRecord
+
+# Variables of the user's environment that builds see; they are part of the key.
+_PASSED = ("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_ARGS")
+
+
+class Wheels:
+    """Each wheel with what it is built from and in, and the environments that hold wheels."""
+
+    def __init__(self, buildable: Buildable):
+        self.buildable, self.sources = buildable, buildable.sources
+        self.config, self.artifacts = self.sources.config, self.sources.artifacts
+        self._layout, self._locks = self.artifacts.layout, self.sources.project / "envs"
+
+    @cache
+    def wheel(self, repo: str, variant: str) -> WheelSpec:
+        """A repo's wheel for a variant (or for `any`)."""
+        recipe, entry = self.sources.recipe(repo), self.config.repos[repo]
+        assert recipe.environment is not None
+        build = self.build_environment(recipe.environment.format(variant=variant))
+        source, crates = self.sources.source(repo), self.sources.crates(repo)
+        settings = recipe.settings(self.buildable.target(variant))
+        return WheelSpec(
+            repo=repo,
+            variant=variant,
+            version=settings.get("VLLM_VERSION_OVERRIDE", entry.version),
+            recipe=entry.recipe,
+            recipe_number=recipe.number,
+            source_key=source.key,
+            subdirectory=source.pin.subdirectory,
+            interpreter=self.sources.interpreter,
+            environment_key=build.key,
+            environment_name=build.name,
+            compilers={tool: self.buildable.machine.tools[tool].identity for tool in recipe.tools}
+            | {"libc": self.buildable.machine.libc}
+            | ({"cuda": str(self.buildable.cuda)} if variant == "cuda" else {}),
+            settings=settings,
+            passed={name: os.environ[name] for name in _PASSED if os.environ.get(name)},
+            needs={
+                need: self.sources.source(need).key
+                for need in self.buildable.build_needs(repo, variant)
+            },
+            kernels=self._kernels(variant) if repo == "vllm" else None,
+            toolkit=self.config.variants.cuda.toolkit
+            if variant == "cuda" and self.config.variants.cuda
+            else None,
+            without={
+                repo: why for repo, why in self.buildable.without(repo, variant).items() if why
+            },
+            crates_key=crates.key if crates else None,
+            origin=source.origin,
+        )
+
+    @cache
+    def build_environment(self, name: str) -> EnvironmentSpec:
+        """A locked environment that wheels are built in."""
+        return self._environment(name, ())
+
+    @cache
+    def run_environment(self, variant: str) -> EnvironmentSpec:
+        """The environment that runs a variant: its lock, and the wheels built here."""
+        wheels = tuple(
+            WheelInput(repo=name, variant=label, key=self.wheel(name, label).key)
+            for name in self.buildable.wheel_repos()
+            if (label := self.buildable.variant_of(name, variant))
+        )
+        return self._environment(f"run-{variant}", wheels)
+
+    def _environment(self, name: str, wheels: tuple[WheelInput, ...]) -> EnvironmentSpec:
+        lock, torch_index = self._locks / f"{name}.lock", self.check_lock(name)
+        return EnvironmentSpec(
+            name=name,
+            lock=lock,
+            lock_digest=locks.lock_digest(lock),
+            interpreter=self.sources.interpreter,
+            wheels=wheels,
+            torch_index=torch_index,
+            recipe_number=RECIPE_NUMBERS["environment"],
+        )
+
+    @cache
+    def check_lock(self, name: str) -> str | None:
+        """Check that a lock fits its inputs; returns the index that its torch comes from."""
+        torch = self.config.torch_index(name)
+        torch_index = public_address(torch) if torch else None
+        locks.check_lock(self._locks, name, torch_index)
+        return torch_index
+
+    def environment_of(self, name: str, key: str) -> EnvironmentSpec:
+        """The planned environment of a name and key; raises KeyError for one that is not."""
+        running = name.startswith("run-")
+        spec = (
+            self.run_environment(name.removeprefix("run-"))
+            if running
+            else self.build_environment(name)
+        )
+        if spec.key != key:
+            raise KeyError(f"{name}-{key}")
+        return spec
+
+    def run_python(self, variant: str) -> Path:
+        """The interpreter of a variant's run environment."""
+        spec = self.run_environment(variant)
+        return self._layout.environment(spec.name, spec.key) / "bin" / "python"
+
+    def editable(self) -> dict[str, dict[str, str]]:
+        """The work folders that give wheels, and the sources that these are built from."""
+        return {
+            repo: {
+                "source": str(self._layout.source(repo, self.sources.source(repo).key) / "tree"),
+                "folder": str(self.sources.work_folder(repo)),
+            }
+            for repo in self.config.work
+            if repo in self.buildable.wheel_repos()
+        }
+
+    def built_versions(self) -> dict[str, str]:
+        """The versions of the repos that give wheels."""
+        return {name: self.config.repos[name].version for name in self.buildable.wheel_repos()}
+
+    def requirements_stamp(self, variant: str) -> Path:
+        """The check of vLLM's requirements against a variant's locks."""
+        key = digest(
+            {
+                "source": self.sources.source("vllm").key,
+                "locks": [
+                    locks.lock_digest(self._locks / f"{name}-{variant}.lock")
+                    for name in ("build", "run")
+                ],
+                "exclusions": (self._locks / "exclusions.yaml").read_text(encoding="utf-8"),
+                "python": self.config.interpreter.version,
+                "built": self.built_versions(),
+                "left_out": dict(self.buildable.left_out),
+            }
+        )
+        return self._layout.stamp("requirements", variant, key)
+
+    def _kernels(self, variant: str) -> KernelsInput | None:
+        """What of the wheel that a variant takes its kernels from enters keys."""
+        pin, number = self.config.borrowed(variant), RECIPE_NUMBERS["kernels"]
+        return KernelsInput(sha256=pin.sha256, recipe_number=number) if pin else None
+
+    def kernels_stamp(self, variant: str) -> Path:
+        """The stamp of a look into the wheel that a variant takes its kernels from."""
+        kernels = self._kernels(variant)
+        assert kernels is not None
+        return self._layout.stamp("kernels", variant, digest(kernels.model_dump()))
+
+    def kernel_wheel_stamp(self, variant: str) -> Path:
+        """The stamp of the download of that wheel."""
+        pin = self.config.borrowed(variant)
+        assert pin is not None
+        return self._layout.stamp("kernel-wheel", variant, digest(pin.model_dump()))
+
+    def known_kernels(self, variant: str) -> BorrowedKernels | None:
+        """What there is in the wheel that a variant takes its kernels from, as far as known."""
+        if self.config.borrowed(variant) is None:
+            return None
+        stamp = self.kernels_stamp(variant)
+        if stamp.is_file():
+            return KernelsRecord.read(stamp).kernels
+        # somebody else may have built it; a work folder's wheel is of this machine
+        built = None if self.config.work else self.artifacts.record(self.wheel("vllm", variant))
+        if built is None or not built.is_file():
+            return None
+        return BorrowedKernels.model_validate(json.loads(built.read_bytes())["borrowed"])
+
+    def vllm_parts(self) -> dict[str, str | None]:
+        """The repos that are only part of other builds: None where a wheel of vLLM takes one in,
+        else why none does."""
+        needs = self.config.repos["vllm"].build_needs
+        parts = {name for name in needs if self.sources.recipe(name).environment is None}
+        found: dict[str, str | None] = dict.fromkeys(parts, "no configured variant takes it in")
+        wheels = [self.wheel("vllm", variant) for variant in self.config.configured_variants()]
+        for wheel in wheels:
+            found |= {repo: why for repo, why in wheel.without.items() if repo in parts}
+        return found | dict.fromkeys(need for wheel in wheels for need in wheel.needs)
+
+    def wheelhouse_key(self, variant: str) -> str:
+        """One key for all wheels of a variant."""
+        return digest([wheel.key for wheel in self.run_environment(variant).wheels])
+
+    def shown_variants(self) -> tuple[str, ...]:
+        """The variants of the wheelhouse: those that run here, and those that are built."""
+        return tuple(
+            variant
+            for variant in self.config.configured_variants()
+            if self.buildable.cannot_run(variant) is None
+            or all(
+                self.artifacts.stands(self.wheel(w.repo, w.variant))
+                for w in self.run_environment(variant).wheels
+            )
+        )
+
+    def wheelhouse_view(self, variant: str) -> Path:
+        """Where Snakemake sees that a variant's wheelhouse shows the current wheels."""
+        shown = self._layout.wheelhouse(variant) / "wheelhouse.json"
+        name = f"wheelhouse-{variant}"
+        return self.artifacts.view(name, self.wheelhouse_key(variant), shown)

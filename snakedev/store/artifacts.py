@@ -1,0 +1,70 @@
+"""What of a plan is there, and how Snakemake sees it: by stamps.
+
+A stamp is a copy of an artifact's record under results/stamps, with the key in its name, so that a
+dry run of another configuration leaves the present one's as it is.
+"""
+
+import json
+from pathlib import Path
+
+from snakedev.base.records import write_text
+from snakedev.store.layout import Layout
+from snakedev.store.spec import Spec
+
+
+class Artifacts:
+    """The artifacts of one run."""
+
+    def __init__(self, layout: Layout, *, head: bool = True):
+        """``head``: whether this is the run's own process. One of its jobs, which reads the
+        Snakefile again under an executor, writes nothing here."""
+        self.layout, self.head = layout, head
+        self._specs: dict[Path, Spec] = {}
+
+    def record(self, spec: Spec) -> Path:
+        """The record that a keyed artifact holds when it is whole."""
+        return self.layout.folder(spec) / spec.record_name
+
+    def stands(self, spec: Spec) -> bool:
+        """Whether a keyed artifact is there; one that was judged a failure is as good as none."""
+        record = self.record(spec)
+        if not record.is_file():
+            return False
+        return not spec.judged or json.loads(record.read_bytes())["passed"]
+
+    def stamp(self, spec: Spec) -> Path:
+        """Where Snakemake sees a keyed artifact."""
+        self.spec_file(spec)
+        stamp = self.layout.stamp(spec.kind, spec.place, spec.key)
+        return self.settled(stamp, self.record(spec), self.stands(spec))
+
+    def settled(self, stamp: Path, record: Path, stands: bool) -> Path:
+        """Have a stamp exactly where what it stands for is there, whoever made that; returns it.
+
+        Nothing is lost by it: a stamp that goes is of what is gone.
+        """
+        if not self.head:
+            return stamp
+        if not stands:
+            stamp.unlink(missing_ok=True)
+        elif not stamp.is_file():
+            write_text(stamp, record.read_text(encoding="utf-8"))
+        return stamp
+
+    def view(self, name: str, key: str, shown: Path) -> Path:
+        """Where Snakemake sees that ``shown``, a file under its plain name, shows a key."""
+        stamp = self.layout.view(name, key)
+        return self.settled(stamp, stamp, shown.is_file() and stamp.is_file())
+
+    def spec_file(self, spec: Spec) -> Path:
+        """The file that hands a spec to its job, written when the run begins."""
+        path = self.layout.spec(spec.kind, spec.place, spec.key)
+        self._specs[path] = spec
+        return path
+
+    def write_specs(self) -> None:
+        """Write the files of all specs that were asked for."""
+        for path, spec in self._specs.items():
+            text = spec.model_dump_json(indent=2) + "\n"
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                write_text(path, text)

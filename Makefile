@@ -3,8 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.tools
+DOCS := .venv-docs/bin
+DOCS_READY := .venv-docs/.tools
 
-.PHONY: smoke test e2e bench stress lint clean
+.PHONY: smoke test e2e bench stress lint docs
 
 # Build what is needed, run inference, write results/reports/smoke.html.
 smoke: $(READY)
@@ -36,14 +38,30 @@ stress: $(READY)
 	$(BIN)/snakemake env_cpu models $(ARGS)
 	$(BIN)/python -m tools.stress $(SCENARIO) --minutes $(MINUTES) $(SEED:%=--seed %)
 
+# The checks of style.
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-$(READY): envs/tools.lock
+# The documentation as a site, in results/docs; a link inside it that leads nowhere is an error.
+# LINKS=external looks at those that lead out, too.
+docs: $(DOCS_READY)
+	$(DOCS)/sphinx-build -q -E -W --keep-going -c docs . results/docs
+	$(if $(filter external,$(LINKS)),$(DOCS)/sphinx-build -q -b linkcheck -c docs . results/docs/links)
+	@echo "results/docs/index.html"
+
+# A virtual environment with exactly what a lock pins.
+define environment
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "$(PYTHON) is missing or older than 3.11: install Python 3.11 or later, or run make PYTHON=/path/to/it"; exit 1; }
-	@$(PYTHON) -m venv --clear .venv || \
+	@$(PYTHON) -m venv --clear $(@D) || \
 	  { echo "$(PYTHON) has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv)"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r envs/tools.lock
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
+endef
+
+$(READY): envs/tools.lock
+	$(environment)
+
+$(DOCS_READY): envs/docs.lock
+	$(environment)

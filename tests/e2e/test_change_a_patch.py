@@ -1,17 +1,17 @@
-"""The README's chapter "Change a patch", run as it stands on the real CPU stack."""
+"""The tutorial's chapter "Change a patch", run as it stands on the real CPU stack."""
 
 import json
 
 import pytest
 
-from tests.readme import blocks, run
+from tests.pages import blocks, run
 
 pytestmark = pytest.mark.e2e
 
 
-def test_the_readme_changes_a_patch_of_vllm_and_sees_it_run(clone):
+def test_the_tutorial_changes_a_patch_of_vllm_and_sees_it_run(clone):
     """The chapter's blocks as they stand; they leave the clone with a patch more."""
-    changing = blocks((clone.folder / "README.md").read_text(), "Change a patch")
+    changing = blocks(clone.folder / "docs/tutorial.md", "Change a patch")
     said = [run(clone.folder, clone.tools, block) for block in changing]
     # what the grep of the second block found in the engine's log
     assert "Initializing a V1 LLM engine (v0.26.0+cpu, patched) with config" in said[1]

@@ -1,10 +1,10 @@
 """What runs again after which change: exactly that, and nothing else.
 
 The real Snakefile on small git repositories with compiled extensions, one test for each row of
-the README's table. Most are real runs, there and back; where others have shown that those very
-jobs do their work, or where the machine has no second one (an interpreter of another version),
-`snakemake -n` is asked for them. The model comes from a hub on loopback and runs on
-tests/workflow/small_engine.py.
+the table of docs/explanation/identity.md. Most are real runs, there and back; where others have
+shown that those very jobs do their work, or where the machine has no second one (an interpreter of
+another version), `snakemake -n` is asked for them. The model comes from a hub on loopback and runs
+on tests/workflow/small_engine.py.
 """
 
 import copy

@@ -1,8 +1,9 @@
-"""The README's code blocks, run as a reader runs them."""
+"""The code blocks of README.md and docs/, run as a reader runs them."""
 
 import os
 import re
 import subprocess
+import textwrap
 from pathlib import Path
 
 _READER = {
@@ -12,11 +13,13 @@ _READER = {
 }
 
 
-def blocks(text: str, title: str) -> list[str]:
-    """The sh blocks of a chapter, without those of the chapters in it."""
-    chapter = re.search(rf"^#+ {title}\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL)
+def blocks(page: Path, title: str) -> list[str]:
+    """The sh blocks of a page's chapter, without those of the chapters in it."""
+    text = page.read_text(encoding="utf-8")
+    chapter = re.search(rf"^#+ {title}\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
     assert chapter is not None, title
-    return re.findall(r"^```sh\n(.*?)^```", chapter[1], re.MULTILINE | re.DOTALL)
+    found = re.finditer(r"^( *)```sh\n(.*?)^\1```", chapter[1], re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block[2]) for block in found]
 
 
 def run(folder: Path, tools: Path, script: str) -> str:

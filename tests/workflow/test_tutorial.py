@@ -1,4 +1,7 @@
-"""The README's chapter "Change a patch", run as it stands in a fresh clone of the project."""
+"""The tutorial's chapter "Change a patch", and how-to pages that go on from it: run as they stand.
+
+In a fresh clone of the project, whose configuration builds one small package.
+"""
 
 import re
 import subprocess
@@ -8,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.readme import blocks, run
+from tests.pages import blocks, run
 from tests.workflow.conftest import PROJECT, git
 
 TOOLS = Path(sys.executable).parent
@@ -59,8 +62,8 @@ def small(block: str) -> str:
 
 
 def test_the_chapter_changes_a_patch_and_moves_a_pin(clone, project):
-    text = (clone / "README.md").read_text()
-    changing, moving = blocks(text, "Change a patch"), blocks(text, "Move a pin")
+    changing = blocks(clone / "docs/tutorial.md", "Change a patch")
+    moving = blocks(clone / "docs/how-to/move-a-pin.md", "Move a pin")
     assert (len(changing), len(moving)) == (3, 1)
     said = [run(clone, TOOLS, small(block)) for block in changing]
     assert "the engine (v%s, patched) with config" in said[1]
@@ -82,3 +85,11 @@ def test_the_chapter_changes_a_patch_and_moves_a_pin(clone, project):
     assert "work/greeter: moved from git 1.0" in said
     assert (clone / "work/greeter/greeter/v1/__init__.py").read_text() == "moved = True\n"
     assert "patches/greeter holds what work/greeter does: 2 patches" in said
+
+    # the other pages' commands on what is there now
+    looking, *_ = blocks(clone / "docs/how-to/change-a-patch.md", "See whether patches apply")
+    run(clone, TOOLS, looking)
+    assert "Say that the engine is patched" in (clone / "results/reports/patches.html").read_text()
+    showing, *_ = blocks(clone / "docs/how-to/use-what-was-built.md", "Elsewhere")
+    run(clone, TOOLS, showing)
+    assert [*(clone / "results/wheelhouse/cpu/simple/greeter").iterdir()]

@@ -9,8 +9,8 @@ import yaml
 from snakedev.base.errors import UserError
 from snakedev.config.read import check, refuse_duplicates
 from snakedev.recipes.registry import RECIPES
+from tests.project import PROJECT
 
-PROJECT = Path(__file__).parents[3]
 DEFAULT = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
 
 

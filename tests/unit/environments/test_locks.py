@@ -8,9 +8,9 @@ import pytest
 from snakedev.base.errors import UserError
 from snakedev.base.process import CommandError
 from snakedev.environments import locks
+from tests.project import PROJECT
 from tests.unit.package_index import make_wheel, publish, served
 
-PROJECT = Path(__file__).parents[3]
 EXCLUSIONS = "left-out: {reason: it has no wheel, without: nothing}\n"
 WHY = "{reason: no wheel, without: nothing}"
 

@@ -23,16 +23,16 @@ from snakedev.environments.exclusions import read_exclusions
 from snakedev.fetch.indexes import TORCH_PACKAGES, public_address
 from snakedev.fetch.uv import run_uv
 
+_ORDINARY = ("tools", "docs")
 NAMES = (
-    *("tools", "build-any", "build-opencv"),
+    *(*_ORDINARY, "build-any", "build-opencv"),
     *("build-cpu", "build-cuda", "run-cpu", "run-cuda"),
 )
-"""The locks that everybody has: the tools' one is for ordinary Pythons, the others for the
-free-threaded one."""
+"""The locks that everybody has: the first two, of the workflow's tools and of the docs', are for
+ordinary Pythons, the others for the free-threaded one."""
 
-_TOOLS = "tools"
 # The oldest Python that the workflow itself runs on.
-_TOOLS_TARGET = ("--universal", "--python-version", "3.11")
+_ORDINARY_TARGET = ("--universal", "--python-version", "3.11")
 # Wheels only, for any Linux whose C library is as old as torch's own wheels permit: the machine
 # that compiles a lock leaves no trace in it.
 _WHEELS_TARGET = ("--only-binary", ":all:", "--python-platform", "x86_64-manylinux_2_28")
@@ -69,8 +69,8 @@ def inputs_digest(folder: Path, name: str, torch_index: str | None) -> str:
     platform and the torch index. Comments and reasons are left out."""
     files = lock_sources(folder, name, torch_index)
     parts = [line for file in files for line in _closure(file, frozenset())]
-    if name == _TOOLS:
-        parts += _TOOLS_TARGET
+    if name in _ORDINARY:
+        parts += _ORDINARY_TARGET
     else:
         parts += [*_WHEELS_TARGET, *(f"without {e}" for e in sorted(_excluded(folder, name)))]
     address = public_address(torch_index) if torch_index else None
@@ -121,8 +121,8 @@ def compile_lock(
     """Compile one lock; whether its text changed.
 
     Pins of the present lock are kept where they still fit, unless ``upgrade`` is set. ``python``
-    is the interpreter that the lock is for; the tools' lock needs none. Raises CommandError when
-    uv finds no solution, UserError when an index does not answer.
+    is the interpreter that the lock is for; one for ordinary Pythons needs none. Raises
+    CommandError when uv finds no solution, UserError when an index does not answer.
     """
     lock = folder / f"{name}.lock"
     files = lock_sources(folder, name, torch_index)
@@ -132,8 +132,8 @@ def compile_lock(
     with tempfile.TemporaryDirectory() as scratch:
         result = Path(scratch) / lock.name
         result.write_text("" if upgrade else before, encoding="utf-8")
-        target: list[str | Path] = list(_TOOLS_TARGET)
-        if name != _TOOLS:
+        target: list[str | Path] = list(_ORDINARY_TARGET)
+        if name not in _ORDINARY:
             assert python is not None
             excluded = Path(scratch) / "excluded.txt"
             excluded.write_text("".join(f"{e}\n" for e in sorted(_excluded(folder, name))))

@@ -381,6 +381,8 @@ class Plan:
         return EnvironmentSpec(
             name=name,
             lock=folder / f"{name}.lock",
+            purpose=locks.LOCKS[name].purpose,
+            variant=locks.LOCKS[name].variant,
             lock_digest=locks.lock_digest(folder / f"{name}.lock"),
             interpreter=self.interpreter,
             wheels=wheels,
@@ -391,7 +393,7 @@ class Plan:
     @cache
     def _check_lock(self, name: str) -> str | None:
         """Check that a lock fits its inputs; returns the index that its torch comes from."""
-        torch = self.config.torch_index(name)
+        torch = self.config.torch_index(locks.LOCKS[name].variant)
         torch_index = public_address(torch) if torch else None
         locks.check_lock(self.project / "envs", name, torch_index)
         return torch_index
@@ -427,7 +429,6 @@ class Plan:
             else None,
             without={repo: why for repo, why in self._without(repo, variant).items() if why},
             crates_key=crates.key if crates else None,
-            origin=source.origin,
         )
 
     @cache
@@ -595,12 +596,9 @@ class Plan:
 
     def environment_of(self, name: str, key: str) -> EnvironmentSpec:
         """The planned environment of a name and key; raises KeyError for one that is not."""
-        running = name.startswith("run-")
-        spec = (
-            self.run_environment(name.removeprefix("run-"))
-            if running
-            else self.build_environment(name)
-        )
+        lock = locks.LOCKS[name]
+        running = lock.purpose == "run"
+        spec = self.run_environment(lock.variant) if running else self.build_environment(name)
         if spec.key != key:
             raise KeyError(f"{name}-{key}")
         return spec

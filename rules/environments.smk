@@ -7,9 +7,8 @@ def environment_inputs(wildcards):
 
     def stamps():
         wheels = [ARTIFACTS.stamp(WHEELS.wheel(w.repo, w.variant)) for w in spec.wheels]
-        variant = spec.name.rpartition("-")[2]
-        of_vllm = "vllm" in BUILDABLE.repos and variant in PLAN.config.configured_variants()
-        checked = [WHEELS.requirements_stamp(variant)] if of_vllm else []
+        of_vllm = "vllm" in BUILDABLE.repos and spec.variant in PLAN.config.configured_variants()
+        checked = [WHEELS.requirements_stamp(spec.variant)] if of_vllm else []
         worked = [w.repo for w in spec.wheels if w.repo in PLAN.config.work]
         sources = [ARTIFACTS.stamp(SOURCES.source(repo)) for repo in worked]
         return [SOURCES.interpreter_stamp(), *checked, *wheels, *sources]

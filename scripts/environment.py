@@ -31,7 +31,7 @@ if __name__ == "__main__":
             list(wheels.values()),
             running,
             snakemake.params.left_out,
-            config.torch_index(spec.name),
+            config.torch_index(spec.variant),
             work,
         )
         record.write(Path(snakemake.output[0]))

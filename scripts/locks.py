@@ -4,18 +4,18 @@ from pathlib import Path
 
 from snakedev.base.job import job
 from snakedev.config.read import check
-from snakedev.environments.locks import compile_lock, names
+from snakedev.environments.locks import compile_lock, of_variants
 from snakedev.store.layout import Layout
 
 if __name__ == "__main__":
     with job("locks", snakemake.log[0]) as running:
         config = check(snakemake.config)
-        for name in names(config.configured_variants()):
+        for lock in of_variants(config.configured_variants()):
             compile_lock(
                 Path(snakemake.params.folder),
-                name,
+                lock.name,
                 Layout.of(config).python,
-                config.torch_index(name),
+                config.torch_index(lock.variant),
                 running,
                 upgrade=snakemake.params.upgrade,
             )

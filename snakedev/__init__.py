@@ -1,0 +1,10 @@
+"""Builds vLLM for free-threaded Python and proves it: a room for each thing that this takes.
+
+A room imports from those before it alone, which tests/unit/test_rooms.py holds.
+"""
+
+ROOMS = (
+    *("base", "inside", "machine", "config", "store", "recipes", "fetch", "sources"),
+    *("environments", "interpreter", "wheels", "inference", "workbench", "reports", "plan"),
+)
+"""The rooms, ground floor first; schemas.py, beside them, may import from all."""

@@ -1,4 +1,4 @@
-"""JSON schemas of the configuration and the records, written to schemas/ for other tools.
+"""JSON schemas of what people edit and other tools read, in schemas/: each has an entry in MODELS.
 
 Run `python -m snakedev.schemas` after a change of a model; a test keeps the files current.
 """
@@ -9,38 +9,26 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from snakedev.config.model import Config
-from snakedev.environments.environment import EnvironmentRecord
-from snakedev.inference.model import ModelRecord
-from snakedev.interpreter.provide import InterpreterRecord
-from snakedev.machine.probe import Machine
+from snakedev.inference.smoke_record import SmokeRecord
 from snakedev.reports.bench.page import BenchReportRecord
 from snakedev.reports.compat.page import CompatReportRecord
 from snakedev.reports.gil.page import GilReportRecord
 from snakedev.reports.patches.page import PatchReportRecord
-from snakedev.sources.crates import CratesRecord
-from snakedev.sources.source import SourceRecord
-from snakedev.store.roots import Root
 from snakedev.wheels.record import WheelRecord
-from snakedev.wheels.wheelhouse import WheelhouseRecord
-from tools.stress.record import StressRecord
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 MODELS: dict[str, type[BaseModel]] = {
+    # config.yaml, which editors check while it is written
+    "config": Config,
+    # wheel.json beside each wheel: what it was built from and how
+    "wheel": WheelRecord,
+    # results/smoke/VARIANT/MODEL.json: answers, timings, GIL state and versions of a smoke run
+    "smoke": SmokeRecord,
+    # results/reports/NAME.json: what the page of the name shows, as data
     "bench": BenchReportRecord,
     "compat": CompatReportRecord,
-    "config": Config,
-    "crates": CratesRecord,
-    "env": EnvironmentRecord,
     "gil": GilReportRecord,
-    "interpreter": InterpreterRecord,
-    "machine": Machine,
-    "model": ModelRecord,
     "patches": PatchReportRecord,
-    "root": Root,
-    "source": SourceRecord,
-    "stress": StressRecord,
-    "wheel": WheelRecord,
-    "wheelhouse": WheelhouseRecord,
 }
 
 

@@ -1,7 +1,7 @@
 """Records: the small JSON files that say what an artifact is and how it was made.
 
 Every kind is a pydantic model derived from :class:`Record`; the models of one job live in that
-job's module. ``python -m snakedev.schemas`` writes their JSON schemas to ``schemas/``.
+job's module. snakedev/schemas.py writes the JSON schemas of those that other tools read.
 """
 
 import os

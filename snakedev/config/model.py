@@ -24,6 +24,7 @@ from snakedev.config.fields import (
     RocmArchitectures,
     Section,
     Toolkit,
+    Variant,
     a_folder,
     split,
 )
@@ -164,9 +165,11 @@ class Config(Section):
             return None
         return vllm.kernels.get(variant)
 
-    def torch_index(self, environment: str) -> str | None:
-        """The index that an environment's torch comes from, where that is not the usual one."""
-        variant = environment.rpartition("-")[2]
+    def torch_index(self, variant: Variant | None) -> str | None:
+        """The index that a variant's torch comes from, where that is not the usual one.
+
+        What is built for no variant alone (None) takes the usual one's.
+        """
         chosen = {"cpu": self.registries.torch, "rocm": self.registries.torch_rocm}.get(variant)
         return str(chosen) if chosen else None
 

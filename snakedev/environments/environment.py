@@ -107,7 +107,7 @@ def make_environment(
         editable.install(site_packages, work, running)
         toolkit = cuda_toolkit.complete(site_packages, running)
         conflicts = _conflicts(scratch, running)
-        if spec.name.startswith("run-"):
+        if spec.purpose == "run":
             _refuse(spec, conflicts, left_out or {}, running)
         record = EnvironmentRecord(
             key=spec.key,

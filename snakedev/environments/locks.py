@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -18,18 +19,12 @@ from packaging.version import Version
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.records import write_text
+from snakedev.config.fields import VARIANTS, Variant
 from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
 from snakedev.environments.exclusions import read_exclusions
 from snakedev.fetch.indexes import TORCH_PACKAGES, public_address
 from snakedev.fetch.uv import run_uv
-
-_ORDINARY = ("tools", "docs")
-NAMES = (
-    *(*_ORDINARY, "build-any", "build-opencv"),
-    *("build-cpu", "build-cuda", "run-cpu", "run-cuda"),
-)
-"""The locks that everybody has: the first two, of the workflow's tools and of the docs', are for
-ordinary Pythons, the others for the free-threaded one."""
+from snakedev.recipes.registry import RECIPES
 
 # The oldest Python that the workflow itself runs on.
 _ORDINARY_TARGET = ("--universal", "--python-version", "3.11")
@@ -48,10 +43,37 @@ class Pin:
     extras: frozenset[str]
 
 
-def names(variants: Iterable[str]) -> tuple[str, ...]:
-    """Every lock of a configuration with these variants."""
-    own = [f"{kind}-{variant}" for variant in variants for kind in ("build", "run")]
-    return tuple(dict.fromkeys([*NAMES, *own]))
+@dataclass(frozen=True)
+class Lock:
+    """A lock by the name of its file, and what it is for."""
+
+    name: str
+    purpose: Literal["tool", "build", "run"]
+    """Whether people run programs of it, wheels are built in it, or vLLM runs in it: those of the
+    first kind are for ordinary Pythons, the others for the free-threaded one."""
+    variant: Variant | None = None
+    """The one that it is for; None for one that serves all."""
+
+
+def _locks() -> Iterator[Lock]:
+    yield from (Lock("tools", "tool"), Lock("docs", "tool"))
+    for shape in dict.fromkeys(r.environment for r in RECIPES.values() if r.environment):
+        for variant in VARIANTS:
+            name = shape.format(variant=variant)
+            yield Lock(name, "build", variant if name != shape else None)
+    yield from (Lock(f"run-{variant}", "run", variant) for variant in VARIANTS)
+
+
+LOCKS = {lock.name: lock for lock in _locks()}
+"""All locks by name: those of what people run, of the recipes' builds, and of each variant."""
+_COMMITTED = ("cpu", "cuda")
+"""The variants whose locks everybody has."""
+
+
+def of_variants(variants: Iterable[str]) -> tuple[Lock, ...]:
+    """The locks that everybody has, and those of these variants."""
+    wanted = {None, *_COMMITTED, *variants}
+    return tuple(lock for lock in LOCKS.values() if lock.variant in wanted)
 
 
 def lock_sources(folder: Path, name: str, torch_index: str | None) -> tuple[Path, ...]:
@@ -69,7 +91,7 @@ def inputs_digest(folder: Path, name: str, torch_index: str | None) -> str:
     platform and the torch index. Comments and reasons are left out."""
     files = lock_sources(folder, name, torch_index)
     parts = [line for file in files for line in _closure(file, frozenset())]
-    if name in _ORDINARY:
+    if LOCKS[name].purpose == "tool":
         parts += _ORDINARY_TARGET
     else:
         parts += [*_WHEELS_TARGET, *(f"without {e}" for e in sorted(_excluded(folder, name)))]
@@ -104,7 +126,7 @@ def check_lock(folder: Path, name: str, torch_index: str | None = None) -> None:
     recorded = _INPUTS.search(lock.read_text(encoding="utf-8")) if lock.is_file() else None
     if recorded is None or recorded[1] != inputs_digest(folder, name, torch_index):
         files = ", ".join(file.name for file in lock_sources(folder, name, torch_index))
-        key = "registries.torch_rocm" if name.endswith("-rocm") else "registries.torch"
+        key = "registries.torch_rocm" if LOCKS[name].variant == "rocm" else "registries.torch"
         setting = f" with {key} {public_address(torch_index)}" if torch_index else ""
         raise UserError(f"{lock} does not fit {files}{setting}: run `snakemake locks`")
 
@@ -133,7 +155,7 @@ def compile_lock(
         result = Path(scratch) / lock.name
         result.write_text("" if upgrade else before, encoding="utf-8")
         target: list[str | Path] = list(_ORDINARY_TARGET)
-        if name not in _ORDINARY:
+        if LOCKS[name].purpose != "tool":
             assert python is not None
             excluded = Path(scratch) / "excluded.txt"
             excluded.write_text("".join(f"{e}\n" for e in sorted(_excluded(folder, name))))

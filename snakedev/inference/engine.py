@@ -21,16 +21,9 @@ _INFERENCE = inside.FOLDER
 ANSWER = _INFERENCE / "answer.py"
 """The program that loads vLLM and answers: `answer.py REQUEST RESULT`, in a run environment."""
 
-
 _MAX_MODEL_LEN = 2048
-
-
 _BATCHED_TOKENS = 512
-
-
 _KV_CACHE_BYTES = 1 << 30
-
-
 _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """Names in /proc/cpuinfo of instructions for bfloat16 (x86, x86, Arm)."""
 

@@ -20,18 +20,13 @@ and an `f` form from 10.0 on, for its family. torch.utils.cpp_extension, which p
 CMake use, knows no `f` form.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from snakedev.base.errors import UserError
-
-if TYPE_CHECKING:
-    from snakedev.machine.probe import Gpu
 from snakedev.machine.gpu_names import (
     ALL_FEATURES,
     CUDA_ARCHITECTURES,
@@ -40,13 +35,30 @@ from snakedev.machine.gpu_names import (
     cuda_meant,
     rocm_meant,
 )
+from snakedev.machine.probe import Gpu
 
 Platform = Literal["cuda", "rocm"]
 Architectures = Literal["native"] | tuple[str, ...]
 
-
 # "Binary compatibility between desktop and Tegra is not supported" (CUDA C++ Programming Guide).
 _TEGRA = {"8.7"}
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What differs between CUDA and ROCm; as text, what may be written."""
+
+    vendor: str
+    probe: str
+    spellings: tuple[str, ...]
+    example: str
+    example_gpu: str
+    meant: Callable[[str], str | None]
+    native: Callable[[str], str | None]
+
+    def __str__(self) -> str:
+        known = ", ".join(self.spellings)
+        return f"one of {known}, such as {self.example} for {self.example_gpu}"
 
 
 def checked(platform: Platform, value: object) -> Architectures:
@@ -179,23 +191,6 @@ def _cuda_native(capability: str) -> str | None:
 
 def _rocm_native(architecture: str) -> str | None:
     return architecture if architecture in ROCM_GPUS else None
-
-
-@dataclass(frozen=True)
-class _Rules:
-    """What differs between CUDA and ROCm; as text, what may be written."""
-
-    vendor: str
-    probe: str
-    spellings: tuple[str, ...]
-    example: str
-    example_gpu: str
-    meant: Callable[[str], str | None]
-    native: Callable[[str], str | None]
-
-    def __str__(self) -> str:
-        known = ", ".join(self.spellings)
-        return f"one of {known}, such as {self.example} for {self.example_gpu}"
 
 
 _RULES: dict[Platform, _Rules] = {

@@ -1,7 +1,5 @@
 """The names that people give GPUs and architectures, and what they mean."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 
@@ -26,13 +24,11 @@ CUDA_GPUS: dict[str, tuple[str, ...]] = {
 """Usual GPUs of vLLM's architectures for CUDA 13 (names: developer.nvidia.com/cuda-gpus). `RTX 40`
 stands for 4060 to 4090; a 2050 is no 7.5."""
 
-
 CUDA_ARCHITECTURES = (
     *("7.5", "8.0", "8.6", "8.7", "8.9", "9.0", "9.0a"),
     *("10.0", "10.0a", "10.0f", "11.0", "11.0a", "11.0f", "12.0", "12.0a", "12.0f"),
 )
 """Every spelling, in canonical order."""
-
 
 ROCM_GPUS: dict[str, tuple[str, ...]] = {
     "gfx906": ("MI50", "MI60", "Radeon VII"),
@@ -55,12 +51,10 @@ ROCM_GPUS: dict[str, tuple[str, ...]] = {
 """Usual GPUs of HIP_SUPPORTED_ARCHS in vLLM's CMakeLists.txt (names: LLVM's AMDGPUUsage and ROCm's
 table of GPU specifications), in canonical order."""
 
-
 # The form that lets every kernel use all of a GPU. vLLM's kernels for Hopper (Machete, CUTLASS 3,
 # FlashMLA, FlashAttention 3) need wgmma and setmaxnreg, which sm_90a has and sm_90 has not (PTX
 # ISA), so that vLLM builds them as 9.0a anyway; and there is no other 9.x to run code for 9.0.
 ALL_FEATURES = {"9.0": "9.0a"}
-
 
 # What vLLM builds for these capabilities with CUDA 13, where 10.1 (Jetson Thor) is called 11.0.
 _BUILT_AS = {"10.1": "11.0", "10.3": "10.0", "12.1": "12.0"}

@@ -14,20 +14,16 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-from snakedev.base.cpu import best_isa
+from snakedev.base.cpu import best_isa, cpu_flags
 from snakedev.base.errors import UserError
 from snakedev.base.process import CommandError, output
 from snakedev.base.records import Record
+from snakedev.machine import gpus
 from snakedev.machine.compilers import find_compiler
 from snakedev.machine.sandbox import Sandbox
 
 _PROBE_NUMBER = 5
 _WATCHED_VARIABLES = ("CC", "CXX", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN")
-# What a driver shows of its GPUs: a folder with a file on each, and a device node.
-_NVIDIA_DRIVER = Path("/proc/driver/nvidia")
-_AMD_DRIVER = Path("/dev/kfd")
-# nvidia-smi takes some seconds for each GPU when nothing keeps the driver loaded.
-_GPU_SECONDS = 60
 
 
 class Tool(Record):
@@ -68,9 +64,19 @@ class Machine(Record):
     """Whether builds can see their folders at fixed paths, in a mount namespace."""
 
 
-def probe(path: Path, *, keep: bool = True) -> Machine:
-    """The machine's record, from its cache where that still holds; else ``keep`` renews that."""
-    watched = _watched()
+def probe(
+    path: Path,
+    root: Path = Path("/"),
+    gpu_seconds: float = gpus.SECONDS,
+    *,
+    keep: bool = True,
+) -> Machine:
+    """The machine's record, from its cache where that still holds; else ``keep`` renews that.
+
+    ``root`` is where proc/ and dev/ show the GPUs' drivers; ``gpu_seconds`` is how long a program
+    that shows GPUs may take.
+    """
+    watched = _watched(root)
     if path.is_file():
         try:
             known = Machine.read(path)
@@ -83,8 +89,8 @@ def probe(path: Path, *, keep: bool = True) -> Machine:
         tools=_tools(),
         rust_toolchain=_rust_toolchain(),
         libc="-".join(platform.libc_ver()),
-        isa=best_isa(Path("/proc/cpuinfo").read_text()),
-        gpus=(*_nvidia_gpus(), *_amd_gpus()),
+        isa=best_isa(cpu_flags()),
+        gpus=_gpus(gpu_seconds),
         empty_network=_can_use(cut_network=True),
         fixed_paths=_can_use(fixed_paths=True),
     )
@@ -121,42 +127,22 @@ def _tools() -> dict[str, Tool]:
     return found
 
 
-def _ask(command: list[str | Path], timeout: float | None = None) -> str:
-    environment = {**os.environ, "LC_ALL": "C"}
-    return output(command, env=environment, cwd="/", timeout=timeout)
+def _ask(command: list[str | Path]) -> str:
+    return output(command, env={**os.environ, "LC_ALL": "C"}, cwd="/")
 
 
-def _ask_about_gpus(command: list[str | Path]) -> str:
-    """A program's answer; none from one that is not there, fails (as without a driver) or hangs."""
-    try:
-        return _ask(command, timeout=_GPU_SECONDS)
-    except (CommandError, OSError, subprocess.TimeoutExpired):
-        return ""
-
-
-def _nvidia_gpus() -> list[Gpu]:
-    answer = _ask_about_gpus(
-        ["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"]
-    )
-    lines = re.findall(r"^(.+), *(\d+\.\d)$", answer, re.MULTILINE)
-    return [Gpu(vendor="nvidia", name=name, architecture=capability) for name, capability in lines]
-
-
-def _amd_gpus() -> list[Gpu]:
-    """What rocminfo shows, or else, without names, the older rocm_agent_enumerator."""
-    # an agent is a CPU or a GPU; the names of instruction sets are indented further
-    agents = re.findall(
-        r"^  Name: +(gfx\w+) *\n(?:  \w.*\n)*?  Marketing Name: *(.*)$",
-        _ask_about_gpus(["rocminfo"]),
-        re.MULTILINE,
-    )
-    if not agents:
-        listed = _ask_about_gpus(["rocm_agent_enumerator"]).split()
-        agents = [(name, "") for name in listed if name.startswith("gfx") and name != "gfx000"]
-    return [
-        Gpu(vendor="amd", name=name.strip() or "AMD GPU", architecture=architecture)
-        for architecture, name in agents
+def _gpus(seconds: float) -> tuple[Gpu, ...]:
+    nvidia = [
+        Gpu(vendor="nvidia", name=name, architecture=capability)
+        for name, capability in gpus.nvidia("name", "compute_cap", seconds=seconds)
+        # an old driver knows none, and says so in its place
+        if re.fullmatch(r"\d+\.\d", capability)
     ]
+    amd = [
+        Gpu(vendor="amd", name=name or "AMD GPU", architecture=architecture)
+        for name, architecture in gpus.amd(seconds)
+    ]
+    return (*nvidia, *amd)
 
 
 def _rust_toolchain() -> str | None:
@@ -168,24 +154,23 @@ def _rust_toolchain() -> str | None:
         return None
 
 
-def _watched() -> dict[str, str]:
+def _watched(root: Path) -> dict[str, str]:
     rustup = Path(os.environ.get("RUSTUP_HOME", Path.home() / ".rustup"))
+    of_gpus, of_drivers = gpus.watched(root)
     files = [
         find_compiler("cc"),
         find_compiler("cxx"),
         *(shutil.which(name) for name in ("rustc", "cargo", "rustup", "make")),
         rustup / "settings.toml",
         rustup / "toolchains",
-        *(shutil.which(name) for name in ("nvidia-smi", "rocminfo", "rocm_agent_enumerator")),
-        _AMD_DRIVER,
+        *of_gpus,
     ]
     seen = {name: os.environ[name] for name in _WATCHED_VARIABLES if name in os.environ}
     for file in files:
         if file is not None and Path(file).exists():
             real = Path(file).resolve()
             seen[str(file)] = f"{real}@{real.stat().st_mtime_ns}"
-    # times mean nothing under /proc
-    for file in (_NVIDIA_DRIVER / "version", *sorted(_NVIDIA_DRIVER.glob("gpus/*/information"))):
+    for file in of_drivers:
         if file.is_file():
             seen[str(file)] = file.read_text().partition("\n")[0]
     return seen

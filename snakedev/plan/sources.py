@@ -18,7 +18,6 @@ from snakedev.store.specs import CratesSpec, SourceSpec
 
 if TYPE_CHECKING:
     from snakedev.workbench.folder import WorkFolder
-
     from snakedev.workbench.snapshot import Snapshot
 
 

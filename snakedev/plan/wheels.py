@@ -61,7 +61,6 @@ class Wheels:
                 repo: why for repo, why in self.buildable.without(repo, variant).items() if why
             },
             crates_key=crates.key if crates else None,
-            origin=source.origin,
         )
 
     @cache
@@ -84,6 +83,8 @@ class Wheels:
         return EnvironmentSpec(
             name=name,
             lock=lock,
+            purpose=locks.LOCKS[name].purpose,
+            variant=locks.LOCKS[name].variant,
             lock_digest=locks.lock_digest(lock),
             interpreter=self.sources.interpreter,
             wheels=wheels,
@@ -94,19 +95,16 @@ class Wheels:
     @cache
     def check_lock(self, name: str) -> str | None:
         """Check that a lock fits its inputs; returns the index that its torch comes from."""
-        torch = self.config.torch_index(name)
+        torch = self.config.torch_index(locks.LOCKS[name].variant)
         torch_index = public_address(torch) if torch else None
         locks.check_lock(self._locks, name, torch_index)
         return torch_index
 
     def environment_of(self, name: str, key: str) -> EnvironmentSpec:
         """The planned environment of a name and key; raises KeyError for one that is not."""
-        running = name.startswith("run-")
-        spec = (
-            self.run_environment(name.removeprefix("run-"))
-            if running
-            else self.build_environment(name)
-        )
+        lock = locks.LOCKS[name]
+        running = lock.purpose == "run"
+        spec = self.run_environment(lock.variant) if running else self.build_environment(name)
         if spec.key != key:
             raise KeyError(f"{name}-{key}")
         return spec

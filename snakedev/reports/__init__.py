@@ -1,0 +1,1 @@
+"""What people read: a folder for each report, with what it measures, its record and its page."""

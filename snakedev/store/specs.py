@@ -8,10 +8,10 @@ identity, and hands it to the job as a file. Two specs side by side say why a ke
 import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from snakedev.base.records import Record
-from snakedev.config.fields import Origin
+from snakedev.config.fields import Origin, Variant
 from snakedev.config.reports import BenchReport, Prompt, Throughput
 from snakedev.config.repos import GitPin, HubModel, PackageModel, ReleasePin
 from snakedev.store.spec import Spec, beside_key, digest, key_when_set
@@ -124,6 +124,10 @@ class EnvironmentSpec(Spec):
     torch_index: str | None = None
     recipe_number: int
     lock: Path = beside_key()
+    purpose: Literal["build", "run"] = beside_key()
+    """Whether wheels are built in it, or vLLM runs in it."""
+    variant: Variant | None = beside_key()
+    """The one that it is for; None for one that serves all."""
 
     @property
     def place(self) -> str:
@@ -174,7 +178,6 @@ class WheelSpec(Spec):
     """The repos that its build could have used and does not, with the reason."""
     crates_key: str | None = beside_key(default=None)
     environment_name: str = beside_key()
-    origin: Origin = beside_key()
     toolkit: Path | None = beside_key(default=None)
     """A CUDA toolkit of this machine to use in place of the environment's."""
 

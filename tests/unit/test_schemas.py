@@ -1,12 +1,12 @@
 """The committed schemas are those of the models, and the default configuration fits its own."""
 
 import json
-from pathlib import Path
 
 import jsonschema
 import yaml
 
 from snakedev.schemas import FOLDER, texts
+from tests.project import PROJECT
 
 
 def test_the_schemas_are_current():
@@ -16,5 +16,5 @@ def test_the_schemas_are_current():
 
 def test_the_default_configuration_fits_its_schema():
     schema = json.loads((FOLDER / "config.schema.json").read_text(encoding="utf-8"))
-    config = Path(__file__).parents[2] / "config.yaml"
+    config = PROJECT / "config.yaml"
     jsonschema.validate(yaml.safe_load(config.read_text(encoding="utf-8")), schema)

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from snakedev.environments.locks import inputs_digest
+from tests.project import PROJECT
 
-PROJECT = Path(__file__).parents[2]
 _LINKED = ("Snakefile", "rules", "scripts", "snakedev", "profiles")
 
 SETUP = """

@@ -22,6 +22,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from snakedev.inside.bench.turns import end
+from snakedev.machine import gpus
 
 _INFERENCE = Path(__file__).resolve().parents[2] / "snakedev" / "inside"
 _PROFILED = Path(__file__).resolve().with_name("profiled.py")
@@ -102,7 +103,7 @@ def run(options: argparse.Namespace) -> dict:
         "vllm": options.vllm,
         "status": status,
         "seconds": round(seconds, 1),
-        "gpu": _gpu(),
+        "gpu": "\n".join(map(", ".join, gpus.nvidia("name", "driver_version"))),
         "engine": asked["engine"],
         "set": options.set,
         "attention": sorted({a or b for a, b in _BACKEND.findall(text)}),
@@ -117,14 +118,6 @@ def run(options: argparse.Namespace) -> dict:
         line["rounds"] = [round(seconds, 3) for seconds in timed["rounds"]]
         line["tokens_per_second"] = round(timed["tokens"] / median(timed["rounds"]))
     return line
-
-
-def _gpu() -> str:
-    asked = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-    try:
-        return subprocess.run(asked, capture_output=True, text=True, timeout=60).stdout.strip()
-    except OSError:
-        return ""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`python -m tests.stress [SCENARIO ...]`: many threads on shared vLLM objects without the GIL.
+"""`python -m tools.stress [SCENARIO ...]`: many threads on shared vLLM objects without the GIL.
 
 Run from the project after `snakemake env_cpu models`, or by `make stress`, which does that. Exit
 status 1 says that there is a finding that docs/findings/ does not describe.
@@ -20,7 +20,7 @@ from tools.stress.run import FOLDER, PROJECT, SCENARIOS, Request, chosen, stress
 def main() -> int:
     """Run what the command line asks for; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.stress",
+        prog="python -m tools.stress",
         description=__doc__.partition("\n")[0],
         epilog=f"Scenarios: {', '.join(SCENARIOS)}.",
     )

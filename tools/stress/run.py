@@ -93,7 +93,7 @@ class Request:
 
     def command(self, scenario: str) -> str:
         """What runs one scenario again, with the same choices."""
-        words = ["python", "-m", "tests.stress", scenario, "--seed", str(self.seed)]
+        words = ["python", "-m", "tools.stress", scenario, "--seed", str(self.seed)]
         words += ["--environment", _shown(self.environment), "--model", _shown(self.model)]
         words += ["--minutes", f"{self.minutes * self.share(scenario):.2f}"]
         return shlex.join(words + (["--gil", "on"] if self.gil else []))

@@ -56,7 +56,7 @@ def look_up(
         layout.cache / "index",
         running,
         offline=settings.offline,
-        torch_index=config.torch_index("run-cpu"),
+        torch_index=config.torch_index("cpu"),
     )
     with scratch_in(layout.cache / "compat") as scratch:
         make_base(spec, layout, archive, scratch / "tree")
@@ -68,7 +68,7 @@ def look_up(
                 settings.python,
                 index,
                 running,
-                torch_index=config.torch_index(f"run-{variant}"),
+                torch_index=config.torch_index(variant),
                 offline=settings.offline,
             )
             for variant in variants

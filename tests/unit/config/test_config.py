@@ -9,8 +9,8 @@ import yaml
 from snakedev.base.errors import UserError
 from snakedev.config.read import check, refuse_duplicates
 from snakedev.recipes.registry import RECIPES
+from tests.project import PROJECT
 
-PROJECT = Path(__file__).parents[3]
 DEFAULT = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
 
 
@@ -469,5 +469,5 @@ def test_rocm_needs_an_index_for_its_torch():
         check(values)
     values["registries"]["torch_rocm"] = "https://example.org/rocm"
     config = check(values)
-    assert config.torch_index("build-rocm") == "https://example.org/rocm"
-    assert config.torch_index("run-cuda") is None
+    assert config.torch_index("rocm") == "https://example.org/rocm"
+    assert config.torch_index("cuda") is config.torch_index(None) is None

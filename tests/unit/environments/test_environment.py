@@ -38,6 +38,8 @@ def spec_of(folder, *repos):
     return EnvironmentSpec(
         name="run-cpu",
         lock=folder / "run-cpu.lock",
+        purpose="run",
+        variant="cpu",
         lock_digest=locks.lock_digest(folder / "run-cpu.lock"),
         interpreter={},
         wheels=tuple(WheelInput(repo=repo, variant="any", key="0" * 16) for repo in repos),

@@ -8,9 +8,9 @@ import pytest
 from snakedev.base.errors import UserError
 from snakedev.base.process import CommandError
 from snakedev.environments import locks
+from tests.project import PROJECT
 from tests.unit.package_index import make_wheel, publish, served
 
-PROJECT = Path(__file__).parents[3]
 EXCLUSIONS = "left-out: {reason: it has no wheel, without: nothing}\n"
 WHY = "{reason: no wheel, without: nothing}"
 
@@ -147,7 +147,23 @@ def test_the_lock_digest_leaves_comments_out(tmp_path):
     assert locks.lock_digest(one) != locks.lock_digest(two)
 
 
-@pytest.mark.parametrize("name", locks.NAMES)
+def test_each_lock_says_what_it_is_for():
+    said = {lock.name: (lock.purpose, lock.variant) for lock in locks.of_variants(["rocm"])}
+    assert said == {
+        "tools": ("tool", None),
+        "docs": ("tool", None),
+        "build-any": ("build", None),
+        "build-opencv": ("build", None),
+        **{
+            f"{purpose}-{variant}": (purpose, variant)
+            for purpose in ("build", "run")
+            for variant in ("cpu", "cuda", "rocm")
+        },
+    }
+    assert "run-rocm" not in {lock.name for lock in locks.of_variants(["cpu"])}
+
+
+@pytest.mark.parametrize("name", [lock.name for lock in locks.of_variants(())])
 def test_the_locks_of_the_project_fit(name):
     locks.check_lock(PROJECT / "envs", name)
     assert locks.lock_pins(PROJECT / "envs" / f"{name}.lock") or name == "tools"

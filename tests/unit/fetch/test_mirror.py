@@ -13,6 +13,7 @@ from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.fetch.mirror import Submodules, ensure_commit, links, look_up, ref_of
 from snakedev.store.layout import Layout
+from tests.project import PROJECT
 from tests.unit.repositories import commit, git, repository
 
 ABSENT = "0123456789abcdef0123456789abcdef01234567"
@@ -243,7 +244,7 @@ def test_a_fetch_that_was_killed_is_taken_up_by_the_next(
     settings.write_text(f'[remote "origin"]\n\tuploadpack = {hanging}\n')
     process = subprocess.Popen(
         [sys.executable, "-c", _HANGING, layout.root, upstream, pin],
-        cwd=Path(__file__).parents[3],
+        cwd=PROJECT,
         env={**os.environ, "GIT_CONFIG_GLOBAL": str(settings)},
         start_new_session=True,
         stdout=subprocess.DEVNULL,

@@ -7,7 +7,6 @@ import pytest
 
 from snakedev.config.reports import Prompt, Throughput
 from snakedev.inference.engine import engine_arguments, request, settings
-from snakedev.machine.facts import gpu_facts
 
 
 @pytest.fixture
@@ -45,10 +44,3 @@ def test_a_request_holds_prompts_and_the_timed_part():
     assert asked["prompts"] == ["The capital of France is"]
     assert asked["throughput"] == {"prompts": 4, "tokens": 2, "rounds": 3}
     assert (asked["model"], asked["engine"]) == ("/m", {"a": 1})
-
-
-def test_gpus_are_named_with_their_number_and_driver():
-    one = "NVIDIA H100 80GB HBM3, 81559 MiB, 580.159.04\n"
-    assert gpu_facts(one) == {"gpu": "NVIDIA H100 80GB HBM3, 81559 MiB", "driver": "580.159.04"}
-    assert gpu_facts(one * 2)["gpu"] == "2 x NVIDIA H100 80GB HBM3, 81559 MiB"
-    assert gpu_facts("") == {}

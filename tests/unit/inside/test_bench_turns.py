@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from snakedev.inside.bench.turns import Contender, TurnError, rotated
+from tests.project import PROJECT
 
-PROJECT = Path(__file__).parents[3]
 DOUBLING = """
 import socket, sys
 sys.path.append(sys.argv[1])

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-PLUGIN = Path(__file__).parents[3] / "snakedev" / "inside" / "plugin"
+from tests.project import PROJECT
+
+PLUGIN = PROJECT / "snakedev" / "inside" / "plugin"
 ENGINE = """
 import json, multiprocessing, time
 import snakedev_probe as probe

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from snakedev.machine.jobserver import JobServer, joined
+from tests.project import PROJECT
 
 # A build that takes tokens until it has as many as it is told to, says so, and waits.
 GREEDY = """
@@ -45,7 +46,7 @@ def address(tmp_path, monkeypatch):
 def greedy(address, pipe, wanted):
     """A build in a process of its own that holds so many tokens."""
     command = [sys.executable, "-c", GREEDY, address, pipe, str(wanted)]
-    root = str(Path(__file__).parents[3])
+    root = str(PROJECT)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": root}
     ) as process:

@@ -1,14 +1,11 @@
 """The front door: targets that a configuration gives nothing to make from."""
 
-from pathlib import Path
-
 import pytest
 import yaml
 
 from snakedev.base.errors import UserError
 from snakedev.plan.front_door import load
-
-PROJECT = Path(__file__).parents[3]
+from tests.project import PROJECT
 
 
 @pytest.mark.parametrize(

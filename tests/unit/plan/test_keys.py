@@ -17,8 +17,8 @@ from snakedev.store.layout import Layout
 from snakedev.store.spec import digest
 from snakedev.store.specs import SourceSpec
 from snakedev.wheels.upstream_kernels import BorrowedKernels, KernelLibrary, KernelsRecord
+from tests.project import PROJECT
 
-PROJECT = Path(__file__).parents[3]
 MACHINE = Machine(
     watched={},
     tools={

@@ -1,15 +1,12 @@
 """The list of tracked packages, and what the project's own lists say."""
 
-from pathlib import Path
-
 import pytest
 import yaml
 
 from snakedev.base.errors import UserError
 from snakedev.environments.exclusions import read_exclusions
 from snakedev.reports.compat.tracked import read_tracked
-
-PROJECT = Path(__file__).parents[3]
+from tests.project import PROJECT
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import yaml
 from snakedev.base.errors import UserError
 from snakedev.config.read import check
 from snakedev.store.layout import WORK_PREFIX, Layout
+from tests.project import PROJECT
 
-PROJECT = Path(__file__).parents[3]
 KEY = "0123456789abcdef"
 
 

@@ -1,5 +1,6 @@
 """The stress harness: what goes wrong in a child is found, named and told, and can be run again."""
 
+import importlib.util
 import json
 import os
 import sys
@@ -156,7 +157,7 @@ def run_of(*findings: StressFinding, scenario: str = "tokenizer") -> ScenarioRun
     return ScenarioRun(
         scenario=scenario,
         seed=1,
-        command=f"python -m tests.stress {scenario} --seed 1",
+        command=f"python -m tools.stress {scenario} --seed 1",
         log="results/stress/x.log",
         threads=8,
         setup_seconds=1.0,
@@ -198,7 +199,7 @@ def test_a_finding_of_another_kind_or_message_fails_it(other):
     run = run_of(*judged("tokenizer", [finding(), other], [KNOWN]))
     assert run.outcome == "found"
     assert record_of(run).failed
-    assert "  again: python -m tests.stress tokenizer --seed 1" in told(run)
+    assert "  again: python -m tools.stress tokenizer --seed 1" in told(run)
 
 
 def test_a_known_finding_that_does_not_show_is_said():
@@ -247,9 +248,11 @@ def test_a_scenario_that_is_not_there_is_named():
 def test_the_command_that_runs_a_scenario_again_has_all_that_matters():
     request = Request(PROJECT / "results/envs/run-cpu", Path("/models/m"), ["server"], 5, 2.0)
     assert request.command("server") == (
-        "python -m tests.stress server --seed 5 --environment results/envs/run-cpu "
+        "python -m tools.stress server --seed 5 --environment results/envs/run-cpu "
         "--model /models/m --minutes 2.00"
     )
+    module = request.command("server").split()[2]
+    assert importlib.util.find_spec(f"{module}.__main__")
 
 
 def test_an_environment_that_cannot_be_used_is_one_line(tmp_path):

@@ -10,9 +10,10 @@ import pytest
 
 from snakedev.base.job import Job
 from snakedev.sources.source import apply_series
+from tests.project import PROJECT
 from tests.unit.repositories import repository
 
-PATCHES = Path(__file__).parents[3] / "patches" / "cutlass" / "release"
+PATCHES = PROJECT / "patches" / "cutlass" / "release"
 EMBEDDING = """
 cmake_minimum_required(VERSION 3.24)
 project(embedding LANGUAGES NONE)

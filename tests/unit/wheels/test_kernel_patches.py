@@ -3,7 +3,7 @@
 import pytest
 
 from snakedev.wheels.kernel_patches import behind_kernels, edit_problems, problems
-from tests.unit.store.test_specs import PROJECT
+from tests.project import PROJECT
 
 PATCH = """From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
 From: A. Tester <tester@example.org>

@@ -28,7 +28,6 @@ SPEC = WheelSpec(
     environment_name="build-any",
     compilers={},
     settings={"PLACE": "${environment}/share", "TREE": "${tree}"},
-    origin="release",
 )
 
 

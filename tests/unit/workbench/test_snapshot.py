@@ -156,6 +156,8 @@ def test_what_stems_from_a_work_folder_has_a_key_that_says_so(spec):
             wheels=(wheel,),
             recipe_number=1,
             lock=Path("envs/run-cpu.lock"),
+            purpose="run",
+            variant="cpu",
         )
 
     assert environment(crates.key).from_work

@@ -1,0 +1,1 @@
+"""What config.yaml says: its typed model, reading it, and explaining what is wrong in it."""

@@ -1,0 +1,1 @@
+"""Models, and smoke runs: vLLM started in a run environment, its answers and its record."""

@@ -6,8 +6,6 @@ that the folder needs is in it, so that no removal elsewhere can break it.
 """
 
 import os
-import re
-import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,13 +13,13 @@ from functools import cached_property
 from pathlib import Path
 
 from snakedev.base.errors import UserError
-from snakedev.base.git import isolated_environment, run_git
+from snakedev.base.git import feed_git, run_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError, output
 from snakedev.base.records import Record
 from snakedev.base.text import counted, first, listed
 from snakedev.config.fields import Origin
-from snakedev.sources.patch_file import body
+from snakedev.sources.patch_file import body, made_from
 from snakedev.sources.source import AM_OPTIONS, IDENTITY, lay_base
 from snakedev.store.layout import Layout
 from snakedev.store.publish import published
@@ -492,23 +490,20 @@ def _lenders(layout: Layout, repo: str) -> list[Path]:
 
 def _lend(repository: Path, patches: Sequence[Path], lenders: Iterable[Path]) -> None:
     """Copy the files that patches were made from into a repository, as far as others have them."""
-    index = re.compile(rb"^index ([0-9a-f]+)\.\.[0-9a-f]+", re.MULTILINE)
-    wanted = {
-        match[1].decode() for patch in patches for match in index.finditer(patch.read_bytes())
-    }
-    wanted = {blob for blob in wanted if blob.strip("0")} - set(_blobs(repository, wanted))
+    wanted = {blob for patch in patches for blob in made_from(patch.read_bytes())}
+    wanted -= set(_blobs(repository, wanted))
     for lender in lenders:
         there = _blobs(lender, wanted)
         if there:
-            packed = _bytes(lender, ["pack-objects", "--stdout", "-q"], "\n".join(there.values()))
-            _bytes(repository, ["unpack-objects", "-q"], packed)
+            packed = feed_git(["pack-objects", "--stdout", "-q"], lender, _lines(there.values()))
+            feed_git(["unpack-objects", "-q"], repository, packed)
             wanted -= set(there)
 
 
 def _blobs(repository: Path, names: Iterable[str]) -> dict[str, str]:
     """The full ids of those files that a repository has, by the ids as they are given."""
     ordered = sorted(names)
-    printed = _bytes(repository, ["cat-file", "--batch-check"], "\n".join(ordered))
+    printed = feed_git(["cat-file", "--batch-check"], repository, _lines(ordered))
     found = {}
     for name, line in zip(ordered, printed.decode().splitlines(), strict=False):
         if (words := line.split())[1:2] == ["blob"]:
@@ -516,15 +511,5 @@ def _blobs(repository: Path, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _bytes(repository: Path, arguments: list[str], given: str | bytes) -> bytes:
-    """What a git command makes of its input."""
-    data = given if isinstance(given, bytes) else f"{given}\n".encode()
-    environment = isolated_environment()
-    return subprocess.run(
-        ["git", *arguments],
-        cwd=repository,
-        env=environment,
-        input=data,
-        capture_output=True,
-        check=True,
-    ).stdout
+def _lines(words: Iterable[str]) -> bytes:
+    return "".join(f"{word}\n" for word in words).encode()

@@ -120,7 +120,7 @@ def subjects(tree: Path) -> list[str]:
 
 def store(layout: Layout) -> list[Path]:
     """What lies in the store of the repo's sources."""
-    return list((layout.root / "sources" / "tiny").iterdir())
+    return list((layout.root / "sources" / "tiny").glob("*"))
 
 
 def test_a_release_and_its_patches_are_a_clean_checkout(

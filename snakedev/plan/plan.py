@@ -51,7 +51,7 @@ from snakedev.wheels import kernel_patches
 from snakedev.wheels.upstream_kernels import BorrowedKernels, KernelsRecord, refuse_lacking
 
 if TYPE_CHECKING:
-    from snakedev.workbench.edit import WorkFolder
+    from snakedev.workbench.folder import WorkFolder
     from snakedev.workbench.snapshot import Snapshot
 
 # Variables of the user's environment that builds see; they are part of the key.
@@ -255,7 +255,7 @@ class Plan:
             return {}
         # imported only here: Git takes its time
         from snakedev.workbench import snapshot
-        from snakedev.workbench.edit import WorkFolder
+        from snakedev.workbench.folder import WorkFolder
 
         found, problems = {}, []
         for repo in self.config.work:

@@ -15,7 +15,9 @@ from snakedev.sources.patch_file import body_digest
 from snakedev.sources.source import make_source
 from snakedev.store.layout import Layout
 from snakedev.store.specs import SourceSpec
-from snakedev.workbench.edit import WorkFolder, edit, export
+from snakedev.workbench.edit import edit
+from snakedev.workbench.export import export
+from snakedev.workbench.folder import WorkFolder
 from tests.unit.repositories import git, repository
 
 LINES = "".join(f"line {number}\n" for number in range(40))

@@ -1,9 +1,4 @@
-"""The patch workbench: work/<repo>, the checkout in which a repo's patch series is edited.
-
-The folder belongs to the person who edits: their git settings apply to what they do in it, and
-nothing of theirs is ever overwritten. What is done here runs without their settings. Everything
-that the folder needs is in it, so that no removal elsewhere can break it.
-"""
+"""Having a work folder with a repo's patch series: made, moved to another pin, or left as it is."""
 
 import tempfile
 from collections.abc import Sequence
@@ -19,7 +14,7 @@ from snakedev.store.layout import Layout
 from snakedev.store.publish import published
 from snakedev.store.specs import SourceSpec
 from snakedev.workbench import series
-from snakedev.workbench.folder import BRANCH, PIN, WorkFolder, WorkRecord, pin_key
+from snakedev.workbench.folder import BRANCH, PIN, RECORD, WorkFolder, WorkRecord, pin_key
 from snakedev.workbench.replay import Replayed, lenders_of, replay, start_session
 
 # Files of Python's own that would look like edits.
@@ -44,6 +39,8 @@ def edit(
         work.refuse_session()
         if _is_current(work, spec):
             work.refuse_other_pin(spec)
+            if work.record.series != series.digests(spec.patches):
+                work.write_series(spec.patches)
             running.say(_ready(work, spec.patches))
             return
         waiting = _move(spec, layout, archive, work, running)
@@ -57,12 +54,9 @@ def _is_current(work: WorkFolder, spec: SourceSpec) -> bool:
     """Whether the folder is on the spec's pin, and made from (or the same as) its series."""
     if work.record.pin_key != pin_key(spec) or work.given_up:
         return False
-    known = series.digests(spec.patches)
-    if work.record.series != known:
-        if not work.on_the_pin or not work.is_series(spec.patches):
-            return False
-        work.write(series=known, head=work.head, began=None)
-    return True
+    if work.record.series == series.digests(spec.patches):
+        return True
+    return work.on_the_pin and work.is_series(spec.patches)
 
 
 def _ready(work: WorkFolder, files: Sequence[Path]) -> str:
@@ -88,7 +82,7 @@ def _make(
         run_git(["tag", PIN, done.base], scratch)
         with (scratch / ".git/info/exclude").open("a") as file:
             file.write(_EXCLUDED)
-        _record(spec, done).write(scratch / ".git/snakedev.json")
+        _record(spec, done).write(scratch / RECORD)
     return done.waiting
 
 
@@ -109,7 +103,7 @@ def _move(
         work.git("fetch", "--quiet", "--no-tags", scratch.resolve(), "HEAD")
     kept = work.keep_earlier()
     moved = work.record.pin_key != pin_key(spec)
-    _record(spec, done).write(work.path / ".git/snakedev.json")
+    _record(spec, done).write(work.path / RECORD)
     run_git(["checkout", "--quiet", "-B", BRANCH, done.tip], work.path, IDENTITY)
     work.git("tag", "--force", PIN, done.base)
     what = f"moved from {before}" if moved else "made again from the patches as they are now"

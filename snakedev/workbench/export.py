@@ -1,4 +1,4 @@
-"""Writing the commits of a work folder as patch files."""
+"""Exporting a work folder: its commits as the patch files of its repo."""
 
 import tempfile
 from collections.abc import Sequence
@@ -37,9 +37,8 @@ def export(spec: SourceSpec, folder: Path, patches: Path, running: Job) -> None:
         series.verify(work.path, work.record.base, "HEAD", copies, running)
     for line in series.write_series(target, spec.patches):
         running.say(line)
-    work.write(series=series.digests(list(target)), head=work.head, began=None)
-    patches = counted(target, "patch", "es")
-    running.say(f"patches/{spec.repo} holds what {work} does: {patches}")
+    work.write_series(list(target))
+    running.say(f"patches/{spec.repo} holds what {work} does: {counted(target, 'patch', 'es')}")
 
 
 def _refuse_changed(work: WorkFolder, files: Sequence[Path]) -> None:

@@ -1,4 +1,9 @@
-"""Work folders: work/<repo>, the checkout in which a repo's patch series is edited."""
+"""Work folders: work/<repo>, the checkout in which a repo's patch series is edited.
+
+The folder belongs to the person who edits: their git settings apply to what they do in it, and
+nothing of theirs is ever overwritten. What is done here runs without their settings. Everything
+that the folder needs is in it, so that no removal elsewhere can break it.
+"""
 
 import os
 from collections.abc import Sequence
@@ -15,16 +20,13 @@ from snakedev.workbench import series
 
 BRANCH = "series"
 """The branch that holds the series."""
-
-
 PIN = "pin"
 """The tag on the commit that the series begins on."""
-
-
 EARLIER = "earlier"
 """Where branches lie that keep what the series was before."""
-
-
+RECORD = Path(".git/snakedev.json")
+"""Where a folder says what it was made from."""
+# What shows that git waits for the end of something, and the command that does.
 _SESSIONS = {
     "rebase-apply/applying": "am",
     "rebase-apply": "rebase",
@@ -61,7 +63,7 @@ class WorkFolder:
         self.path, self.repo = path, repo
         if not path.is_dir():
             raise UserError(f"{self} is not there: run `snakemake edit_{repo}` first")
-        self._file = path / ".git" / "snakedev.json"
+        self._file = path / RECORD
         if not self._file.is_file():
             raise UserError(
                 f"{self} was not made by `snakemake edit_{repo}`: move it out of the way"
@@ -71,9 +73,10 @@ class WorkFolder:
     def __str__(self) -> str:
         return f"work/{self.repo}"
 
-    def write(self, **changes: object) -> None:
-        """Change the folder's record."""
-        self.record = self.record.model_copy(update=changes)
+    def write_series(self, files: Sequence[Path]) -> None:
+        """Record that patch files hold what is checked out."""
+        known = {"series": series.digests(files), "head": self.head, "began": None}
+        self.record = self.record.model_copy(update=known)
         self.record.write(self._file)
 
     def git(self, *arguments: str | Path) -> str:

@@ -9,7 +9,7 @@ from snakedev.base.git import feed_git, run_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.sources.patch_file import made_from
-from snakedev.sources.source import AM_OPTIONS, IDENTITY, lay_base
+from snakedev.sources.source import IDENTITY, apply_patches, lay_base
 from snakedev.store.layout import Layout
 from snakedev.store.specs import SourceSpec
 from snakedev.workbench.folder import WorkFolder
@@ -21,8 +21,6 @@ class Replayed:
 
     base: str
     tip: str
-    dropped: tuple[Path, ...]
-    """Patches whose change the pin has already."""
     waiting: tuple[Path, ...]
     """The first patch that conflicts, and those after it."""
 
@@ -35,16 +33,19 @@ def replay(
     lenders: Iterable[Path],
     running: Job,
 ) -> Replayed:
-    """Make a checkout of the spec's pin, with its series up to the first conflict."""
+    """Make a checkout of the spec's pin, with its series up to the first conflict.
+
+    What a three-way merge needs is taken from the repositories ``lenders``. A patch whose change
+    the pin has already is dropped, which is said.
+    """
     lay_base(spec, layout, archive, scratch)
     base = run_git(["rev-parse", "HEAD"], scratch)
-    dropped: list[Path] = []
     waiting: tuple[Path, ...] = ()
     lent = False
     for number, patch in enumerate(spec.patches):
         before = run_git(["rev-parse", "HEAD"], scratch)
         try:
-            _am(scratch, [patch], "--no-3way")
+            apply_patches(scratch, [patch])
         except CommandError:
             if not lent:
                 _lend(scratch, spec.patches, lenders)
@@ -53,17 +54,16 @@ def replay(
                 waiting = spec.patches[number:]
                 break
         if run_git(["rev-parse", "HEAD"], scratch) == before:
-            dropped.append(patch)
             running.say(f"dropped {patch.name}: {spec.origin} {spec.version} has that change")
     tip = run_git(["rev-parse", "HEAD"], scratch)
-    return Replayed(base, tip, tuple(dropped), waiting)
+    return Replayed(base, tip, waiting)
 
 
 def _merged(scratch: Path, patch: Path, running: Job) -> bool:
     """Take a patch by a three-way merge, or find that it is there already; False: a conflict."""
     run_git(["am", "--quiet", "--abort"], scratch, IDENTITY)
     try:
-        _am(scratch, [patch], "--3way")
+        apply_patches(scratch, [patch], three_way=True)
         running.note(f"{patch.name}: by a three-way merge")
         return True
     except CommandError as error:
@@ -77,27 +77,22 @@ def _merged(scratch: Path, patch: Path, running: Job) -> bool:
     return True
 
 
-def _am(repository: Path, patches: Sequence[Path], how: str) -> None:
-    words = ["am", "--quiet", how, *AM_OPTIONS, *(patch.resolve() for patch in patches)]
-    run_git(words, repository, IDENTITY)
-
-
 def start_session(work: WorkFolder, waiting: Sequence[Path]) -> None:
     """Let git stop at a conflict in the folder, with the other patches queued."""
     try:
-        _am(work.path, waiting, "--3way")
+        apply_patches(work.path, waiting, three_way=True)
     except CommandError:
         pass
     else:
         return
-    at, first = f"git -C {work}", waiting[0]
+    at, stopped = f"git -C {work}", waiting[0]
     conflicts = work.git("diff", "--name-only", "--diff-filter=U").splitlines()
     if conflicts:
-        lines = [f"{work}: {first.name} conflicts with the pin in {', '.join(conflicts)}"]
+        lines = [f"{work}: {stopped.name} conflicts with the pin in {', '.join(conflicts)}"]
         mend = f"mend these files, and `{at} add` them"
     else:
         lines = [
-            f"{work}: {first.name} does not fit the pin, and the files that it was made from are "
+            f"{work}: {stopped.name} does not fit the pin, and the files that it was made from are "
             "not here to merge with"
         ]
         mend = (

@@ -1,10 +1,12 @@
 """Patches beside borrowed kernels: those that would take no effect are refused."""
 
+from pathlib import Path
+
 import pytest
 
 from snakedev.wheels.kernel_patches import behind_kernels, edit_problems, problems
-from tests.unit.store.test_specs import PROJECT
 
+PROJECT = Path(__file__).resolve().parents[3]
 PATCH = """From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
 From: A. Tester <tester@example.org>
 Date: Mon, 1 Jan 2024 00:00:00 +0000

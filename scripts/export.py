@@ -4,7 +4,7 @@ from pathlib import Path
 
 from snakedev.base.job import job
 from snakedev.store.specs import SourceSpec
-from snakedev.workbench.edit import export
+from snakedev.workbench.export import export
 
 if __name__ == "__main__":
     wanted = snakemake.params

@@ -5,11 +5,12 @@ commits or trees must give the same result for everybody.
 """
 
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from snakedev.base.job import scrubbed
-from snakedev.base.process import output
+from snakedev.base.process import CommandError, output
 
 _SETTINGS = {
     "core.autocrlf": "false",
@@ -53,3 +54,19 @@ def run_git(
 ) -> str:
     """What a git command in a repository prints; raises CommandError when it fails."""
     return output(["git", *arguments], cwd=cwd, env=isolated_environment(extra))
+
+
+def feed_git(
+    arguments: Sequence[str | Path],
+    cwd: Path,
+    given: bytes,
+    extra: Mapping[str, str] | None = None,
+) -> bytes:
+    """What a git command makes of its input; raises CommandError when it fails."""
+    words = ["git", *map(str, arguments)]
+    environment = isolated_environment(extra)
+    done = subprocess.run(words, cwd=cwd, env=environment, input=given, capture_output=True)
+    if done.returncode != 0:
+        tail = done.stderr.decode(errors="replace").splitlines()
+        raise CommandError(words, done.returncode, tail)
+    return done.stdout

@@ -1,12 +1,12 @@
 """One run at a time in a results folder."""
 
-import fcntl
 import hashlib
 import os
 import time
 from pathlib import Path
 
 from snakedev.base.errors import UserError
+from snakedev.base.file_lock import take
 
 
 class RunLock:
@@ -33,15 +33,13 @@ class RunLock:
         """Take the lock for the rest of the process; raises UserError when another run has it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._path.open("a+")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not take(self._file):
             self._file.seek(0)
             owner = self._file.read().partition(" ")[0] or "unknown"
             raise UserError(
                 f"another run (process {owner}) is at work in {self._path.parent.absolute()}: "
                 "wait for it, or stop it"
-            ) from None
+            )
         self._file.truncate(0)
         self._file.write(f"{os.getpid()} {self.name}\n")
         self._file.flush()

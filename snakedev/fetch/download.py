@@ -9,19 +9,20 @@ from typing import TypeVar
 import httpx
 from packaging.utils import canonicalize_name
 from pypi_simple import ACCEPT_JSON_PREFERRED, PYPI_SIMPLE_ENDPOINT, DistributionPackage, PyPISimple
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.records import Record
+from snakedev.base.retry import retried
 from snakedev.config.repos import ReleasePin
 from snakedev.fetch.debian import DebianPackages
 from snakedev.fetch.indexes import ca_bundle, index_url
 
 _Result = TypeVar("_Result")
-_ATTEMPTS = 5
+_TRIES = 5
 _TIMEOUT_SECONDS = 60
 _CHUNK_BYTES = 1 << 20
+_NO_ANSWER = (httpx.HTTPError, OSError)
 
 
 class DownloadRecord(Record):
@@ -55,18 +56,18 @@ def _fetch(name: str, version: str, sha256: str, folder: Path, kind: str, runnin
             running.note(f"{path.name} is there already")
             return path
     what = f"{name} {version} ({kind})"
-    package = retried(what, running, lambda: _find(name, version, sha256, kind))
+    package = ask_index(what, running, lambda: _find(name, version, sha256, kind))
     final = known / package.filename
     known.mkdir(parents=True, exist_ok=True)
     part = final.with_name(final.name + ".part")
     running.say(f"downloading {package.filename}")
     left_behind = part.is_file()
-    retried(what, running, lambda: _transfer(package.url, part, running))
+    ask_index(what, running, lambda: _transfer(package.url, part, running))
     found = _sha256(part)
     if found != sha256 and left_behind:
         running.say(f"what an earlier run has left of {package.filename} does not fit: once more")
         part.unlink()
-        retried(what, running, lambda: _transfer(package.url, part, running))
+        ask_index(what, running, lambda: _transfer(package.url, part, running))
         found = _sha256(part)
     if found != sha256:
         part.unlink()
@@ -121,25 +122,22 @@ def _transfer(url: str, part: Path, running: Job) -> None:
                 file.write(chunk)
 
 
-def retried(what: str, running: Job, action: Callable[[], _Result]) -> _Result:
-    """Do something on the network, again after a failure with growing pauses.
+def ask_index(what: str, running: Job, request: Callable[[], _Result]) -> _Result:
+    """Ask a package index for something, again where it does not answer.
 
     ``what`` names it in the lines about it. Raises UserError when the last try fails, too.
     """
-    attempts = Retrying(
-        stop=stop_after_attempt(_ATTEMPTS),
-        wait=wait_exponential(multiplier=0.5, max=20),
-        retry=retry_if_exception_type((httpx.HTTPError, OSError)),
-        before_sleep=lambda state: running.say(
-            f"{what}: {_reason(state.outcome.exception())}; trying again"
-        ),
-        reraise=True,
-    )
     try:
-        return attempts(action)
-    except (httpx.HTTPError, OSError) as error:
+        return retried(
+            request,
+            running,
+            tries=_TRIES,
+            may_pass=lambda error: isinstance(error, _NO_ANSWER),
+            told=lambda error: f"{what}: {_reason(error)}",
+        )
+    except _NO_ANSWER as error:
         raise UserError(
-            f"{what}: the package index did not answer after {_ATTEMPTS} tries "
+            f"{what}: the package index did not answer after {_TRIES} tries "
             f"({_reason(error)}): check the network and the index that pip or uv are set to"
         ) from None
 

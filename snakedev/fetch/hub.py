@@ -8,10 +8,11 @@ goes on with, and every file is checked against the digest that the hub has for 
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import httpx2
 from huggingface_hub import HfApi, RepoFile, get_token, hf_hub_url
@@ -23,18 +24,19 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers, disable_progress_bars, filter_repo_objects
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
+from snakedev.base.retry import retried
 from snakedev.config.repos import HubModel
 
+_Result = TypeVar("_Result")
 PROJECT_TOKEN = Path("cache/token")
 """A file of the project's folder with a hub token, for those who keep one for each project."""
 _NEEDED = ["*.safetensors", "*.json", "*.model", "*.jinja", "*.txt", "*.tiktoken"]
 # the same weights in another layout, and those of other programs
 _SUPERFLUOUS = ["consolidated*", "original/*", "onnx/*", "coreml/*", "openvino/*", "runs/*"]
-_ATTEMPTS = 5
+_TRIES = 5
 _TRANSFERS_AT_ONCE = 4
 _PROGRESS_SECONDS = 15
 
@@ -48,26 +50,27 @@ def fetch_snapshot(name: str, model: HubModel, cache: Path, running: Job) -> Pat
     disable_progress_bars()
     token = find_token()
     endpoint = os.environ.get("HF_ENDPOINT") or None
-    attempts = Retrying(
-        stop=stop_after_attempt(_ATTEMPTS),
-        wait=wait_exponential(multiplier=0.5, max=20),
-        retry=retry_if_exception(_may_pass),
-        before_sleep=lambda state: running.say(
-            f"{model.repo}: {_reason(state.outcome.exception())}; trying again"
-        ),
-        reraise=True,
-    )
     folder = cache / model.repo.replace("/", "--") / model.revision
     api = HfApi(endpoint=endpoint, token=token or False)
+
+    def ask(request: Callable[[], _Result]) -> _Result:
+        return retried(
+            request,
+            running,
+            tries=_TRIES,
+            may_pass=_may_pass,
+            told=lambda error: f"{model.repo}: {_reason(error)}",
+        )
+
     try:
-        files = attempts(_needed, api, model)
+        files = ask(lambda: _needed(api, model))
         total = sum(file.size for file in files)
         running.say(f"{model.repo}: {len(files)} files, {total / 1e6:.0f} MB")
         headers = build_hf_headers(token=token or False)
 
         def fetch(file: RepoFile) -> None:
             url = hf_hub_url(model.repo, file.path, revision=model.revision, endpoint=endpoint)
-            attempts.copy()(_transfer, url, file, folder / file.path, headers)
+            ask(lambda: _transfer(url, file, folder / file.path, headers))
 
         with _progress(folder, total, running), ThreadPoolExecutor(_TRANSFERS_AT_ONCE) as pool:
             list(pool.map(fetch, files))
@@ -130,7 +133,7 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, httpx2.HTTPError | OSError)
 
 
-def _reason(error: BaseException | None) -> str:
+def _reason(error: BaseException) -> str:
     """A failure in few words; addresses may hold secrets, so none is repeated."""
     if isinstance(error, HfHubHTTPError):
         return f"HTTP status {error.response.status_code}"
@@ -154,7 +157,7 @@ def _explained(name: str, model: HubModel, token: str | None, error: BaseExcepti
     if isinstance(error, HfHubHTTPError) and error.response.status_code in (401, 403):
         return f"{where}: the hub refused {model.repo}: {how}"
     return (
-        f"{where}: the hub did not give {model.repo} after {_ATTEMPTS} tries ({_reason(error)}): "
+        f"{where}: the hub did not give {model.repo} after {_TRIES} tries ({_reason(error)}): "
         "check the network and HF_ENDPOINT; what was fetched is kept"
     )
 

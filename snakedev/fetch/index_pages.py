@@ -26,7 +26,7 @@ from requests_cache import AnyResponse, CachedSession
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
-from snakedev.fetch.download import retried
+from snakedev.fetch.download import ask_index
 from snakedev.fetch.indexes import TORCH_PACKAGES, ca_bundle, index_url, public_address
 
 # What an index vouches for itself counts more.
@@ -99,7 +99,7 @@ class PackageIndex:
     def _page(self, name: str) -> Page:
         clients = self._torch if name in TORCH_PACKAGES else self._usual
         answers = [
-            retried(f"the page of {name}", self._running, lambda c=client: self._ask(c, name))
+            ask_index(f"the page of {name}", self._running, lambda c=client: self._ask(c, name))
             for client in clients
         ]
         return Page(

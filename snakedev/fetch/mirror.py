@@ -6,7 +6,6 @@ again, and a mirror is never deleted by a run. Only here may git see the user's 
 credentials, proxies and insteadOf belong to fetching.
 """
 
-import fcntl
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -16,17 +15,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from git import Git, GitCommandError
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from snakedev.base import file_lock
 from snakedev.base.errors import UserError
 from snakedev.base.git import run_git
 from snakedev.base.job import Job
 from snakedev.base.records import Record
+from snakedev.base.retry import retried
 from snakedev.fetch.indexes import public_address
 from snakedev.store.layout import Layout
 
 _Result = TypeVar("_Result")
-_ATTEMPTS = 4
+_TRIES = 4
 # What git says when trying again cannot help.
 _FINAL = re.compile(
     r"not our ref|couldn't find remote ref|unadvertised object|Repository not found|"
@@ -84,7 +84,7 @@ def look_up(layout: Layout, repo: str, url: str, ref: str, running: Job) -> str:
         running.say(f"looking up {ref} at {public_address(url)}")
         git = _asking(path)
         try:
-            listed = _retried(lambda: git.ls_remote("origin"), running)
+            listed = _request(lambda: git.ls_remote("origin"), running)
         except (ConnectionError, _Final) as error:
             raise UserError(f"cannot look up {ref} at {public_address(url)}: {error}") from None
     known = {name: commit for commit, name in (row.split("\t") for row in listed.splitlines())}
@@ -163,9 +163,7 @@ def ref_of(commit: str) -> str:
 @contextmanager
 def _held(path: Path, url: str) -> Iterator[None]:
     """Hold a mirror's lock, with the mirror made and its address set."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with file_lock.held(path.with_suffix(".lock")):
         for stale in (*path.glob("*.lock"), *path.glob("refs/pins/*.lock")):
             stale.unlink()  # a killed git's; the mirror's own lock is held here
         run_git(["init", "--quiet", "--bare", path.resolve()], path.parent)
@@ -181,10 +179,7 @@ def _is_whole(mirror: Path, commit: str) -> bool:
 def _fetch(mirror: Path, url: str, commit: str, running: Job) -> None:
     git, wanted = _asking(mirror), f"+{commit}:{ref_of(commit)}"
     try:
-        _retried(
-            lambda: git.fetch("origin", wanted, depth=1, no_tags=True, force=True),
-            running,
-        )
+        _request(lambda: git.fetch("origin", wanted, depth=1, no_tags=True, force=True), running)
     except (ConnectionError, _Final) as error:
         raise UserError(
             f"cannot fetch commit {commit} from {public_address(url)}: {error}"
@@ -199,8 +194,8 @@ def _asking(mirror: Path) -> Git:
     return git
 
 
-def _retried(request: Callable[[], _Result], running: Job) -> _Result:
-    """Do something with the remote, again with growing pauses where that can help.
+def _request(request: Callable[[], _Result], running: Job) -> _Result:
+    """Do something with the remote, again where that can help.
 
     Raises _Final or ConnectionError with git's reason.
     """
@@ -214,14 +209,13 @@ def _retried(request: Callable[[], _Result], running: Job) -> _Result:
                 raise _Final(reason) from None
             raise ConnectionError(reason) from None
 
-    attempts = Retrying(
-        stop=stop_after_attempt(_ATTEMPTS),
-        wait=wait_exponential(multiplier=0.5, max=20),
-        retry=retry_if_exception_type(ConnectionError),
-        before_sleep=lambda state: running.say(f"{state.outcome.exception()}; trying again"),
-        reraise=True,
+    return retried(
+        once,
+        running,
+        tries=_TRIES,
+        may_pass=lambda error: isinstance(error, ConnectionError),
+        told=str,
     )
-    return attempts(once)
 
 
 def _reason(error: GitCommandError) -> str:

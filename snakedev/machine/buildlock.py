@@ -5,13 +5,13 @@ may leave compilers running; they carry the folder's name in their environment, 
 holder of the lock ends them before it touches the tree.
 """
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
+from snakedev.base import file_lock
 from snakedev.base.job import Job
 
 MARK = "SNAKEDEV_BUILD_FOLDER"
@@ -21,13 +21,8 @@ MARK = "SNAKEDEV_BUILD_FOLDER"
 @contextmanager
 def held(folder: Path, running: Job) -> Iterator[None]:
     """Hold a build folder's lock, with no program of an earlier holder left running."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            running.say(f"waiting for another build in {folder}")
-            fcntl.flock(file, fcntl.LOCK_EX)
+    waiting = f"waiting for another build in {folder}"
+    with file_lock.held(folder / ".lock", lambda: running.say(waiting)):
         for process in _leftovers(folder):
             running.say(f"ending process {process.pid}, left by a build that was killed")
             process.kill()

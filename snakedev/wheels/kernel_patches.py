@@ -7,6 +7,7 @@ file behind them is therefore refused, unless its message says why the kernels s
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from snakedev.config.model import Config
 from snakedev.recipes.vllm import KERNEL_PARTS
@@ -14,6 +15,7 @@ from snakedev.sources import patch_file
 
 MARK = "Kernels-unchanged"
 """The line of a patch's message that says why the kernels stay the same."""
+_UNCHANGED = re.compile(rf"^{MARK}: *\S", re.MULTILINE)
 # What of vLLM's tree decides what its libraries hold: the kernels and headers, the scripts that
 # generate some of them, and what is compiled into which library, and how.
 _BEHIND = ("CMakeLists.txt", "cmake/", "csrc/")
@@ -43,8 +45,11 @@ def behind(config: Config) -> list[tuple[str, str]]:
 def problems(variant: str, repo: str, series: Iterable[tuple[str, bytes]]) -> Iterator[str]:
     """A line for each patch, given with its path, that borrowed kernels would silently lack."""
     for path, data in series:
-        changed = behind_kernels(variant, repo, patch_file.files(data))
-        if changed and not _says_unchanged(data):
+        if not _may_change_kernels(repo, data):
+            continue
+        patch = patch_file.read(Path(path), data)
+        changed = behind_kernels(variant, repo, patch.files)
+        if changed and not _UNCHANGED.search(patch.message):
             yield (
                 f"{path}: it changes {', '.join(changed)}, which variants.{variant}.kernels: "
                 f"upstream does not compile: set that to source, or, if the kernels stay the "
@@ -71,6 +76,7 @@ def behind_kernels(variant: str, repo: str, files: Iterable[str]) -> list[str]:
     ]
 
 
-def _says_unchanged(data: bytes) -> bool:
-    message = data.partition(b"\n---\n")[0]
-    return re.search(rf"^{MARK}: *\S".encode(), message, re.MULTILINE) is not None
+def _may_change_kernels(repo: str, data: bytes) -> bool:
+    """Whether git has to be asked what a patch changes; it takes its time."""
+    diff = patch_file.body(data)
+    return repo != "vllm" or any(path.encode() in diff for path in _BEHIND)

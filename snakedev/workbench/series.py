@@ -11,13 +11,12 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email import message_from_bytes, policy
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from snakedev.base.errors import UserError
 from snakedev.base.git import run_git
 from snakedev.base.job import Job
+from snakedev.sources.patch_file import details
 from snakedev.sources.source import apply_series, keep_bytes
 
 _FORMAT = (
@@ -237,11 +236,9 @@ def _origins(patches: Sequence[Patch], existing: Sequence[Path]) -> list[Path | 
 
 def _known(file: Path) -> tuple[str, int, str]:
     """A patch file's author, date and subject."""
-    message = message_from_bytes(file.read_bytes(), policy=policy.default)
-    sender = message["From"].addresses[0]
-    date = int(parsedate_to_datetime(message["Date"]).timestamp()) if message["Date"] else 0
-    subject = re.sub(r"^\[PATCH[^\]]*\]\s*", "", " ".join(str(message["Subject"]).split()))
-    return f"{sender.display_name} <{sender.addr_spec}>", date, subject
+    patch = details(file)
+    date = int(patch.date.timestamp()) if patch.date else 0
+    return patch.author, date, patch.subject
 
 
 def _longest_run(names: Sequence[str | None]) -> set[int]:

@@ -17,7 +17,7 @@ from snakedev.store.layout import Layout
 from snakedev.store.publish import published
 from snakedev.store.spec import digest
 from snakedev.store.specs import SourceSpec
-from snakedev.workbench.edit import WorkFolder, user_excludes
+from snakedev.workbench.folder import WorkFolder, user_excludes
 
 _CRATE_FILES = ("/Cargo.toml", "/Cargo.lock", "/.cargo/config.toml", "/.cargo/config")
 

@@ -337,7 +337,11 @@ def test_a_patch_that_borrowed_kernels_would_lack_is_refused(tmp_path):
     (tmp_path / "envs").symlink_to(PROJECT / "envs")
     patch = tmp_path / "patches/vllm/0001-x.patch"
     patch.parent.mkdir(parents=True)
-    patch.write_text("From: x\n\n---\ndiff --git a/csrc/ops.h b/csrc/ops.h\n")
+    diff = (
+        "diff --git a/csrc/ops.h b/csrc/ops.h\n--- a/csrc/ops.h\n+++ b/csrc/ops.h\n"
+        "@@ -1 +1 @@\n-x\n+y\n"
+    )
+    patch.write_text(f"From: A <a@example.org>\nSubject: x\n\n---\n{diff}")
     require_inputs(plan(project=tmp_path), with_locks=True)
     with pytest.raises(UserError, match=r"^patches/vllm/0001-x.patch: it changes csrc/ops"):
         require_inputs(upstream(project=tmp_path), with_locks=True)

@@ -13,8 +13,8 @@ from snakedev.reports.patches.trial import make_trial
 from snakedev.sources.patch_file import body_digest
 from snakedev.store.layout import Layout
 from snakedev.store.specs import PatchTrialSpec, SourceSpec
+from tests.unit.release import archive_of
 from tests.unit.repositories import commit, git, repository
-from tests.unit.sources.test_source import archive_of
 
 LINES = [f"line {number}\n" for number in range(1, 41)]
 FILES = {"a.txt": "".join(LINES), "b.txt": "".join(LINES), "logo.bin": bytes(range(256))}

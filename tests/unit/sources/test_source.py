@@ -1,10 +1,8 @@
 """Sources, made for real: from archives and git repositories, the same for everybody."""
 
-import io
 import os
-import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from snakedev.sources.patch_file import body_digest
 from snakedev.sources.source import SourceRecord, make_source
 from snakedev.store.layout import Layout
 from snakedev.store.specs import SourceSpec
+from tests.unit.release import archive_of
 from tests.unit.repositories import commit, git, repository
 
 GREET = 'int main() {\n  puts("hello");\n  return 0;\n}\n'
@@ -36,25 +35,6 @@ FILES = {
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     return Layout(tmp_path / "results")
-
-
-def archive_of(folder: Path, files: Mapping[str, str | bytes] = FILES) -> Path:
-    """A release of these files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "tiny-1.0.tar.gz"
-    with tarfile.open(path, "w:gz") as tar:
-        for name, content in files.items():
-            data = content if isinstance(content, bytes) else content.encode()
-            info = tarfile.TarInfo(f"tiny-1.0/{name}")
-            info.size, info.mode = len(data), 0o644
-            tar.addfile(info, io.BytesIO(data))
-        script = tarfile.TarInfo("tiny-1.0/run.sh")
-        script.mode = 0o755
-        tar.addfile(script)
-        link = tarfile.TarInfo("tiny-1.0/link")
-        link.type, link.linkname = tarfile.SYMTYPE, "greet.c"
-        tar.addfile(link)
-    return path
 
 
 def patch_of(
@@ -120,7 +100,7 @@ def subjects(tree: Path) -> list[str]:
 
 def store(layout: Layout) -> list[Path]:
     """What lies in the store of the repo's sources."""
-    return list((layout.root / "sources" / "tiny").iterdir())
+    return list((layout.root / "sources" / "tiny").glob("*"))
 
 
 def test_a_release_and_its_patches_are_a_clean_checkout(
@@ -191,7 +171,7 @@ def test_a_release_and_a_commit_of_the_same_files_have_the_same_tree(
     git(upstream, "add", "link")
     pin = commit(upstream)
     cloned = from_git(layout, str(upstream), pin, running)
-    archive = archive_of(tmp_path / "downloads")
+    archive = archive_of(tmp_path / "downloads", FILES)
     released = make_source(spec_of(RELEASE), layout, archive, running)
     assert cloned.key != released.key
     assert cloned.base_tree == released.base_tree == git(upstream, "rev-parse", "HEAD^{tree}")
@@ -255,7 +235,7 @@ def test_a_release_gives_the_same_commits_for_everybody(
     tmp_path: Path, running: Job, hostile: Callable[[], None]
 ) -> None:
     patch = patch_of(tmp_path, "0001-x", "x = 1   ", "x = 2   ", "trailing.py", "x = 1   \n\n\n")
-    archive = archive_of(tmp_path / "downloads")
+    archive = archive_of(tmp_path / "downloads", FILES)
     spec = spec_of(RELEASE, patch)
     mine = make_source(spec, Layout(tmp_path / "mine"), archive, running)
     hostile()
@@ -425,7 +405,7 @@ def test_an_unsafe_archive_leaves_nothing(layout: Layout, release: Make) -> None
 
 
 def test_a_source_is_made_once(tmp_path: Path, layout: Layout, running: Job) -> None:
-    archive = archive_of(tmp_path / "downloads")
+    archive = archive_of(tmp_path / "downloads", FILES)
     first = make_source(spec_of(RELEASE), layout, archive, running)
     archive.unlink()
     assert make_source(spec_of(RELEASE), layout, archive, running) == first

@@ -11,7 +11,8 @@ from snakedev.config.repos import GitPin
 from snakedev.fetch.mirror import ensure_commit
 from snakedev.store.layout import WORK_PREFIX, Layout
 from snakedev.store.specs import CratesSpec, EnvironmentSpec, SourceSpec, WheelInput
-from snakedev.workbench.edit import WorkFolder, edit
+from snakedev.workbench.edit import edit
+from snakedev.workbench.folder import WorkFolder
 from snakedev.workbench.snapshot import make_work_source, snapshot
 from tests.unit.repositories import git, repository
 

@@ -1,0 +1,57 @@
+"""Exporting a work folder: its commits as the patch files of its repo."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from snakedev.base.errors import UserError
+from snakedev.base.job import Job
+from snakedev.base.text import counted, first, listed
+from snakedev.store.specs import SourceSpec
+from snakedev.workbench import series
+from snakedev.workbench.folder import WorkFolder
+
+
+def export(spec: SourceSpec, folder: Path, patches: Path, running: Job) -> None:
+    """Write the commits of a work folder to ``patches``, the repo's folder of patch files.
+
+    The source is built from the exported series first, and has to be what is checked out. Raises
+    UserError, with nothing written, when it is not, or when the folder is not ready for it.
+    """
+    work = WorkFolder(folder, spec.repo)
+    work.refuse_session()
+    work.refuse_other_pin(spec)
+    if found := work.uncommitted():
+        raise UserError(
+            f"{work}: {listed(found)} not committed: commit first, or put aside with "
+            f"`git -C {work} stash -u`"
+        )
+    for commit in series.empty_commits(work.path, work.record.base, "HEAD"):
+        running.say(f"left out: {commit} changes nothing")
+    _refuse_changed(work, spec.patches)
+    target = series.placed(work.patches, spec.patches, patches)
+    with tempfile.TemporaryDirectory(prefix="snakedev-export-") as scratch:
+        copies = [Path(scratch) / path.name for path in target]
+        for copy, data in zip(copies, target.values(), strict=True):
+            copy.write_bytes(data)
+        series.verify(work.path, work.record.base, "HEAD", copies, running)
+    for line in series.write_series(target, spec.patches):
+        running.say(line)
+    work.write_series(list(target))
+    running.say(f"patches/{spec.repo} holds what {work} does: {counted(target, 'patch', 'es')}")
+
+
+def _refuse_changed(work: WorkFolder, files: Sequence[Path]) -> None:
+    """Raise UserError when an export would undo what happened to the patch files since."""
+    known = dict(zip(series.digests(files), files, strict=True))
+    here = {series.digest(patch.data) for patch in work.patches}
+    changed = [
+        f"{f.name} is new" for d, f in known.items() if d not in here | {*work.record.series}
+    ]
+    gone = [d for d in work.record.series if d in here and d not in known]
+    if changed or gone:
+        what = ", ".join(first([*changed, *(["others are gone"] if gone else [])]))
+        raise UserError(
+            f"patches/{work.repo} has changed since {work} was made from it ({what}), and an "
+            f"export would undo that: run `snakemake edit_{work.repo}`"
+        )

@@ -1,0 +1,107 @@
+"""Exports: the commits of a work folder as patch files, and when nothing is written."""
+
+import re
+import shutil
+
+import pytest
+
+from snakedev.base.errors import UserError
+from tests.unit.workbench.bench import Bench
+
+
+def test_edit_and_export_without_a_change_change_nothing(either):
+    either.edit()
+    either.export()
+    before, key, head = either.snapshot(), either.spec.key, either.git("rev-parse", "HEAD")
+    either.edit()
+    either.export()
+    assert either.snapshot() == before
+    assert (either.spec.key, either.git("rev-parse", "HEAD")) == (key, head)
+    shutil.rmtree(either.folder)
+    either.edit()
+    either.export()
+    assert either.snapshot() == before
+
+
+def test_a_commit_becomes_a_patch_and_the_source_is_what_the_folder_is(bench):
+    bench.edit()
+    bench.export()
+    before = bench.snapshot()
+    bench.say("b.txt", "line 30", "FOUR", "Say four", bench.folder)
+    assert "does not hold them" in bench.edit()
+    bench.export()
+    after = bench.snapshot()
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) == {"0004-Say-four.patch"}
+    assert bench.source().tree == bench.git("rev-parse", "HEAD^{tree}")
+    assert "4 commits: edit and commit there" in bench.edit()
+
+
+def test_patches_of_one_origin_go_back_there_and_those_of_the_other_stay(either):
+    other = "release" if either.origin == "git" else "git"
+    (either.patches / either.origin).mkdir(parents=True)
+    (either.patches / other).mkdir()
+    files = sorted(either.patches.glob("*.patch"))
+    files[0].rename(either.patches / either.origin / files[0].name)
+    (either.patches / other / "0009-other.patch").write_bytes(b"of no use here\n")
+    either.edit()
+    either.git("rebase", "--quiet", "--exec", "git commit --quiet --amend -m Reworded", "HEAD~1")
+    either.export()
+    assert sorted(either.snapshot()) == [
+        "0002-Core-Say-two.patch",
+        "0003-Reworded.patch",
+        f"{either.origin}/0001-Say-one.patch",
+    ]
+    assert (either.patches / other / "0009-other.patch").read_bytes() == b"of no use here\n"
+
+
+def test_patches_that_changed_elsewhere_are_taken_up_and_never_undone(bench):
+    bench.edit()
+    bench.export()
+    last = bench.files[-1]
+    last.write_bytes(last.read_bytes().replace(b"+THREE", b"+DREI!"))
+    with pytest.raises(UserError, match=r"has changed since work/tiny was made from it"):
+        bench.export()
+    assert "made again from the patches as they are now" in bench.edit()
+    assert "DREI!" in (bench.folder / "b.txt").read_text()
+    assert bench.git("branch", "--list", "earlier/*") != ""
+
+    # with commits of the user's own, which of the two counts is not for us to say
+    bench.say("b.txt", "line 30", "FOUR", "Say four", bench.folder)
+    last.write_bytes(last.read_bytes().replace(b"+DREI!", b"+TROIS"))
+    with pytest.raises(UserError, match=r"no longer what work/tiny was made from.*Say four"):
+        bench.edit()
+
+
+def test_a_missing_folder_is_one_line(bench):
+    with pytest.raises(
+        UserError, match=r"^work/tiny is not there: run `snakemake edit_tiny` first$"
+    ):
+        bench.export()
+
+
+def undated(snapshot):
+    """Patches without the moment at which the test made their commits."""
+    return {n: re.sub(rb"^Date: .*$", b"", d, flags=re.MULTILINE) for n, d in snapshot.items()}
+
+
+def test_a_user_who_signs_and_converts_line_ends_gets_the_same(git_bench, monkeypatch):
+    """The user's settings apply to what the user does, and to nothing that is done here."""
+    home = git_bench.tmp / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text(
+        "[user]\nname = Somebody\nemail = somebody@example.org\n"
+        "[core]\nautocrlf = true\nexcludesFile = ~/ignored\n[commit]\ngpgSign = true\n"
+        "[gpg]\nprogram = false\n[diff]\nnoprefix = true\n[format]\nsignOff = true\n"
+    )
+    (home / "ignored").write_text("*.swp\n")
+    (git_bench.tmp / "plain").mkdir()
+    plain = Bench(git_bench.tmp / "plain", git_bench.running, "git")
+    plain.edit()
+    plain.export()
+    monkeypatch.setenv("HOME", str(home))
+    git_bench.edit()
+    (git_bench.folder / "a.swp").write_text("an editor's")
+    git_bench.export()
+    assert undated(git_bench.snapshot()) == undated(plain.snapshot())
+    assert "not committed" not in git_bench.edit()

@@ -1,15 +1,26 @@
-"""What keys of config.yaml ask of each other, and what a plan asks of its inputs."""
+"""What keys of config.yaml ask of each other."""
 
+from snakedev.base.errors import UserError
 from snakedev.config.explain import one_of
 from snakedev.config.model import Config, Cpu
-from snakedev.config.repos import (
-    Interpreter,
-)
+from snakedev.config.repos import Interpreter
 from snakedev.recipes.registry import RECIPES
 from snakedev.recipes.vllm import KERNEL_PARTS
 
 
-def interpreter(wanted: Interpreter) -> list[str]:
+def refuse(config: Config, source: str = "config.yaml") -> None:
+    """Raise UserError with one line for each thing in which keys do not fit together.
+
+    ``source`` names the files that the configuration comes from.
+    """
+    problems = [*_interpreter(config.interpreter), *_references(config), *_origins(config)]
+    for variant in KERNEL_PARTS:
+        problems += _kernels(config, variant)
+    if problems:
+        raise UserError("\n".join(f"{source}: {line}" for line in problems))
+
+
+def _interpreter(wanted: Interpreter) -> list[str]:
     """What stands against building the interpreter from source, where that is asked for."""
     if not wanted.from_source:
         return []
@@ -34,7 +45,7 @@ def interpreter(wanted: Interpreter) -> list[str]:
     return problems
 
 
-def references(config: Config) -> list[str]:
+def _references(config: Config) -> list[str]:
     """Names that point at nothing."""
     problems = []
     repos, models = sorted(config.repos), sorted(config.models)
@@ -108,7 +119,7 @@ def _cycles(config: Config) -> list[str]:
     ]
 
 
-def origins(config: Config) -> list[str]:
+def _origins(config: Config) -> list[str]:
     """Pins that the chosen origin lacks, or that it would silently ignore."""
     problems = []
     for name, repo in config.repos.items():
@@ -135,7 +146,7 @@ def origins(config: Config) -> list[str]:
     return problems
 
 
-def kernels(config: Config, variant: str) -> list[str]:
+def _kernels(config: Config, variant: str) -> list[str]:
     """What stands against taking a variant's kernels from a wheel."""
     pin, repo = config.borrowed(variant), config.repos.get("vllm")
     if repo is None or not repo.enabled:

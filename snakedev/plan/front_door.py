@@ -11,6 +11,7 @@ from snakedev.config.fields import VARIANTS
 from snakedev.config.model import Config
 from snakedev.config.read import check, refuse_duplicates
 from snakedev.machine.jobserver import JobServer
+from snakedev.plan import checks
 from snakedev.plan.plan import Plan
 from snakedev.store.layout import Layout
 from snakedev.store.roots import write_root
@@ -25,6 +26,7 @@ def load(config: dict[str, Any], files: list[Path], project: Path, words: list[s
     refuse_duplicates(files)
     names = " + ".join(dict.fromkeys(map(os.path.relpath, files))) or "config.yaml"
     checked = check(config, names)
+    checks.refuse(checked, names)
     _refuse_targets(checked, words)
     plan = Plan(checked, Layout.of(checked), project)
     # a lock that does not fit must not stop what compiles it

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from snakedev.base.errors import UserError
-from snakedev.base.yaml_file import StrictLoader, read_yaml
+from snakedev.base.yaml_file import read_yaml
 from snakedev.config.explain import error_line
 from snakedev.config.model import Config
 
@@ -15,7 +15,7 @@ from snakedev.config.model import Config
 def refuse_duplicates(paths: Sequence[Path]) -> None:
     """Read YAML files for keys that are given twice; raises UserError with both lines."""
     for path in paths:
-        read_yaml(path, StrictLoader)
+        read_yaml(path)
 
 
 def check(values: Mapping[str, Any], source: str = "config.yaml") -> Config:

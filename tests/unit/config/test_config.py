@@ -289,18 +289,12 @@ def test_every_mistake_is_said_at_once():
     assert len(str(caught.value).splitlines()) == 2
 
 
-def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):
-    path = tmp_path / "config.yaml"
-    path.write_text("repos:\n  a:\n    git: {commit: x}\n    git: {commit: y}\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"config.yaml:4: the key 'git' stands here and in line 3"):
-        refuse_duplicates([path])
-
-
-def test_a_file_that_is_no_yaml_is_named(tmp_path):
-    path = tmp_path / "broken.yaml"
-    path.write_text("a: [1\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"broken.yaml: not YAML"):
-        refuse_duplicates([path])
+def test_every_file_of_a_configuration_is_looked_into_for_keys_given_twice(tmp_path):
+    right, wrong = tmp_path / "config.yaml", tmp_path / "mine.yaml"
+    right.write_text("origin: git\n", encoding="utf-8")
+    wrong.write_text("origin: git\norigin: release\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"mine.yaml:2: the key 'origin' stands here and in line 1"):
+        refuse_duplicates([right, wrong])
 
 
 def test_rocm_has_an_index_for_its_torch():

@@ -54,11 +54,10 @@ def _references(config: Config) -> list[str]:
         if repo.recipe not in RECIPES:
             right = one_of(repo.recipe, sorted(RECIPES))
             problems.append(f"repos.{name}.recipe: there is no recipe '{repo.recipe}': {right}")
-        for key in ("build_needs", "run_needs"):
-            for need in getattr(repo, key):
-                if need not in config.repos:
-                    right = one_of(need, repos)
-                    problems.append(f"repos.{name}.{key}: there is no repo '{need}': {right}")
+        for need in repo.build_needs:
+            if need not in config.repos:
+                right = one_of(need, repos)
+                problems.append(f"repos.{name}.build_needs: there is no repo '{need}': {right}")
     if config.variants.rocm is not None and config.registries.torch_rocm is None:
         problems.append(
             "variants.rocm: the package index has no torch for ROCm: name an index that has it in "

@@ -65,6 +65,11 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             "v0.26.0",
             "repos.vllm.git.commit: 'v0.26.0' is not a full git commit: 40 hex digits, lower case",
         ),
+        (
+            "repos/vllm/run_needs",
+            ["safetensors"],
+            "repos.vllm.run_needs: unknown key: one of build_needs, enabled, ",
+        ),
         ("repos/vllm/release/sha256", ..., "repos.vllm.release.sha256: this key is missing"),
         (
             "repos/vllm/release/sha256",

@@ -23,12 +23,11 @@ from snakedev.environments.cuda_toolkit import toolkit_version
 from snakedev.fetch import debian
 from snakedev.fetch.indexes import public_address
 from snakedev.machine import preflight
-from snakedev.machine.gpu_architectures import resolve, runs_on
+from snakedev.machine.gpu_architectures import runs_on
 from snakedev.machine.probe import Machine, probe
 from snakedev.plan import patch_plan
-from snakedev.recipes.recipe import ANY, Recipe, Target
+from snakedev.recipes.recipe import ANY, Recipe, Target, architectures
 from snakedev.recipes.registry import RECIPE_NUMBERS, RECIPES
-from snakedev.recipes.vllm import cpu_isas
 from snakedev.sources import patch_file
 from snakedev.sources.crates import registry_problem
 from snakedev.store.layout import WORK_PREFIX, Layout
@@ -172,28 +171,23 @@ class Plan:
 
     def _without(self, repo: str, variant: str) -> Mapping[str, str | None]:
         """What of a repo's `build_needs` a variant's build does without, and why."""
-        return self.recipe(repo).left_out(self._target(variant))
+        return self.recipe(repo).left_out(self._target(repo, variant))
 
-    def _target(self, variant: str) -> Target:
-        return Target(variant, self.config, self.machine, self._cuda if variant == "cuda" else None)
+    def _target(self, repo: str, variant: str) -> Target:
+        cuda = self._cuda if variant == "cuda" else None
+        return Target(repo, variant, self.config, self.machine, cuda)
 
     def _check_variant(self, variant: str) -> None:
         """Raise UserError where a variant's toolkit, GPU architectures or kernels do not fit."""
-        self._target(variant)
+        if variant == "cuda":
+            _ = self._cuda
         asked = self.asked(variant)
         if found := self._found_kernels(variant):
             refuse_lacking(found, variant, asked)
 
     def asked(self, variant: str) -> tuple[str, ...]:
         """The GPU architectures, or instruction sets of the CPU, that a variant is for."""
-        if variant == "cpu":
-            return cpu_isas(self.config, self.machine)
-        return self.architectures(variant)
-
-    def architectures(self, variant: str) -> tuple[str, ...]:
-        """The GPU architectures that a variant is for; raises UserError where `native` has none."""
-        asked = getattr(self.config.variants, variant).architectures
-        return resolve(variant, asked, self.machine.gpus)
+        return architectures(variant, self.config, self.machine)
 
     def _found_kernels(self, variant: str) -> BorrowedKernels | None:
         """What there is in the wheel that a variant takes its kernels from, as far as known."""
@@ -403,11 +397,13 @@ class Plan:
         assert recipe.environment is not None
         build = self.build_environment(recipe.environment.format(variant=variant))
         source, crates = self.source(repo), self.crates(repo)
-        settings = recipe.settings(self._target(variant))
+        target, kernels = self._target(repo, variant), None
+        if repo == "vllm":
+            kernels = self._kernels(variant)
         return WheelSpec(
             repo=repo,
             variant=variant,
-            version=settings.get("VLLM_VERSION_OVERRIDE", entry.version),
+            version=target.version,
             recipe=entry.recipe,
             recipe_number=recipe.number,
             source_key=source.key,
@@ -418,13 +414,12 @@ class Plan:
             compilers={tool: self.machine.tools[tool].identity for tool in recipe.tools}
             | {"libc": self.machine.libc}
             | ({"cuda": str(self._cuda)} if variant == "cuda" else {}),
-            settings=settings,
+            settings=recipe.settings(target),
             passed={name: os.environ[name] for name in _PASSED if os.environ.get(name)},
             needs={need: self.source(need).key for need in self._build_needs(repo, variant)},
-            kernels=self._kernels(variant) if repo == "vllm" else None,
-            toolkit=self.config.variants.cuda.toolkit
-            if variant == "cuda" and self.config.variants.cuda
-            else None,
+            kernels=kernels,
+            architectures=() if kernels else target.architectures,
+            toolkit=target.toolkit,
             without={repo: why for repo, why in self._without(repo, variant).items() if why},
             crates_key=crates.key if crates else None,
             origin=source.origin,
@@ -561,7 +556,7 @@ class Plan:
         gpus = [gpu for gpu in self.machine.gpus if gpu.vendor == vendor]
         if not gpus:
             return f"this machine has no {name} GPU that answers"
-        asked = self.architectures(variant)
+        asked = self.asked(variant)
         if any(runs_on(asked, gpu.architecture) for gpu in gpus):
             return None
         there = ", ".join(f"{gpu.name} ({gpu.architecture})" for gpu in gpus)

@@ -148,8 +148,12 @@ class WheelSpec(Spec):
     crates_key: str | None = beside_key(default=None)
     environment_name: str = beside_key()
     origin: Origin = beside_key()
+    architectures: tuple[str, ...] = beside_key(default=())
+    """What of a variant is compiled: for GPU architectures, or instruction sets of the cpu variant;
+    the settings name them."""
     toolkit: Path | None = beside_key(default=None)
-    """A CUDA toolkit of this machine to use in place of the environment's."""
+    """The toolkit of this machine to build with: a CUDA toolkit in place of the environment's, or
+    ROCm, which the settings name."""
 
     def _made_from(self) -> Iterable[str]:
         return (self.source_key, *self.needs.values())

@@ -1,5 +1,6 @@
 """Reading YAML files that people write."""
 
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -7,24 +8,33 @@ import yaml
 
 from snakedev.base.errors import UserError
 
+_MERGE = "tag:yaml.org,2002:merge"
 
-def read_yaml(path: Path, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any:
-    """What a file holds; raises UserError where it is not YAML, OSError where it cannot be read."""
+
+def read_yaml(path: Path) -> Any:
+    """What a file holds; raises OSError where it cannot be read.
+
+    Raises UserError where it is not YAML, or gives a key twice, of which PyYAML would silently take
+    the last.
+    """
     try:
         with path.open(encoding="utf-8") as file:
-            return yaml.load(file, Loader=loader)
+            return yaml.load(file, Loader=_StrictLoader)
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
 
 
-class StrictLoader(yaml.SafeLoader):
-    """A YAML loader that refuses a key given twice, which PyYAML would take silently."""
+class _StrictLoader(yaml.SafeLoader):
+    """A YAML loader that refuses a key given twice."""
 
 
-def _unique_mapping(loader: StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+def _unique_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: dict[Any, int] = {}
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node)
+        # what `<<` merges may be given again; a key that is a list or mapping PyYAML refuses
+        key = None if key_node.tag == _MERGE else loader.construct_object(key_node)
+        if key is None or not isinstance(key, Hashable):
+            continue
         line = key_node.start_mark.line + 1
         if key in seen:
             raise UserError(
@@ -32,8 +42,7 @@ def _unique_mapping(loader: StrictLoader, node: yaml.MappingNode) -> dict[Any, A
                 f"{seen[key]}: keep one of them"
             )
         seen[key] = line
-    loader.flatten_mapping(node)
     return loader.construct_mapping(node, deep=True)
 
 
-StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)

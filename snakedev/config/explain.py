@@ -6,23 +6,20 @@ from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import (
-    BaseModel,
-)
+from pydantic import BaseModel
 
-from snakedev.config.fields import (
-    PATTERNS,
-)
+from snakedev.config.fields import PATTERNS
 from snakedev.config.model import Config
 
 
 def one_of(value: object, known: Sequence[str]) -> str:
+    """What would be right where a value is none of those that are known, closest first."""
     close = get_close_matches(str(value), known, n=1)
     hint = f" (did you mean '{close[0]}'?)" if close else ""
     return f"one of {', '.join(known)}{hint}"
 
 
-def line(detail: Mapping[str, Any]) -> str:
+def error_line(detail: Mapping[str, Any]) -> str:
     """One pydantic error as a line: key, value, what would be right."""
     # pydantic names the union member it tried; that is no key of the file
     where = ".".join(str(part) for part in detail["loc"] if not _is_union_tag(part))

@@ -99,7 +99,7 @@ def _whole_path(path: Path) -> Path:
 Toolkit = Annotated[Path, AfterValidator(_whole_path)]
 
 
-def split(value: object) -> object:
+def comma_separated(value: object) -> object:
     """A list that was given as words with commas between, as `--config work=vllm` gives it."""
     return (
         [word.strip() for word in value.split(",") if word.strip()]

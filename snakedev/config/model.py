@@ -1,7 +1,7 @@
 """The typed model of config.yaml: what to build, checked before the DAG is made.
 
-Nothing here touches the network or the results; `load_files` and `check` are all that a caller
-needs. The JSON schema in schemas/config.schema.json is written from these models.
+Nothing here touches the network or the results; `check` of snakedev/config/read.py makes it from
+a file's values. The JSON schema in schemas/config.schema.json is written from these models.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ from snakedev.config.fields import (
     Toolkit,
     Variant,
     a_folder,
-    split,
+    comma_separated,
 )
 from snakedev.config.reports import BenchReport, CompatReport, PatchReport, Smoke
 from snakedev.config.repos import (
@@ -126,7 +126,7 @@ class Config(Section):
     store: Annotated[Path, AfterValidator(a_folder)] | None = None
     """Another folder for sources, crates, wheels, models, smoke results and GIL trials, such as one
     on a network disk that several people share (null: results/)."""
-    work: Annotated[tuple[Name, ...], BeforeValidator(split)] = ()
+    work: Annotated[tuple[Name, ...], BeforeValidator(comma_separated)] = ()
     """Repos that are built and run straight from work/<repo>, with edits that are not committed;
     what is made of them lies under results/work."""
     interpreter: Interpreter = Interpreter()

@@ -4,38 +4,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import (
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import TypeAdapter, ValidationError
 
 from snakedev.base.errors import UserError
-from snakedev.base.yaml_file import StrictLoader, read_yaml
-from snakedev.config.explain import line
+from snakedev.base.yaml_file import read_yaml
+from snakedev.config.explain import error_line
 from snakedev.config.model import Config
-from snakedev.plan.checks import interpreter, kernels, origins, references
-from snakedev.recipes.vllm import KERNEL_PARTS
 
 
 def refuse_duplicates(paths: Sequence[Path]) -> None:
     """Read YAML files for keys that are given twice; raises UserError with both lines."""
     for path in paths:
-        read_yaml(path, StrictLoader)
+        read_yaml(path)
 
 
 def check(values: Mapping[str, Any], source: str = "config.yaml") -> Config:
-    """Validate a configuration; raises UserError with one line for each thing that is wrong."""
+    """Give a configuration its types; raises UserError with one line for each thing that is wrong.
+
+    What keys ask of each other is the plan's to check (snakedev/plan/checks.py), once for each run.
+    """
     try:
-        config = TypeAdapter(Config).validate_python(_plain(values))
+        return TypeAdapter(Config).validate_python(_plain(values))
     except ValidationError as error:
-        lines = list(dict.fromkeys(line(detail) for detail in error.errors()))
+        lines = dict.fromkeys(error_line(detail) for detail in error.errors())
         raise UserError("\n".join(f"{source}: {line}" for line in lines)) from None
-    problems = [*interpreter(config.interpreter), *references(config), *origins(config)]
-    for variant in KERNEL_PARTS:
-        problems += kernels(config, variant)
-    if problems:
-        raise UserError("\n".join(f"{source}: {line}" for line in problems))
-    return config
 
 
 def _plain(values: Any) -> Any:

@@ -103,7 +103,7 @@ class Repo(Section):
     """An upstream project that is built here."""
 
     recipe: str
-    """How it is built; one of the recipes in snakedev/recipes/recipe.py."""
+    """How it is built; one of the recipes in snakedev/recipes."""
     version: Annotated[str, StringConstraints(min_length=1)]
     """The version that the wheel gets."""
     enabled: bool = True
@@ -116,8 +116,6 @@ class Repo(Section):
     release: ReleasePin | None = None
     build_needs: tuple[Name, ...] = ()
     """Repos that must be there to build it; they are part of its wheel's key."""
-    run_needs: tuple[Name, ...] = ()
-    """Repos that it imports when it runs; they are part of the environment's key only."""
     version_files: dict[str, str] = {}
     """Files of the git tree in which the version is set, with a regular expression whose first
     group is replaced by `version` (for trees that leave it at 0.0.0)."""

@@ -15,10 +15,7 @@ ROUNDS = 3
 """Timed rounds of the throughput batch; the median counts."""
 
 
-_INFERENCE = inside.FOLDER
-
-
-ANSWER = _INFERENCE / "answer.py"
+ANSWER = inside.FOLDER / "answer.py"
 """The program that loads vLLM and answers: `answer.py REQUEST RESULT`, in a run environment."""
 
 _MAX_MODEL_LEN = 2048
@@ -50,7 +47,7 @@ def request(
 def probe_variables() -> dict[str, str]:
     """Variables that let every process of one run say in what state it is."""
     return {
-        "PYTHONPATH": str(_INFERENCE / "plugin"),
+        "PYTHONPATH": str(inside.FOLDER / "plugin"),
         "VLLM_PLUGINS": "snakedev_probe",
         "SNAKEDEV_PROBE": f"snakedev-{secrets.token_hex(6)}",
     }

@@ -11,11 +11,10 @@ from snakedev.environments import locks
 from snakedev.environments.cuda_toolkit import toolkit_version
 from snakedev.fetch import debian
 from snakedev.machine import preflight
-from snakedev.machine.gpu_architectures import resolve, runs_on
+from snakedev.machine.gpu_architectures import runs_on
 from snakedev.machine.probe import Machine, probe
 from snakedev.plan.sources import Sources
-from snakedev.recipes.recipe import ANY, Target
-from snakedev.recipes.vllm import cpu_isas
+from snakedev.recipes.recipe import ANY, Target, architectures
 
 
 class Buildable:
@@ -115,11 +114,12 @@ class Buildable:
 
     def without(self, repo: str, variant: str) -> Mapping[str, str | None]:
         """What of a repo's `build_needs` a variant's build does without, and why."""
-        return self.sources.recipe(repo).left_out(self.target(variant))
+        return self.sources.recipe(repo).left_out(self.target(repo, variant))
 
-    def target(self, variant: str) -> Target:
-        """What a variant is built for; raises UserError for a toolkit that does not fit."""
-        return Target(variant, self.config, self.machine, self.cuda if variant == "cuda" else None)
+    def target(self, repo: str, variant: str) -> Target:
+        """What a repo's wheel is built for; raises UserError for a toolkit that does not fit."""
+        cuda = self.cuda if variant == "cuda" else None
+        return Target(repo, variant, self.config, self.machine, cuda)
 
     @cached_property
     def cuda(self) -> Version:
@@ -130,14 +130,7 @@ class Buildable:
 
     def built_for(self, variant: str) -> tuple[str, ...]:
         """The GPU architectures, or instruction sets of the CPU, that a variant is for."""
-        if variant == "cpu":
-            return cpu_isas(self.config, self.machine)
-        return self.architectures(variant)
-
-    def architectures(self, variant: str) -> tuple[str, ...]:
-        """The GPU architectures that a variant is for; raises UserError where `native` has none."""
-        asked = getattr(self.config.variants, variant).architectures
-        return resolve(variant, asked, self.machine.gpus)
+        return architectures(variant, self.config, self.machine)
 
     @cached_property
     def skipped(self) -> Mapping[str, str]:
@@ -158,9 +151,9 @@ class Buildable:
         gpus = [gpu for gpu in self.machine.gpus if gpu.vendor == vendor]
         if not gpus:
             return f"this machine has no {name} GPU that answers"
-        architectures = self.architectures(variant)
-        if any(runs_on(architectures, gpu.architecture) for gpu in gpus):
+        built_for = self.built_for(variant)
+        if any(runs_on(built_for, gpu.architecture) for gpu in gpus):
             return None
         there = ", ".join(f"{gpu.name} ({gpu.architecture})" for gpu in gpus)
         how = "checked" if self.config.borrowed(variant) else "built"
-        return f"it is {how} for {', '.join(architectures)}, and this machine has {there}"
+        return f"it is {how} for {', '.join(built_for)}, and this machine has {there}"

@@ -20,7 +20,19 @@ from snakedev.wheels import kernel_patches
 from snakedev.wheels.upstream_kernels import refuse_lacking
 
 
-def interpreter(wanted: Interpreter) -> list[str]:
+def refuse(config: Config, source: str = "config.yaml") -> None:
+    """Raise UserError with one line for each thing in which keys do not fit together.
+
+    ``source`` names the files that the configuration comes from.
+    """
+    problems = [*_interpreter(config.interpreter), *_references(config), *_origins(config)]
+    for variant in KERNEL_PARTS:
+        problems += _kernels(config, variant)
+    if problems:
+        raise UserError("\n".join(f"{source}: {line}" for line in problems))
+
+
+def _interpreter(wanted: Interpreter) -> list[str]:
     """What stands against building the interpreter from source, where that is asked for."""
     if not wanted.from_source:
         return []
@@ -45,7 +57,7 @@ def interpreter(wanted: Interpreter) -> list[str]:
     return problems
 
 
-def references(config: Config) -> list[str]:
+def _references(config: Config) -> list[str]:
     """Names that point at nothing."""
     problems = []
     repos, models = sorted(config.repos), sorted(config.models)
@@ -54,11 +66,10 @@ def references(config: Config) -> list[str]:
         if repo.recipe not in RECIPES:
             right = one_of(repo.recipe, sorted(RECIPES))
             problems.append(f"repos.{name}.recipe: there is no recipe '{repo.recipe}': {right}")
-        for key in ("build_needs", "run_needs"):
-            for need in getattr(repo, key):
-                if need not in config.repos:
-                    right = one_of(need, repos)
-                    problems.append(f"repos.{name}.{key}: there is no repo '{need}': {right}")
+        for need in repo.build_needs:
+            if need not in config.repos:
+                right = one_of(need, repos)
+                problems.append(f"repos.{name}.build_needs: there is no repo '{need}': {right}")
     if config.variants.rocm is not None and config.registries.torch_rocm is None:
         problems.append(
             "variants.rocm: the package index has no torch for ROCm: name an index that has it in "
@@ -119,7 +130,7 @@ def _cycles(config: Config) -> list[str]:
     ]
 
 
-def origins(config: Config) -> list[str]:
+def _origins(config: Config) -> list[str]:
     """Pins that the chosen origin lacks, or that it would silently ignore."""
     problems = []
     for name, repo in config.repos.items():
@@ -146,7 +157,7 @@ def origins(config: Config) -> list[str]:
     return problems
 
 
-def kernels(config: Config, variant: str) -> list[str]:
+def _kernels(config: Config, variant: str) -> list[str]:
     """What stands against taking a variant's kernels from a wheel."""
     pin, repo = config.borrowed(variant), config.repos.get("vllm")
     if repo is None or not repo.enabled:
@@ -223,7 +234,8 @@ def require_work(sources: Sources) -> None:
 
 def _variant(plan: Plan, variant: str) -> None:
     """Raise UserError where a variant's toolkit, GPU architectures or kernels do not fit."""
-    plan.buildable.target(variant)
+    if variant == "cuda":
+        _ = plan.buildable.cuda
     built_for = plan.buildable.built_for(variant)
     if known := plan.wheels.known_kernels(variant):
         refuse_lacking(known, variant, built_for)

@@ -32,6 +32,7 @@ def load(
     refuse_duplicates(files)
     names = " + ".join(dict.fromkeys(map(os.path.relpath, files))) or "config.yaml"
     checked = check(config, names)
+    checks.refuse(checked, names)
     _refuse_targets(checked, words)
     layout = Layout.of(checked)
     lock = RunLock(layout.root) if head else RunLock.of_job(layout.root)

@@ -32,11 +32,13 @@ class Wheels:
         assert recipe.environment is not None
         build = self.build_environment(recipe.environment.format(variant=variant))
         source, crates = self.sources.source(repo), self.sources.crates(repo)
-        settings = recipe.settings(self.buildable.target(variant))
+        target, kernels = self.buildable.target(repo, variant), None
+        if repo == "vllm":
+            kernels = self._kernels(variant)
         return WheelSpec(
             repo=repo,
             variant=variant,
-            version=settings.get("VLLM_VERSION_OVERRIDE", entry.version),
+            version=target.version,
             recipe=entry.recipe,
             recipe_number=recipe.number,
             source_key=source.key,
@@ -47,16 +49,15 @@ class Wheels:
             compilers={tool: self.buildable.machine.tools[tool].identity for tool in recipe.tools}
             | {"libc": self.buildable.machine.libc}
             | ({"cuda": str(self.buildable.cuda)} if variant == "cuda" else {}),
-            settings=settings,
+            settings=recipe.settings(target),
             passed={name: os.environ[name] for name in _PASSED if os.environ.get(name)},
             needs={
                 need: self.sources.source(need).key
                 for need in self.buildable.build_needs(repo, variant)
             },
-            kernels=self._kernels(variant) if repo == "vllm" else None,
-            toolkit=self.config.variants.cuda.toolkit
-            if variant == "cuda" and self.config.variants.cuda
-            else None,
+            kernels=kernels,
+            architectures=() if kernels else target.architectures,
+            toolkit=target.toolkit,
             without={
                 repo: why for repo, why in self.buildable.without(repo, variant).items() if why
             },

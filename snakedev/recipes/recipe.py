@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from snakedev.base.cpu import CPU_ISAS
+from snakedev.machine.gpu_architectures import resolve
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -17,19 +21,55 @@ if TYPE_CHECKING:
     from snakedev.config.model import Config
     from snakedev.machine.probe import Machine
 
+_ROCM = Path("/opt/rocm")
+
 ANY = "any"
 """The variant of a wheel without device code: built once, installed in all."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a wheel is built for, where and with what."""
+    """What a repo's wheel is built for, where and with what."""
 
+    repo: str
     variant: str
     config: Config
     machine: Machine
     cuda: Version | None
     """The CUDA version of the torch that a variant for NVIDIA GPUs is built against."""
+
+    @property
+    def version(self) -> str:
+        """The version that the wheel gets; that of a variant has the variant's label."""
+        version = self.config.repos[self.repo].version
+        if self.variant == ANY:
+            return version
+        label = f"cu{self.cuda.major}{self.cuda.minor}" if self.cuda else self.variant
+        return f"{version}+{label}{'.upstream' if self.config.borrowed(self.variant) else ''}"
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """What the variant is for; none for `any`. Raises UserError as `architectures` does."""
+        if self.variant == ANY:
+            return ()
+        return architectures(self.variant, self.config, self.machine)
+
+    @property
+    def toolkit(self) -> Path | None:
+        """The toolkit of this machine that a variant is built with; None for the environment's."""
+        settings = self.config.variants
+        if self.variant == "rocm":
+            return (settings.rocm and settings.rocm.toolkit) or _ROCM
+        return settings.cuda.toolkit if self.variant == "cuda" and settings.cuda else None
+
+
+def architectures(variant: str, config: Config, machine: Machine) -> tuple[str, ...]:
+    """What a variant is for, `native` and `all` resolved: GPU architectures, or instruction sets
+    of the cpu variant. Raises UserError where `native` finds no GPU."""
+    settings = getattr(config.variants, variant)
+    if variant == "cpu":
+        return {"all": CPU_ISAS, "native": (machine.isa,)}.get(settings.isa, settings.isa)
+    return resolve(variant, settings.architectures, machine.gpus)
 
 
 def _no_settings(target: Target) -> dict[str, str]:

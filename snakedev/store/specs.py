@@ -178,8 +178,12 @@ class WheelSpec(Spec):
     """The repos that its build could have used and does not, with the reason."""
     crates_key: str | None = beside_key(default=None)
     environment_name: str = beside_key()
+    architectures: tuple[str, ...] = beside_key(default=())
+    """What of a variant is compiled: for GPU architectures, or instruction sets of the cpu variant;
+    the settings name them."""
     toolkit: Path | None = beside_key(default=None)
-    """A CUDA toolkit of this machine to use in place of the environment's."""
+    """The toolkit of this machine to build with: a CUDA toolkit in place of the environment's, or
+    ROCm, which the settings name."""
 
     @property
     def place(self) -> str:

@@ -171,14 +171,13 @@ def _expected_device_code(
     spec: WheelSpec, tree: Path, environment: Path
 ) -> device_code.Expected | None:
     """What device code a wheel for NVIDIA GPUs should have, by its build files."""
-    architectures = spec.settings.get("TORCH_CUDA_ARCH_LIST")
-    if architectures is None:
+    if spec.variant != "cuda" or not spec.architectures:
         return None
     asked: dict[str, frozenset[str]] = {}
     for file in (tree / spec.subdirectory).glob("build/temp.*/build.ninja"):
         asked |= device_code.asked_for(file)
     cuobjdump = device_code.find_cuobjdump(environment, spec.toolkit)
-    return device_code.Expected(cuobjdump, asked, tuple(architectures.split(";")))
+    return device_code.Expected(cuobjdump, asked, spec.architectures)
 
 
 def check_instrumented(spec: WheelSpec, instrumented: Mapping[str, bool], running: Job) -> None:

@@ -163,19 +163,15 @@ def make(
     environment = layout.environment(spec.environment_name, spec.environment_key)
     toolkit = EnvironmentRecord.read(environment / "env.json").cuda_toolkit
     root = spec.toolkit or (places.environment / toolkit if toolkit else None)
-    if root is not None:
+    if spec.variant == "rocm":
+        _refuse_no_rocm(root)
+    elif root is not None:
         # CMake's old FindCUDA, which torch uses, reads CUDA_PATH
         variables |= {
             "CUDA_HOME": str(root),
             "CUDA_PATH": str(root),
             "CUDACXX": str(root / "bin" / "nvcc"),
         }
-    rocm = spec.settings.get("ROCM_PATH")
-    if rocm is not None and not (Path(rocm) / "bin" / "hipcc").is_file():
-        raise UserError(
-            f"variants.rocm.toolkit: {rocm} has no bin/hipcc, the compiler of ROCm: install ROCm "
-            f"(its packages hip-dev and rocm-llvm at least), or name its folder"
-        )
     if places.crates is not None:
         crates = layout.crates(spec.repo, spec.crates_key)
         variables |= _cargo_variables(machine, crates, places)
@@ -186,6 +182,14 @@ def make(
     # a setting may point into what is made here: ${environment}, ${SNAKEDEV_SOURCE_…}
     named = {**variables, "environment": str(places.environment), "tree": str(places.tree)}
     return {name: _filled(value, named) for name, value in variables.items()}
+
+
+def _refuse_no_rocm(toolkit: Path | None) -> None:
+    if toolkit is None or not (toolkit / "bin" / "hipcc").is_file():
+        raise UserError(
+            f"variants.rocm.toolkit: {toolkit} has no bin/hipcc, the compiler of ROCm: install "
+            f"ROCm (its packages hip-dev and rocm-llvm at least), or name its folder"
+        )
 
 
 def _shouted(name: str) -> str:

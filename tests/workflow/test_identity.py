@@ -107,9 +107,9 @@ def built(tmp_path_factory: pytest.TempPathFactory, python: Path, hub: SmallHub)
     made.write_lock("run-cpu", ["packaging"])
     made.add_repo("deep", "source", {"deep.h": '#define GREETING "hello"\n'})
     made.add_repo("base", "source", {"base.h": '#include "deep.h"\n'}, build_needs=["deep"])
-    made.add_repo("greeter", "setuptools", GREETER, build_needs=["base"], run_needs=["helper"])
+    made.add_repo("greeter", "setuptools", GREETER, build_needs=["base"])
     made.add_repo("helper", "setuptools", HELPER)
-    made.add_repo("vllm", "vllm", small_engine.FILES, required=True, run_needs=["helper"])
+    made.add_repo("vllm", "vllm", small_engine.FILES, required=True)
     if RUST:
         # required, so that no crate registry is asked whether it answers
         made.add_repo("rusty", "maturin", RUSTY, required=True)

@@ -21,10 +21,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import psutil
-import yaml
 
 from snakedev.base.cpu import available_cores
 from snakedev.base.records import write_text
+from snakedev.base.yaml_file import read_yaml
 from tools.benchmarks.clones import PROJECT, Clone, Patches, replace
 from tools.benchmarks.sampling import Sampler
 
@@ -105,7 +105,7 @@ def main() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     cores = available_cores()
-    names = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))["repos"]
+    names = read_yaml(PROJECT / "config.yaml")["repos"]
     quiet = {"build": {"compiler_cache": False}}
 
     shared = Clone(folder / "shared", {**quiet, "repos": {n: {"enabled": True} for n in names}})

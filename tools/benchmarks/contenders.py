@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
-import yaml
-
 from snakedev.base.errors import UserError
+from snakedev.base.yaml_file import read_yaml
 from snakedev.config.read import check
 from snakedev.environments.run_variables import run_variables
 from snakedev.inference.engine import ANSWER, probe_variables
@@ -22,7 +21,7 @@ PROJECT = Path(__file__).parents[2]
 
 def current_plan() -> Plan:
     """The plan of config.yaml."""
-    checked = check(yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8")))
+    checked = check(read_yaml(PROJECT / "config.yaml"))
     return Plan(checked, Artifacts(Layout.of(checked)), PROJECT)
 
 

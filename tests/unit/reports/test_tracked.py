@@ -19,6 +19,7 @@ from tests.project import PROJECT
         ("- {name: Ray, project: Ray, without: all}", "0.project: the index calls it 'ray'"),
         ("- {name: Ray, project: ray, without: all, why: x}", "0.why: Extra inputs"),
         ("- [", "not YAML"),
+        ("- name: Ray\n  name: ray", "tracked.yaml:2: the key 'name' stands here and in line 1"),
     ],
 )
 def test_a_bad_entry_is_one_line(tmp_path, text, what):

@@ -219,6 +219,7 @@ def test_the_known_findings_are_described():
     ("text", "message"),
     [
         ("- scenario: tokenizer\n", "entry 1 is no known finding"),
+        ("- kind: crash\n  kind: race\n", "known.yaml:2: the key 'kind' stands here and in line 1"),
         (
             "- {scenario: a, kind: crash, matches: '(', document: README.md}\n",
             "entry 1 is no known finding",

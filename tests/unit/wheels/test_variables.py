@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from snakedev.base.errors import UserError
 from snakedev.environments.environment import EnvironmentRecord
 from snakedev.machine.probe import Machine, probe
 from snakedev.machine.sandbox import Sandbox
@@ -145,3 +146,21 @@ def test_what_heeds_the_flags_is_instrumented(layout, machine, tmp_path, sanitiz
     command = f'"$CC" $CFLAGS -fPIC -shared "{source}" $LDFLAGS -o "{library}"'
     subprocess.run(["sh", "-c", command], env=variables, check=True)
     assert is_instrumented(library) == sanitized
+
+
+def test_rocm_is_where_its_toolkit_says_or_that_is_one_line(layout, machine, tmp_path):
+    rocm = tmp_path / "rocm"
+    spec = SPEC.model_copy(update={"variant": "rocm", "toolkit": rocm})
+    with pytest.raises(UserError, match=f"variants.rocm.toolkit: {rocm} has no bin/hipcc"):
+        seen(layout, machine, fixed_paths=True, spec=spec)
+    (rocm / "bin").mkdir(parents=True)
+    (rocm / "bin/hipcc").touch()
+    shutil.rmtree(layout.build("any", "tiny"))
+    _, variables = seen(layout, machine, fixed_paths=True, spec=spec)
+    assert "CUDA_HOME" not in variables
+
+
+def test_cuda_s_toolkit_is_the_one_that_is_named(layout, machine):
+    spec = SPEC.model_copy(update={"variant": "cuda", "toolkit": Path("/srv/cuda")})
+    _, variables = seen(layout, machine, fixed_paths=True, spec=spec)
+    assert (variables["CUDA_HOME"], variables["CUDACXX"]) == ("/srv/cuda", "/srv/cuda/bin/nvcc")

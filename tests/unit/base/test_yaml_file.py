@@ -1,0 +1,27 @@
+"""YAML files that people write: a mistake is one line that names the file."""
+
+import pytest
+
+from snakedev.base.errors import UserError
+from snakedev.base.yaml_file import read_yaml
+
+
+def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("repos:\n  a:\n    git: {commit: x}\n    git: {commit: y}\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"config.yaml:4: the key 'git' stands here and in line 3"):
+        read_yaml(path)
+
+
+@pytest.mark.parametrize("text", ["a: [1\n", "[a]: 1\n", "? {a: 1}\n: 2\n"])
+def test_a_file_that_is_no_yaml_is_named(tmp_path, text):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"broken.yaml: not YAML"):
+        read_yaml(path)
+
+
+def test_the_same_key_in_two_places_is_none_given_twice(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("a: &shared {b: 1}\nc: {<<: *shared, b: 2}\n", encoding="utf-8")
+    assert read_yaml(path) == {"a": {"b": 1}, "c": {"b": 2}}

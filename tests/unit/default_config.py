@@ -1,0 +1,23 @@
+"""The project's config.yaml, with a key changed."""
+
+import copy
+from pathlib import Path
+
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+DEFAULT = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+
+
+def changed(path: str, value: object) -> dict:
+    """The default configuration with one key set (or taken out, for `...`)."""
+    config = copy.deepcopy(DEFAULT)
+    *parents, last = path.split("/")
+    place = config
+    for part in parents:
+        place = place[part]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return config

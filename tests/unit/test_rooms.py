@@ -23,12 +23,11 @@ LINES_OF_TESTS = 500
 
 TOO_LONG = {
     "snakedev/inside/bench/scaling.py",
-    "snakedev/plan/plan.py",
     "snakedev/reports/bench/page.py",
     "snakedev/reports/bench/run.py",
     "snakedev/reports/patches/page.py",
     "snakedev/reports/smoke/page.py",
-    "snakedev/workbench/edit.py",
+    "snakedev/store/specs.py",
     "tools/gpu/pack.py",
     "tools/stress/child.py",
 }
@@ -50,11 +49,7 @@ def test_the_rooms_are_the_folders_of_the_package():
 
 @pytest.mark.parametrize(
     "name",
-    [
-        # its check of keys against each other is on its way into the plan
-        pytest.param(name, marks=pytest.mark.xfail(strict=True)) if name == "config" else name
-        for name in (*ROOMS, TOP_LEVEL)
-    ],
+    [*ROOMS, TOP_LEVEL],
 )
 def test_a_room_imports_from_those_before_it(name):
     allowed = {*ROOMS} if name == TOP_LEVEL else {*ROOMS[: ROOMS.index(name) + 1]}

@@ -3,7 +3,8 @@
 from snakedev.base.errors import UserError
 from snakedev.base.job import job
 from snakedev.config.read import check
-from snakedev.reports.bench.page import headline, write_report
+from snakedev.reports.bench.headline import headline
+from snakedev.reports.bench.page import write_report
 from snakedev.reports.bench.run import kept_records
 from snakedev.store.layout import Layout
 

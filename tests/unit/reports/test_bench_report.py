@@ -9,7 +9,8 @@ from bs4 import BeautifulSoup, Tag
 
 from snakedev.base.errors import UserError
 from snakedev.config.reports import BenchReport
-from snakedev.reports.bench.page import BenchReportRecord, headline, write_report
+from snakedev.reports.bench.headline import headline
+from snakedev.reports.bench.page import BenchReportRecord, write_report
 from snakedev.reports.bench.record import (
     OFF,
     ON,

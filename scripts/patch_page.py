@@ -4,7 +4,8 @@ from pathlib import Path
 
 from snakedev.base.job import job
 from snakedev.config.read import check
-from snakedev.reports.patches.page import headline, write_report
+from snakedev.reports.patches.headline import headline
+from snakedev.reports.patches.page import write_report
 from snakedev.reports.patches.record import PatchTrialRecord
 from snakedev.store.layout import Layout
 from snakedev.store.publish import shown

@@ -12,14 +12,7 @@ from markupsafe import Markup, escape
 from snakedev.base.records import Record, write_text
 from snakedev.reports.compat.closure import ROOT
 from snakedev.reports.compat.history import WORDS, Change
-from snakedev.reports.compat.rows import (
-    HAD,
-    ONLY_FOR_OTHERS,
-    CompatRecord,
-    Row,
-    Status,
-    index_says,
-)
+from snakedev.reports.compat.rows import HAD, ONLY_FOR_OTHERS, CompatRecord, Row, Status, index_says
 from snakedev.reports.html import render, when
 
 _COLUMNS = [

@@ -14,8 +14,8 @@ from snakedev.base.errors import UserError
 from snakedev.base.records import Record, write_text
 from snakedev.environments.environment import EnvironmentRecord
 from snakedev.inference.smoke_record import Answer, SmokeRecord
-from snakedev.reports.figures import Bar, bars
 from snakedev.reports.html import duration, render, size, when
+from snakedev.reports.smoke.charts import build_chart, run_charts
 from snakedev.wheels.record import WheelRecord
 
 
@@ -79,7 +79,7 @@ def page(reported: Reported, made: datetime) -> str:
             "tiles": _tiles(reported),
             "runs": [_run(run) for run in runs],
             "wheels": [_wheel(wheel) for wheel in reported.wheels],
-            "build_figure": _build_figure(reported.wheels),
+            "build_figure": build_chart(reported.wheels),
             "environments": [
                 {
                     **record.model_dump(),
@@ -186,7 +186,7 @@ def _run(run: SmokeRecord) -> dict[str, Any]:
             {**answer.model_dump(), "marked": _marked(answer), "check": check}
             for answer, check in zip(run.answers, checks, strict=False)
         ],
-        "figures": [figure for figure in (_start(run), _speed(run), _memory(run)) if figure],
+        "figures": run_charts(run),
         "forced": _forced(run),
         "settings": _settings(run),
     }
@@ -198,70 +198,6 @@ def _marked(answer: Answer) -> Markup:
     if expect is None:
         return text
     return Markup(text.replace(escape(expect), Markup(f"<mark>{escape(expect)}</mark>"), 1))
-
-
-def _start(run: SmokeRecord) -> dict[str, Any] | None:
-    if not run.phases:
-        return None
-    rows, at = [], 0.0
-    for phase in run.phases:
-        kind = 1 if phase.name == "warm up" else 0
-        rows.append(Bar(phase.name, phase.seconds, f"{phase.seconds:.1f} s", start=at, kind=kind))
-        at += phase.seconds
-    title = f"Start to first token: {at:.0f} s" if run.start_to_first_token else "The start"
-    return {
-        "title": title,
-        "note": "Every process of the engine imports vLLM and torch; no code is compiled."
-        if run.variant == "cpu"
-        else "Every process of the engine imports vLLM and torch; the first run on a machine also "
-        "compiles kernels that are not in the wheel.",
-        "svg": Markup(bars(rows, f"{title}, phase by phase", "seconds since the start")),
-    }
-
-
-def _speed(run: SmokeRecord) -> dict[str, Any] | None:
-    if run.throughput is None:
-        return None
-    result = run.throughput
-    rows = [
-        Bar(f"round {number}", result.tokens / seconds, f"{result.tokens / seconds:.0f}", kind=2)
-        for number, seconds in enumerate(result.rounds, 1)
-    ]
-    title = f"Throughput: {result.tokens_per_second:.0f} tokens a second"
-    return {
-        "title": title,
-        "note": f"{result.prompts} prompts at once, {result.tokens // result.prompts} new tokens "
-        "each; the median round counts.",
-        "svg": Markup(bars(rows, title, "new tokens per second")),
-    }
-
-
-def _memory(run: SmokeRecord) -> dict[str, Any] | None:
-    if not run.processes:
-        return None
-    rows = [
-        Bar(process.role, process.peak_rss / 1e9, size(process.peak_rss), kind=3)
-        for process in run.processes
-    ]
-    title = f"Memory: {size(run.peak_memory)} at the most"
-    return {
-        "title": title,
-        "note": "All processes together, shared pages counted once; below, each for itself.",
-        "svg": Markup(bars(rows, title, "GB resident at the peak")),
-    }
-
-
-def _build_figure(wheels: Sequence[WheelRecord]) -> dict[str, Any] | None:
-    if not wheels:
-        return None
-    ordered = sorted(wheels, key=lambda wheel: -wheel.seconds)
-    rows = [Bar(w.repo, w.seconds / 60, duration(w.seconds)) for w in ordered]
-    total = duration(sum(wheel.seconds for wheel in wheels))
-    return {
-        "title": f"Building took {total}",
-        "note": "Wall-clock time of each build; some ran side by side.",
-        "svg": Markup(bars(rows, f"Build times, {total} together", "minutes")),
-    }
 
 
 def _forced(run: SmokeRecord) -> str:

@@ -16,8 +16,7 @@ if __name__ == "__main__":
         if not runs:
             raise UserError("there is no benchmark run yet: run `snakemake bench_report`")
         latest = [records[-1] for records in runs.values()]
-        html, csv = layout.reports / "bench.html", layout.reports / "bench.csv"
-        write_report(latest, runs, html, csv).write(layout.reports / "bench.json")
+        write_report(latest, runs, layout.reports)
         for run in latest:
             running.say(headline(run))
-        running.say(f"See {html}")
+        running.say(f"See {layout.reports / 'bench.html'}")

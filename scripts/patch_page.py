@@ -14,6 +14,5 @@ if __name__ == "__main__":
     with job("patch report", snakemake.log[0]) as running, shown(Path(snakemake.output[0])):
         trials = [PatchTrialRecord.read(Path(path)) for path in snakemake.input.trials]
         folder = Layout.of(check(snakemake.config)).reports
-        html, csv = folder / "patches.html", folder / "patches.csv"
-        write_report(trials, snakemake.wildcards.key, html, csv).write(folder / "patches.json")
-        running.say(f"{headline(trials)} See {html}")
+        write_report(trials, snakemake.wildcards.key, folder)
+        running.say(f"{headline(trials)} See {folder / 'patches.html'}")

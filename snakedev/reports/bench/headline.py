@@ -1,12 +1,11 @@
 """What a benchmark report says first: what running without the GIL gives."""
 
-from collections.abc import Sequence
 from statistics import geometric_mean, median
 
 from snakedev.reports.bench.record import CONTENDERS, OFF, ON, STOCK, BenchRecord
 from snakedev.reports.html import listed, times
 
-WORTH = 1.1
+_WORTH = 1.1
 """The GIL off has to give so many times what it gives on, to be told as a gain."""
 
 
@@ -34,6 +33,16 @@ def headline(run: BenchRecord) -> str:
     return f"Importing vLLM takes {one:.1f} s with the GIL off against {other:.1f} s with it on."
 
 
+def state(run: BenchRecord) -> str:
+    """The verdict's colour: whether threads gain from the GIL's being off; plain without threads,
+    where there is nothing to judge."""
+    threads = run.headline_threads()
+    if not threads:
+        return "plain"
+    off, on = (overall(run, name, threads) for name in (OFF, ON))
+    return "good" if off and on and off > _WORTH * on else "warned"
+
+
 def overall(run: BenchRecord, contender: str, threads: int) -> float | None:
     """The geometric mean of the parts' speed-ups in so many threads; None where none is known."""
     found = [part.speedup(contender, threads) for part in run.threads]
@@ -49,10 +58,6 @@ def single_thread(run: BenchRecord, contender: str, against: str) -> float | Non
         if ours and theirs:
             ratios.append(ours[0].rate / theirs[0].rate)
     return geometric_mean(ratios) if ratios else None
-
-
-def named(run: BenchRecord, latest: Sequence[BenchRecord]) -> str:
-    return f"On {run.variant}: {headline(run)}" if len(latest) > 1 else headline(run)
 
 
 def summary(run: BenchRecord) -> str:
@@ -85,10 +90,33 @@ def summary(run: BenchRecord) -> str:
     return " ".join(said)
 
 
+def tiles(run: BenchRecord) -> list[tuple[str, str]]:
+    """The few numbers that a person looks for first, each with what it is of."""
+    found = []
+    if threads := run.headline_threads():
+        for name in (OFF, ON):
+            if gain := overall(run, name, threads):
+                found.append((times(gain), f"{threads} threads over one, {name}"))
+    if cost := single_thread(run, OFF, STOCK):
+        found.append((times(cost), f"one thread, GIL off over ordinary {_stock_python(run)}"))
+    elif cost := single_thread(run, OFF, ON):
+        found.append((times(cost), "one thread, GIL off over GIL on"))
+    if run.offline:
+        one, other = run.offline_of(OFF)[0], run.offline_of(ON)[0]
+        ratio = median(one.tokens_per_second) / median(other.tokens_per_second)
+        found.append((times(ratio), "tokens/s offline, GIL off over GIL on"))
+    if run.server:
+        most = max(load.clients for load in run.server.loads)
+        off, on = run.server.load(OFF, most), run.server.load(ON, most)
+        ratio = median(off.requests_per_second) / median(on.requests_per_second)
+        found.append((times(ratio), f"server, {most} clients, GIL off over GIL on"))
+    return found
+
+
 def _with(contender: str) -> str:
     return "stock wheel" if contender == STOCK else contender
 
 
-def stock_python(run: BenchRecord) -> str:
+def _stock_python(run: BenchRecord) -> str:
     found = [one.python for one in run.interpreters if one.name == STOCK]
     return f"Python {found[0]}" if found else "Python"

@@ -57,7 +57,7 @@ def _scaling(run: BenchRecord) -> dict[str, Any]:
     title = "Speed-up over one thread, by threads"
     return {
         "figure": figures.panels(panels, title, "threads", alike=True),
-        "counts": counts,
+        "columns": [f">{count} {'thread' if count == 1 else 'threads'}" for count in counts],
         "rows": rows,
     }
 

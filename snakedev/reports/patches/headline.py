@@ -83,13 +83,12 @@ def summary(trials: Sequence[PatchTrialRecord]) -> str:
     return f"{where}: in its order, every patch on top of those before it that apply."
 
 
-def tiles(pins: Sequence[PatchTrialRecord]) -> list[dict[str, str]]:
+def tiles(pins: Sequence[PatchTrialRecord]) -> list[tuple[int, str]]:
     """The few numbers that a person looks for first: those of the pins."""
     counts = verdict_counts(pins)
     total = counts.total()
     patches = f"{'patch' if total == 1 else 'patches'} to {number(len(pins), 'repo')}"
-    tiles = [
+    return [
         (total, patches),
         *((counts[verdict], label) for verdict, label in _TILES.items()),
     ]
-    return [{"value": str(value), "label": label} for value, label in tiles]

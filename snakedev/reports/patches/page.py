@@ -2,15 +2,13 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup, escape
 
-from snakedev.base.records import Record, write_text
-from snakedev.reports.html import number, render, when
+from snakedev.reports.html import number
 from snakedev.reports.patches.headline import (
     headline,
     on_pins,
@@ -20,6 +18,7 @@ from snakedev.reports.patches.headline import (
     verdict_counts,
 )
 from snakedev.reports.patches.record import Offset, PatchTrialRecord, TriedPatch, Verdict
+from snakedev.reports.write import ReportRecord, write
 
 _COLUMNS = [
     "repo",
@@ -63,7 +62,7 @@ _MERGES = {
 }
 
 
-class PatchReportRecord(Record):
+class PatchReportRecord(ReportRecord):
     """What a patch report shows."""
 
     key: str
@@ -73,43 +72,37 @@ class PatchReportRecord(Record):
     trials: tuple[PatchTrialRecord, ...]
 
 
-def write_report(
-    trials: Sequence[PatchTrialRecord], key: str, html: Path, csv: Path
-) -> PatchReportRecord:
-    """Write the page and the table; a series that does not apply raises nothing."""
-    write_text(html, page(trials, datetime.now(UTC)))
-    write_text(csv, table(trials).to_csv(index=False))
+def write_report(trials: Sequence[PatchTrialRecord], key: str, folder: Path) -> PatchReportRecord:
+    """Write patches.html, .csv and .json; a series that does not apply raises nothing."""
     conflicts = verdict_counts(trials)["conflict"]
-    return PatchReportRecord(key=key, conflicts=conflicts, trials=tuple(trials))
+    record = PatchReportRecord(key=key, conflicts=conflicts, trials=tuple(trials))
+    write(record, table(trials), "patches/page.html.j2", _page(trials), folder, "patches")
+    return record
 
 
-def page(trials: Sequence[PatchTrialRecord], made: datetime) -> str:
-    """The whole page as HTML; nothing in it is fetched from elsewhere."""
+def _page(trials: Sequence[PatchTrialRecord]) -> dict[str, Any]:
+    """What the page shows."""
     pins = on_pins(trials)
     state, word = verdict(trials)
-    return render(
-        "patches/page.html.j2",
-        {
-            "made": when(made.isoformat()),
-            "state": state,
-            "word": word,
-            "headline": headline(trials),
-            "summary": summary(trials),
-            "conflicts": [_noted(trial, tried) for trial, tried in _those(trials, "conflict")],
-            "upstream": [_noted(trial, tried) for trial, tried in _those(trials, "upstream")],
-            "problems": [
-                {"repo": trial.repo, "place": _place(trial), "detail": trial.problem}
-                for trial in trials
-                if trial.problem
-            ],
-            "tiles": tiles(pins) if verdict_counts(pins) else [],
-            "overview": [_row(trial) for trial in trials],
-            "repos": [
-                _repo([trial for trial in trials if trial.repo == repo])
-                for repo in dict.fromkeys(trial.repo for trial in trials)
-            ],
-        },
-    )
+    return {
+        "state": state,
+        "word": word,
+        "headline": headline(trials),
+        "summary": summary(trials),
+        "conflicts": [_noted(trial, tried) for trial, tried in _those(trials, "conflict")],
+        "upstream": [_noted(trial, tried) for trial, tried in _those(trials, "upstream")],
+        "problems": [
+            {"repo": trial.repo, "place": _place(trial), "detail": trial.problem}
+            for trial in trials
+            if trial.problem
+        ],
+        "tiles": tiles(pins) if verdict_counts(pins) else [],
+        "overview": [_row(trial) for trial in trials],
+        "repos": [
+            _repo([trial for trial in trials if trial.repo == repo])
+            for repo in dict.fromkeys(trial.repo for trial in trials)
+        ],
+    }
 
 
 def table(trials: Sequence[PatchTrialRecord]) -> pd.DataFrame:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from snakedev.inference.smoke_record import SmokeRecord
 from snakedev.reports.figures import Bar, bars
 from snakedev.reports.html import duration, size
@@ -26,7 +24,7 @@ def build_chart(wheels: Sequence[WheelRecord]) -> dict[str, Any] | None:
     return {
         "title": f"Building took {total}",
         "note": "Wall-clock time of each build; some ran side by side.",
-        "svg": Markup(bars(rows, f"Build times, {total} together", "minutes")),
+        "svg": bars(rows, f"Build times, {total} together", "minutes"),
     }
 
 
@@ -45,7 +43,7 @@ def _start(run: SmokeRecord) -> dict[str, Any] | None:
         if run.variant == "cpu"
         else "Every process of the engine imports vLLM and torch; the first run on a machine also "
         "compiles kernels that are not in the wheel.",
-        "svg": Markup(bars(rows, f"{title}, phase by phase", "seconds since the start")),
+        "svg": bars(rows, f"{title}, phase by phase", "seconds since the start"),
     }
 
 
@@ -62,7 +60,7 @@ def _speed(run: SmokeRecord) -> dict[str, Any] | None:
         "title": title,
         "note": f"{result.prompts} prompts at once, {result.tokens // result.prompts} new tokens "
         "each; the median round counts.",
-        "svg": Markup(bars(rows, title, "new tokens per second")),
+        "svg": bars(rows, title, "new tokens per second"),
     }
 
 
@@ -77,5 +75,5 @@ def _memory(run: SmokeRecord) -> dict[str, Any] | None:
     return {
         "title": title,
         "note": "All processes together, shared pages counted once; below, each for itself.",
-        "svg": Markup(bars(rows, title, "GB resident at the peak")),
+        "svg": bars(rows, title, "GB resident at the peak"),
     }

@@ -3,7 +3,8 @@
 from snakedev.base.errors import UserError
 from snakedev.base.job import job
 from snakedev.config.read import check
-from snakedev.reports.bench.page import headline, write_report
+from snakedev.reports.bench.headline import headline
+from snakedev.reports.bench.page import write_report
 from snakedev.reports.bench.run import kept_records
 from snakedev.store.layout import Layout
 
@@ -15,8 +16,7 @@ if __name__ == "__main__":
         if not runs:
             raise UserError("there is no benchmark run yet: run `snakemake bench_report`")
         latest = [records[-1] for records in runs.values()]
-        html, csv = layout.reports / "bench.html", layout.reports / "bench.csv"
-        write_report(latest, runs, html, csv).write(layout.reports / "bench.json")
+        write_report(latest, runs, layout.reports)
         for run in latest:
             running.say(headline(run))
-        running.say(f"See {html}")
+        running.say(f"See {layout.reports / 'bench.html'}")

@@ -21,9 +21,7 @@ if __name__ == "__main__":
             archive = DownloadRecord.read(Path(snakemake.input.pin)).archive
         record = look_up(config, spec, layout, archive, Path(wanted.folder), wanted.parts, running)
         before, changes = compare(record, layout.reports / "compat")
-        html, csv = layout.reports / "compat.html", layout.reports / "compat.csv"
-        report = write_report(record, before, changes, html, csv)
-        report.write(layout.reports / "compat.json")
+        write_report(record, before, changes, layout.reports)
         for change in changes:
             running.say(f"since {before.made:%-d %B %Y}: {change.title} {change.text}")
-        running.say(f"{headline(record)} See {html}")
+        running.say(f"{headline(record)} See {layout.reports / 'compat.html'}")

@@ -13,7 +13,5 @@ if __name__ == "__main__":
     with job("gil report", snakemake.log[0]) as running, shown(Path(snakemake.output[0])):
         trials = [GilRecord.read(Path(path)) for path in snakemake.input.trials]
         folder = Layout.of(check(snakemake.config)).reports
-        html, csv = folder / "gil.html", folder / "gil.csv"
-        skipped, key = snakemake.params.skipped, snakemake.wildcards.key
-        write_report(trials, skipped, key, html, csv).write(folder / "gil.json")
-        running.say(f"{headline(trials)} See {html}")
+        write_report(trials, snakemake.params.skipped, snakemake.wildcards.key, folder)
+        running.say(f"{headline(trials)} See {folder / 'gil.html'}")

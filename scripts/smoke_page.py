@@ -23,9 +23,7 @@ if __name__ == "__main__":
             skipped=snakemake.params.skipped,
         )
         layout, key = Layout.of(check(snakemake.config)), snakemake.wildcards.key
-        html, csv = layout.reports / "smoke.html", layout.reports / "smoke.csv"
-        record = write_report(reported, key, html, csv)
         for run in reported.runs:
             run.write(layout.smoke_view(run.variant, run.model))
-        record.write(layout.reports / "smoke.json")
-        running.say(f"see {html}")
+        write_report(reported, key, layout.reports)
+        running.say(f"see {layout.reports / 'smoke.html'}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 import matplotlib
+from markupsafe import Markup
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
@@ -37,18 +38,20 @@ class Bar:
     """Which of the bar colours."""
 
 
-def bars(rows: Sequence[Bar], title: str, unit: str) -> str:
+def bars(rows: Sequence[Bar], title: str, unit: str) -> Markup:
     """Horizontal bars, one a row, each with its label above it when there is little room.
 
     Returns the HTML of the figure in all WIDTHS; `title` is what is read aloud in its place.
     """
-    return "".join(
-        f'<div class="{name}">{_drawn(rows, title, unit, width, stacked=name == "narrow")}</div>'
-        for name, width in WIDTHS.items()
+    return Markup(
+        "".join(
+            f'<div class="{name}">{_drawn(rows, title, unit, width, name == "narrow")}</div>'
+            for name, width in WIDTHS.items()
+        )
     )
 
 
-def _drawn(rows: Sequence[Bar], title: str, unit: str, width: float, *, stacked: bool) -> str:
+def _drawn(rows: Sequence[Bar], title: str, unit: str, width: float, stacked: bool) -> str:
     step = 1.75 if stacked else 1.0
     with _axes(width, _ROW * step * len(rows) + 0.55, f"{title}{width}") as axes:
         end = max(row.start + row.value for row in rows) or 1.0
@@ -100,15 +103,17 @@ class Panel:
     """Where the horizontal axis is labelled; its steps are as wide from any tick to the next."""
 
 
-def panels(drawn: Sequence[Panel], title: str, across: str, *, alike: bool = False) -> str:
+def panels(drawn: Sequence[Panel], title: str, across: str, *, alike: bool = False) -> Markup:
     """Diagrams in a grid, with one legend for all: their lines have the same labels.
 
     `across` names the horizontal axis; `alike` gives all one vertical scale. Returns the HTML in
     all WIDTHS, as `bars` does.
     """
-    return "".join(
-        f'<div class="{name}">{_grid(drawn, title, across, width, columns, alike)}</div>'
-        for (name, width), columns in zip(WIDTHS.items(), (3, 1), strict=True)
+    return Markup(
+        "".join(
+            f'<div class="{name}">{_grid(drawn, title, across, width, columns, alike)}</div>'
+            for (name, width), columns in zip(WIDTHS.items(), (3, 1), strict=True)
+        )
     )
 
 

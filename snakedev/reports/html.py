@@ -1,8 +1,9 @@
 """What the report pages share: the templates, and numbers and times as a reader takes them in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -47,3 +48,33 @@ def when(moment: str) -> str:
 def day(moment: datetime) -> str:
     """The day of a time for a reader, where its writer was."""
     return moment.strftime("%-d %B %Y")
+
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+def listed(words: Sequence[str]) -> str:
+    return ", ".join(words[:-1]) + f" and {words[-1]}" if len(words) > 1 else words[0]
+
+
+def spread(values: Sequence[float], form: str, *, before: str = "", after: str = "") -> str:
+    """The median, with the lowest and the highest round in brackets."""
+    told = f"{before}{form.format(median(values))}{after}"
+    if len(values) == 1:
+        return told
+    return f"{told} ({form.format(min(values))} to {form.format(max(values))})"
+
+
+def times(ratio: float) -> str:
+    return f"{TIMES}{ratio:.2f}"
+
+
+def rate(value: float) -> str:
+    """Units in a second, in three digits."""
+    factor, letter = next((one for one in ((1e6, " M"), (1e3, " k")) if value >= one[0]), (1, ""))
+    shown = value / factor
+    return f"{shown:.{2 if shown < 10 else 1 if shown < 100 else 0}f}{letter}"
+
+
+def number(count: int, word: str, plural: str | None = None) -> str:
+    return f"{count} {word if count == 1 else plural or f'{word}s'}"

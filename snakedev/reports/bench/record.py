@@ -215,3 +215,6 @@ def percentiles(seconds: Iterable[float]) -> Latency:
         raise ValueError("no latencies")
     p50, p99 = numpy.percentile(measured, [50, 99])
     return Latency(p50=1e3 * float(p50), p99=1e3 * float(p99), count=len(measured))
+
+
+CONTENDERS = (OFF, ON, STOCK)

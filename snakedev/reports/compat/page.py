@@ -9,18 +9,11 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup, escape
 
-from snakedev.base.records import Record, write_text
 from snakedev.reports.compat.closure import ROOT
 from snakedev.reports.compat.history import WORDS, Change
-from snakedev.reports.compat.rows import (
-    HAD,
-    ONLY_FOR_OTHERS,
-    CompatRecord,
-    Row,
-    Status,
-    index_says,
-)
-from snakedev.reports.html import render, when
+from snakedev.reports.compat.rows import HAD, ONLY_FOR_OTHERS, CompatRecord, Row, Status, index_says
+from snakedev.reports.html import when
+from snakedev.reports.write import ReportRecord, write
 
 _COLUMNS = [
     "made",
@@ -59,7 +52,7 @@ _MEANINGS: dict[Status, str] = {
 }
 
 
-class CompatReportRecord(Record):
+class CompatReportRecord(ReportRecord):
     """What a compatibility report shows."""
 
     report: CompatRecord
@@ -69,17 +62,14 @@ class CompatReportRecord(Record):
 
 
 def write_report(
-    record: CompatRecord,
-    before: CompatRecord | None,
-    changes: Sequence[Change],
-    html: Path,
-    csv: Path,
+    record: CompatRecord, before: CompatRecord | None, changes: Sequence[Change], folder: Path
 ) -> CompatReportRecord:
-    """Write the page and the table; ``changes`` are those since the report ``before``."""
-    write_text(html, page(record, before, changes))
-    write_text(csv, table(record).to_csv(index=False))
+    """Write compat.html, .csv and .json; ``changes`` are those since the report ``before``."""
     since = before.made if before else None
-    return CompatReportRecord(report=record, since=since, changes=tuple(changes))
+    report = CompatReportRecord(report=record, since=since, changes=tuple(changes))
+    page = _page(record, before, changes)
+    write(report, table(record), "compat/page.html.j2", page, folder, "compat")
+    return report
 
 
 def headline(record: CompatRecord) -> str:
@@ -92,45 +82,44 @@ def headline(record: CompatRecord) -> str:
     )
 
 
-def page(record: CompatRecord, before: CompatRecord | None, changes: Sequence[Change]) -> str:
-    """The whole page as HTML; nothing in it is fetched from elsewhere."""
+def _page(
+    record: CompatRecord, before: CompatRecord | None, changes: Sequence[Change]
+) -> dict[str, Any]:
+    """What the page shows."""
     missing = [row for row in record.rows if row.variants and not row.had]
     others = [row for row in missing if row.index.installable]
-    return render(
-        "compat/page.html.j2",
-        {
-            "made": when(record.made.isoformat()),
-            "state": "warned" if missing else "good",
-            "word": f"{len({row.name for row in missing})} left out." if missing else "Complete.",
-            "headline": headline(record),
-            "summary": _summary(record),
-            "offline": when(min(row.asked for row in record.rows).isoformat())
-            if record.offline
-            else "",
-            "unexplained": [row for row in record.rows if not row.explained],
-            "since": when(before.made.isoformat()) if before else "",
-            "changes": sorted(changes, key=lambda one: (one.good is None, one.good is False)),
-            "tiles": _tiles(record),
-            "wanting": [_shown(row) for row in missing if not row.index.installable],
-            "declined": [_shown(row) for row in others if row.reason != ONLY_FOR_OTHERS],
-            "followers": [_shown(row) for row in others if row.reason == ONLY_FOR_OTHERS],
-            "tracked": [_shown(row) for row in record.rows if row.tracked],
-            "built": [_shown(row) for row in record.rows if row.variants and row.status == "built"],
-            "groups": [
-                {
-                    "word": WORDS[status],
-                    "meaning": meaning,
-                    "rows": [
-                        _shown(row) for row in record.rows if row.variants and row.status == status
-                    ],
-                }
-                for status, meaning in _MEANINGS.items()
-            ],
-            "ordinary": record.ordinary,
-            "python": record.python,
-            "index": record.index,
-        },
-    )
+    return {
+        "made": when(record.made.isoformat()),
+        "state": "warned" if missing else "good",
+        "word": f"{len({row.name for row in missing})} left out." if missing else "Complete.",
+        "headline": headline(record),
+        "summary": _summary(record),
+        "offline": when(min(row.asked for row in record.rows).isoformat())
+        if record.offline
+        else "",
+        "unexplained": [row for row in record.rows if not row.explained],
+        "since": when(before.made.isoformat()) if before else "",
+        "changes": sorted(changes, key=lambda one: (one.good is None, one.good is False)),
+        "tiles": _tiles(record),
+        "wanting": [_shown(row) for row in missing if not row.index.installable],
+        "declined": [_shown(row) for row in others if row.reason != ONLY_FOR_OTHERS],
+        "followers": [_shown(row) for row in others if row.reason == ONLY_FOR_OTHERS],
+        "tracked": [_shown(row) for row in record.rows if row.tracked],
+        "built": [_shown(row) for row in record.rows if row.variants and row.status == "built"],
+        "groups": [
+            {
+                "word": WORDS[status],
+                "meaning": meaning,
+                "rows": [
+                    _shown(row) for row in record.rows if row.variants and row.status == status
+                ],
+            }
+            for status, meaning in _MEANINGS.items()
+        ],
+        "ordinary": record.ordinary,
+        "python": record.python,
+        "index": record.index,
+    }
 
 
 def table(record: CompatRecord) -> pd.DataFrame:
@@ -178,17 +167,13 @@ def _summary(record: CompatRecord) -> str:
     )
 
 
-def _tiles(record: CompatRecord) -> list[dict[str, str]]:
+def _tiles(record: CompatRecord) -> list[tuple[int, str]]:
     """How many packages have each status; one with several counts where it is worst."""
     order = list(WORDS)
     counts = Counter(
         max((row.status for row in rows), key=order.index) for rows in record.packages.values()
     )
-    return [
-        {"value": str(counts[status]), "label": word}
-        for status, word in WORDS.items()
-        if counts[status]
-    ]
+    return [(counts[status], word) for status, word in WORDS.items() if counts[status]]
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -2,14 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from snakedev.base.errors import UserError
-from snakedev.base.records import Record, write_text
 from snakedev.reports.gil.record import (
     EntryTrial,
     GilRecord,
@@ -18,7 +16,8 @@ from snakedev.reports.gil.record import (
     Outcome,
     Verdict,
 )
-from snakedev.reports.html import duration, render, when
+from snakedev.reports.html import duration
+from snakedev.reports.write import ReportRecord, write
 
 _COLUMNS = [
     "variant",
@@ -67,7 +66,7 @@ _HEADS: dict[Verdict, tuple[str, str]] = {
 _ORDER: tuple[Outcome, ...] = ("on", "crash", "hang", "unknown", "failed", "off")
 
 
-class GilReportRecord(Record):
+class GilReportRecord(ReportRecord):
     """What a GIL report shows."""
 
     key: str
@@ -80,22 +79,22 @@ class GilReportRecord(Record):
 
 
 def write_report(
-    trials: Sequence[GilRecord], skipped: Mapping[str, str], key: str, html: Path, csv: Path
+    trials: Sequence[GilRecord], skipped: Mapping[str, str], key: str, folder: Path
 ) -> GilReportRecord:
-    """Write the page and the table; raises UserError when there is no variant to report on."""
+    """Write gil.html, .csv and .json; raises UserError when there is no variant to report on."""
     if not trials and skipped:
         lines = [f"no look at {variant}: {why}" for variant, why in skipped.items()]
         raise UserError("\n".join(lines))
     if not trials:
         raise UserError("config.yaml: smoke.variants names no variant to look at: name one")
-    write_text(html, page(trials, skipped, datetime.now(UTC)))
-    write_text(csv, table(trials).to_csv(index=False))
-    return GilReportRecord(
+    record = GilReportRecord(
         key=key,
         verdicts={trial.variant: trial.verdict for trial in trials},
         skipped=dict(skipped),
         trials=tuple(trials),
     )
+    write(record, table(trials), "gil/page.html.j2", _page(trials, skipped), folder, "gil")
+    return record
 
 
 def headline(trials: Sequence[GilRecord]) -> str:
@@ -103,25 +102,21 @@ def headline(trials: Sequence[GilRecord]) -> str:
     return " ".join(_sentence(trial, named=len(trials) > 1) for trial in trials)
 
 
-def page(trials: Sequence[GilRecord], skipped: Mapping[str, str], made: datetime) -> str:
-    """The whole page as HTML; nothing in it is fetched from elsewhere."""
+def _page(trials: Sequence[GilRecord], skipped: Mapping[str, str]) -> dict[str, Any]:
+    """What the page shows."""
     verdicts = {trial.verdict for trial in trials}
     worst: Verdict = next(v for v in ("no", "unknown", "yes") if v in verdicts)
     state, word = _HEADS[worst]
-    return render(
-        "gil/page.html.j2",
-        {
-            "made": when(made.isoformat()),
-            "state": state,
-            "word": word,
-            "headline": headline(trials),
-            "summary": _summary(trials),
-            "skipped": skipped,
-            "work": {repo: tree for trial in trials for repo, tree in trial.work.items()},
-            "tiles": _tiles(trials),
-            "trials": [_trial(trial) for trial in trials],
-        },
-    )
+    return {
+        "state": state,
+        "word": word,
+        "headline": headline(trials),
+        "summary": _summary(trials),
+        "skipped": skipped,
+        "work": {repo: tree for trial in trials for repo, tree in trial.work.items()},
+        "tiles": _tiles(trials),
+        "trials": [_trial(trial) for trial in trials],
+    }
 
 
 def table(trials: Sequence[GilRecord]) -> pd.DataFrame:
@@ -197,17 +192,16 @@ def _summary(trials: Sequence[GilRecord]) -> str:
     )
 
 
-def _tiles(trials: Sequence[GilRecord]) -> list[dict[str, str]]:
+def _tiles(trials: Sequence[GilRecord]) -> list[tuple[int, str]]:
     counts = _counts(one for trial in trials for one in trial.modules)
     broken = counts["crash"] + counts["hang"] + counts["failed"]
-    tiles = [
+    return [
         (counts.total(), "extension modules"),
         (counts["off"], "leave the GIL off"),
         (counts["on"], "turn it on"),
         (broken, "cannot be imported"),
         *([(counts["unknown"], "cannot be told")] if counts["unknown"] else []),
     ]
-    return [{"value": str(value), "label": label} for value, label in tiles]
 
 
 def _counts(modules: Iterable[ModuleTrial]) -> Counter[Outcome]:

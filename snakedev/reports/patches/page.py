@@ -1,18 +1,24 @@
 """The patch report: one page for a person, one table for a program, from the trials' records."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup, escape
 
-from snakedev.base.records import Record, write_text
-from snakedev.reports.html import render, when
+from snakedev.reports.html import number
+from snakedev.reports.patches.headline import (
+    headline,
+    on_pins,
+    summary,
+    tiles,
+    verdict,
+    verdict_counts,
+)
 from snakedev.reports.patches.record import Offset, PatchTrialRecord, TriedPatch, Verdict
+from snakedev.reports.write import ReportRecord, write
 
 _COLUMNS = [
     "repo",
@@ -47,12 +53,6 @@ _PILLS: dict[Verdict, str] = {
     "upstream": "plain",
     "conflict": "bad",
 }
-_TILES: dict[Verdict, str] = {
-    "clean": "apply cleanly",
-    "offsets": "apply with offsets",
-    "upstream": "upstream already",
-    "conflict": "conflict",
-}
 _LINES = {"+": "added", "-": "removed", "@": "head"}
 _MERGES = {
     "resolves": "A three-way merge (git am -3) resolves it; a source is made without one.",
@@ -62,7 +62,7 @@ _MERGES = {
 }
 
 
-class PatchReportRecord(Record):
+class PatchReportRecord(ReportRecord):
     """What a patch report shows."""
 
     key: str
@@ -72,54 +72,37 @@ class PatchReportRecord(Record):
     trials: tuple[PatchTrialRecord, ...]
 
 
-def write_report(
-    trials: Sequence[PatchTrialRecord], key: str, html: Path, csv: Path
-) -> PatchReportRecord:
-    """Write the page and the table; a series that does not apply raises nothing."""
-    write_text(html, page(trials, datetime.now(UTC)))
-    write_text(csv, table(trials).to_csv(index=False))
-    conflicts = _counts(trials)["conflict"]
-    return PatchReportRecord(key=key, conflicts=conflicts, trials=tuple(trials))
+def write_report(trials: Sequence[PatchTrialRecord], key: str, folder: Path) -> PatchReportRecord:
+    """Write patches.html, .csv and .json; a series that does not apply raises nothing."""
+    conflicts = verdict_counts(trials)["conflict"]
+    record = PatchReportRecord(key=key, conflicts=conflicts, trials=tuple(trials))
+    write(record, table(trials), "patches/page.html.j2", _page(trials), folder, "patches")
+    return record
 
 
-def headline(trials: Sequence[PatchTrialRecord]) -> str:
-    """The verdict in a sentence or two: the pins first, then the other refs."""
-    pins, others = _pins(trials), _others(trials)
-    places = list(dict.fromkeys(trial.place for trial in others))
-    told = [
-        _told(_counts(pins), None),
-        _told(_counts(others), places[0] if len(places) == 1 else "other refs"),
-    ]
-    return " ".join(filter(None, told)) or "No repo has a patch."
-
-
-def page(trials: Sequence[PatchTrialRecord], made: datetime) -> str:
-    """The whole page as HTML; nothing in it is fetched from elsewhere."""
-    pins = _pins(trials)
-    state, word = _verdict(trials)
-    return render(
-        "patches/page.html.j2",
-        {
-            "made": when(made.isoformat()),
-            "state": state,
-            "word": word,
-            "headline": headline(trials),
-            "summary": _summary(trials),
-            "conflicts": [_noted(trial, tried) for trial, tried in _those(trials, "conflict")],
-            "upstream": [_noted(trial, tried) for trial, tried in _those(trials, "upstream")],
-            "problems": [
-                {"repo": trial.repo, "place": _place(trial), "detail": trial.problem}
-                for trial in trials
-                if trial.problem
-            ],
-            "tiles": _tiles(pins) if _counts(pins) else [],
-            "overview": [_row(trial) for trial in trials],
-            "repos": [
-                _repo([trial for trial in trials if trial.repo == repo])
-                for repo in dict.fromkeys(trial.repo for trial in trials)
-            ],
-        },
-    )
+def _page(trials: Sequence[PatchTrialRecord]) -> dict[str, Any]:
+    """What the page shows."""
+    pins = on_pins(trials)
+    state, word = verdict(trials)
+    return {
+        "state": state,
+        "word": word,
+        "headline": headline(trials),
+        "summary": summary(trials),
+        "conflicts": [_noted(trial, tried) for trial, tried in _those(trials, "conflict")],
+        "upstream": [_noted(trial, tried) for trial, tried in _those(trials, "upstream")],
+        "problems": [
+            {"repo": trial.repo, "place": _place(trial), "detail": trial.problem}
+            for trial in trials
+            if trial.problem
+        ],
+        "tiles": tiles(pins) if verdict_counts(pins) else [],
+        "overview": [_row(trial) for trial in trials],
+        "repos": [
+            _repo([trial for trial in trials if trial.repo == repo])
+            for repo in dict.fromkeys(trial.repo for trial in trials)
+        ],
+    }
 
 
 def table(trials: Sequence[PatchTrialRecord]) -> pd.DataFrame:
@@ -152,84 +135,10 @@ def table(trials: Sequence[PatchTrialRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def _pins(trials: Iterable[PatchTrialRecord]) -> list[PatchTrialRecord]:
-    return [trial for trial in trials if trial.ref is None]
-
-
-def _others(trials: Iterable[PatchTrialRecord]) -> list[PatchTrialRecord]:
-    return [trial for trial in trials if trial.ref is not None]
-
-
-def _counts(trials: Iterable[PatchTrialRecord]) -> Counter[Verdict]:
-    return Counter(tried.verdict for trial in trials for tried in trial.patches)
-
-
 def _those(
     trials: Iterable[PatchTrialRecord], verdict: Verdict
 ) -> list[tuple[PatchTrialRecord, TriedPatch]]:
     return [(t, tried) for t in trials for tried in t.patches if tried.verdict == verdict]
-
-
-def _told(counts: Counter[Verdict], ref: str | None) -> str:
-    """How patches fared on a ref, or on their pins, as a sentence; empty when there are none."""
-    total, bad, upstream = counts.total(), counts["conflict"], counts["upstream"]
-
-    def where(count: int) -> str:
-        return ref or ("its pin" if count == 1 else "their pins")
-
-    if not total:
-        return ""
-    if bad:
-        return f"{_of(bad, total, 'conflict')} with {where(bad)}."
-    if upstream == total:
-        return f"{_of(total, total, 'stand')} in {where(total)} already."
-    applied = f"{_of(total - upstream, total, 'apply')} to {where(total - upstream)}"
-    more = [f"{upstream} upstream already"] if upstream else []
-    more += [f"{counts['offsets']} with offsets"] if counts["offsets"] else []
-    return f"{', '.join([applied, *more])}."
-
-
-def _of(count: int, total: int, verb: str) -> str:
-    """So many of all patches, and what they do: `2 of 9 patches conflict`."""
-    verbs = f"{verb[:-1]}ies" if verb.endswith("y") else f"{verb}s"
-    if count == total:
-        return f"The one patch {verbs}" if total == 1 else f"All {total} patches {verb}"
-    return f"{count} of {total} patches {verbs if count == 1 else verb}"
-
-
-def _number(count: int, word: str, plural: str | None = None) -> str:
-    return f"{count} {word if count == 1 else plural or f'{word}s'}"
-
-
-def _verdict(trials: Sequence[PatchTrialRecord]) -> tuple[str, str]:
-    """The colour of the verdict (good, warned or failed) and its word."""
-    if _counts(_pins(trials))["conflict"]:
-        return "failed", "Conflict."
-    counts = _counts(trials)
-    if counts["conflict"]:
-        return "warned", "Drift."
-    return "good", "Clean." if counts["clean"] == counts.total() else "Applies."
-
-
-def _summary(trials: Sequence[PatchTrialRecord]) -> str:
-    refs: dict[str, list[str]] = {}
-    for trial in _others(trials):
-        refs.setdefault(trial.repo, []).append(trial.place)
-    also = [f"that of {repo} on {' and '.join(places)} too" for repo, places in refs.items()]
-    where = ", ".join(["Each series was tried on the pin that a run uses", *also])
-    return f"{where}: in its order, every patch on top of those before it that apply."
-
-
-def _tiles(pins: Sequence[PatchTrialRecord]) -> list[dict[str, str]]:
-    """The few numbers that a person looks for first: those of the pins."""
-    counts = _counts(pins)
-    total = counts.total()
-    patches = f"{'patch' if total == 1 else 'patches'} to {_number(len(pins), 'repo')}"
-    tiles = [
-        (total, patches),
-        *((counts[verdict], label) for verdict, label in _TILES.items()),
-    ]
-    return [{"value": str(value), "label": label} for value, label in tiles]
 
 
 def _row(trial: PatchTrialRecord) -> dict[str, Any]:
@@ -238,7 +147,7 @@ def _row(trial: PatchTrialRecord) -> dict[str, Any]:
         "repo": trial.repo,
         "place": _place(trial),
         "what": _what(trial),
-        "counts": _counts([trial]),
+        "counts": verdict_counts([trial]),
         "total": len(trial.patches),
         "added": sum(tried.patch.added for tried in trial.patches),
         "removed": sum(tried.patch.removed for tried in trial.patches),
@@ -287,7 +196,7 @@ def _repo(trials: Sequence[PatchTrialRecord]) -> dict[str, Any]:
             {
                 "anchor": anchor,
                 "patch": tries[0][1].patch,
-                "size": _number(len(tries[0][1].patch.changes), "file"),
+                "size": number(len(tries[0][1].patch.changes), "file"),
                 "author": tries[0][1].patch.author.partition(" <")[0],
                 "paragraphs": _paragraphs(tries[0][1].patch.message),
                 "tries": [_try(trial, tried, len(trials) > 1) for trial, tried in tries],
@@ -311,7 +220,7 @@ def _try(trial: PatchTrialRecord, tried: TriedPatch, named: bool) -> dict[str, A
         "conflicts": [
             {
                 "file": conflict.file,
-                "reason": f"{_number(len(conflict.hunks), 'hunk')} without a place"
+                "reason": f"{number(len(conflict.hunks), 'hunk')} without a place"
                 if conflict.hunks
                 else conflict.reason,
                 "lines": [
@@ -329,7 +238,7 @@ def _try(trial: PatchTrialRecord, tried: TriedPatch, named: bool) -> dict[str, A
 
 def _word(tried: TriedPatch) -> str:
     if tried.verdict == "offsets":
-        return f"applies, {_number(tried.farthest, 'line')} off"
+        return f"applies, {number(tried.farthest, 'line')} off"
     if tried.three_way == "resolves":
         return "conflicts, a merge resolves it"
     return _WORDS[tried.verdict]
@@ -338,7 +247,7 @@ def _word(tried: TriedPatch) -> str:
 def _hunks(offsets: Sequence[Offset]) -> str:
     """The hunks of a file that apply elsewhere: `hunk 1 is 12 lines further down`."""
     return ", ".join(
-        f"hunk {offset.hunk} is {_number(abs(offset.lines), 'line')} further "
+        f"hunk {offset.hunk} is {number(abs(offset.lines), 'line')} further "
         f"{'down' if offset.lines > 0 else 'up'}"
         for offset in offsets
     )

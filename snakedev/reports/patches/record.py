@@ -5,9 +5,7 @@ from typing import Literal
 from snakedev.base.records import Record
 from snakedev.config.fields import Origin
 from snakedev.sources.patch_file import PatchDetails
-from snakedev.sources.source import (
-    PublicPin,
-)
+from snakedev.sources.source import PublicPin
 
 Verdict = Literal["clean", "offsets", "upstream", "conflict"]
 

@@ -24,13 +24,7 @@ from snakedev.reports.patches.record import (
     Verdict,
 )
 from snakedev.sources.patch_file import details
-from snakedev.sources.source import (
-    apply_patches,
-    commit_version,
-    make_base,
-    public_pin,
-    rejects,
-)
+from snakedev.sources.source import apply_patches, commit_version, make_base, public_pin, rejects
 from snakedev.store.layout import Layout
 from snakedev.store.publish import scratch_in
 from snakedev.store.specs import PatchTrialSpec, PinnedSpec

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,11 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from snakedev.base.errors import UserError
-from snakedev.base.records import Record, write_text
 from snakedev.environments.environment import EnvironmentRecord
 from snakedev.inference.smoke_record import Answer, SmokeRecord
-from snakedev.reports.figures import Bar, bars
-from snakedev.reports.html import duration, render, size, when
+from snakedev.reports.html import duration, size, when
+from snakedev.reports.smoke.charts import build_chart, run_charts
+from snakedev.reports.write import ReportRecord, write
 from snakedev.wheels.record import WheelRecord
 
 
@@ -32,7 +31,7 @@ class Reported:
     """Variants that this machine cannot run, with the reason."""
 
 
-class SmokeReportRecord(Record):
+class SmokeReportRecord(ReportRecord):
     """What a smoke report shows."""
 
     key: str
@@ -41,8 +40,8 @@ class SmokeReportRecord(Record):
     runs: tuple[str, ...]
 
 
-def write_report(reported: Reported, key: str, html: Path, csv: Path) -> SmokeReportRecord:
-    """Write the page and the table; raises UserError when there is no run to report."""
+def write_report(reported: Reported, key: str, folder: Path) -> SmokeReportRecord:
+    """Write smoke.html, .csv and .json; raises UserError when there is no run to report."""
     if not reported.runs and reported.skipped:
         lines = [f"no smoke run of {variant}: {why}" for variant, why in reported.skipped.items()]
         raise UserError("\n".join(lines))
@@ -50,14 +49,14 @@ def write_report(reported: Reported, key: str, html: Path, csv: Path) -> SmokeRe
         raise UserError(
             "config.yaml: smoke.variants and smoke.models ask for no run: name at least one of each"
         )
-    write_text(html, page(reported, datetime.now(UTC)))
-    write_text(csv, table(reported.runs).to_csv(index=False))
     passed = all(run.passed for run in reported.runs)
-    return SmokeReportRecord(key=key, passed=passed, runs=tuple(map(_name, reported.runs)))
+    record = SmokeReportRecord(key=key, passed=passed, runs=tuple(map(_name, reported.runs)))
+    write(record, table(reported.runs), "smoke/page.html.j2", _page(reported), folder, "smoke")
+    return record
 
 
-def page(reported: Reported, made: datetime) -> str:
-    """The whole page as HTML; nothing in it is fetched from elsewhere."""
+def _page(reported: Reported) -> dict[str, Any]:
+    """What the page shows."""
     runs = reported.runs
     failed = [
         {"run": _name(run), "name": check.name, "detail": check.detail}
@@ -65,30 +64,27 @@ def page(reported: Reported, made: datetime) -> str:
         for check in run.checks
         if not check.passed
     ]
-    return render(
-        "smoke/page.html.j2",
-        {
-            "made": when(made.isoformat()),
-            "passed": not failed,
-            "failed": failed,
-            "headline": _headline(runs, failed),
-            "summary": _summary(reported),
-            "work": {repo: tree for run in runs for repo, tree in run.work.items()},
-            "left_out": reported.left_out,
-            "skipped": reported.skipped,
-            "tiles": _tiles(reported),
-            "runs": [_run(run) for run in runs],
-            "wheels": [_wheel(wheel) for wheel in reported.wheels],
-            "build_figure": _build_figure(reported.wheels),
-            "environments": [
-                {
-                    **record.model_dump(),
-                    "ours": [p.name for p in record.packages if p.built_here],
-                }
-                for record in reported.environments
-            ],
-        },
-    )
+    return {
+        "state": "failed" if failed else "good",
+        "word": "Failed." if failed else "Passed.",
+        "failed": failed,
+        "headline": _headline(runs, failed),
+        "summary": _summary(reported),
+        "work": {repo: tree for run in runs for repo, tree in run.work.items()},
+        "left_out": reported.left_out,
+        "skipped": reported.skipped,
+        "tiles": _tiles(reported),
+        "runs": [_run(run) for run in runs],
+        "wheels": [_wheel(wheel) for wheel in reported.wheels],
+        "build_chart": build_chart(reported.wheels),
+        "environments": [
+            {
+                **record.model_dump(),
+                "ours": [p.name for p in record.packages if p.built_here],
+            }
+            for record in reported.environments
+        ],
+    }
 
 
 def table(runs: Sequence[SmokeRecord]) -> pd.DataFrame:
@@ -152,21 +148,20 @@ def _summary(reported: Reported) -> str:
     )
 
 
-def _tiles(reported: Reported) -> list[dict[str, str]]:
+def _tiles(reported: Reported) -> list[tuple[str, str]]:
     """The few numbers that a person looks for first; the slowest run counts."""
     runs = reported.runs
     processes = [process for run in runs for process in run.processes]
     off = sum(not process.gil_enabled for process in processes)
     starts = [run.start_to_first_token for run in runs if run.start_to_first_token is not None]
     speeds = [run.throughput.tokens_per_second for run in runs if run.throughput]
-    tiles = [
+    return [
         (f"{off} of {len(processes)}", "processes with the GIL off"),
         (f"{max(starts):.0f} s" if starts else "none", "from start to first token"),
         (f"{min(speeds):.0f}/s" if speeds else "none", "new tokens, whole batch"),
         (size(max(run.peak_memory for run in runs)), "memory at the most"),
         (str(len(reported.wheels)), _how_built(reported.wheels)),
     ]
-    return [{"value": value, "label": label} for value, label in tiles]
 
 
 def _how_built(wheels: Sequence[WheelRecord]) -> str:
@@ -186,7 +181,7 @@ def _run(run: SmokeRecord) -> dict[str, Any]:
             {**answer.model_dump(), "marked": _marked(answer), "check": check}
             for answer, check in zip(run.answers, checks, strict=False)
         ],
-        "figures": [figure for figure in (_start(run), _speed(run), _memory(run)) if figure],
+        "charts": run_charts(run),
         "forced": _forced(run),
         "settings": _settings(run),
     }
@@ -198,70 +193,6 @@ def _marked(answer: Answer) -> Markup:
     if expect is None:
         return text
     return Markup(text.replace(escape(expect), Markup(f"<mark>{escape(expect)}</mark>"), 1))
-
-
-def _start(run: SmokeRecord) -> dict[str, Any] | None:
-    if not run.phases:
-        return None
-    rows, at = [], 0.0
-    for phase in run.phases:
-        kind = 1 if phase.name == "warm up" else 0
-        rows.append(Bar(phase.name, phase.seconds, f"{phase.seconds:.1f} s", start=at, kind=kind))
-        at += phase.seconds
-    title = f"Start to first token: {at:.0f} s" if run.start_to_first_token else "The start"
-    return {
-        "title": title,
-        "note": "Every process of the engine imports vLLM and torch; no code is compiled."
-        if run.variant == "cpu"
-        else "Every process of the engine imports vLLM and torch; the first run on a machine also "
-        "compiles kernels that are not in the wheel.",
-        "svg": Markup(bars(rows, f"{title}, phase by phase", "seconds since the start")),
-    }
-
-
-def _speed(run: SmokeRecord) -> dict[str, Any] | None:
-    if run.throughput is None:
-        return None
-    result = run.throughput
-    rows = [
-        Bar(f"round {number}", result.tokens / seconds, f"{result.tokens / seconds:.0f}", kind=2)
-        for number, seconds in enumerate(result.rounds, 1)
-    ]
-    title = f"Throughput: {result.tokens_per_second:.0f} tokens a second"
-    return {
-        "title": title,
-        "note": f"{result.prompts} prompts at once, {result.tokens // result.prompts} new tokens "
-        "each; the median round counts.",
-        "svg": Markup(bars(rows, title, "new tokens per second")),
-    }
-
-
-def _memory(run: SmokeRecord) -> dict[str, Any] | None:
-    if not run.processes:
-        return None
-    rows = [
-        Bar(process.role, process.peak_rss / 1e9, size(process.peak_rss), kind=3)
-        for process in run.processes
-    ]
-    title = f"Memory: {size(run.peak_memory)} at the most"
-    return {
-        "title": title,
-        "note": "All processes together, shared pages counted once; below, each for itself.",
-        "svg": Markup(bars(rows, title, "GB resident at the peak")),
-    }
-
-
-def _build_figure(wheels: Sequence[WheelRecord]) -> dict[str, Any] | None:
-    if not wheels:
-        return None
-    ordered = sorted(wheels, key=lambda wheel: -wheel.seconds)
-    rows = [Bar(w.repo, w.seconds / 60, duration(w.seconds)) for w in ordered]
-    total = duration(sum(wheel.seconds for wheel in wheels))
-    return {
-        "title": f"Building took {total}",
-        "note": "Wall-clock time of each build; some ran side by side.",
-        "svg": Markup(bars(rows, f"Build times, {total} together", "minutes")),
-    }
 
 
 def _forced(run: SmokeRecord) -> str:

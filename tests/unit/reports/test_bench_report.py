@@ -9,7 +9,8 @@ from bs4 import BeautifulSoup, Tag
 
 from snakedev.base.errors import UserError
 from snakedev.config.reports import BenchReport
-from snakedev.reports.bench.page import BenchReportRecord, headline, write_report
+from snakedev.reports.bench.headline import headline
+from snakedev.reports.bench.page import BenchReportRecord, write_report
 from snakedev.reports.bench.record import (
     OFF,
     ON,
@@ -132,10 +133,10 @@ class Written:
 
     def __init__(self, folder: Path, *runs: BenchRecord):
         runs = runs or (record(),)
-        html, csv = folder / "reports" / "bench.html", folder / "reports" / "bench.csv"
-        self.record: BenchReportRecord = write_report(runs[-1:], {"cpu": runs}, html, csv)
-        self.page = BeautifulSoup(html.read_text(encoding="utf-8"), "html.parser")
-        self.table = pd.read_csv(csv, keep_default_na=False)
+        reports = folder / "reports"
+        self.record: BenchReportRecord = write_report(runs[-1:], {"cpu": runs}, reports)
+        self.page = BeautifulSoup((reports / "bench.html").read_bytes(), "html.parser")
+        self.table = pd.read_csv(reports / "bench.csv", keep_default_na=False)
 
     @property
     def text(self) -> str:

@@ -17,11 +17,11 @@ class Written:
     """A report as it was written: its record, its page and its table."""
 
     def __init__(self, folder: Path, now: CompatRecord, before: CompatRecord | None = None):
-        html, csv = folder / "reports" / "compat.html", folder / "reports" / "compat.csv"
+        reports = folder / "reports"
         since = tuple(changes(before, now)) if before else ()
-        self.record: CompatReportRecord = write_report(now, before, since, html, csv)
-        self.page = BeautifulSoup(html.read_text(encoding="utf-8"), "html.parser")
-        self.table = pd.read_csv(csv)
+        self.record: CompatReportRecord = write_report(now, before, since, reports)
+        self.page = BeautifulSoup((reports / "compat.html").read_bytes(), "html.parser")
+        self.table = pd.read_csv(reports / "compat.csv")
 
     def section(self, name: str) -> Tag:
         (found,) = self.page.select(f'section[aria-labelledby="{name}"]')

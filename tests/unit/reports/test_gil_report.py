@@ -92,10 +92,10 @@ class Written:
     """A report as it was written: its record, its page and its table."""
 
     def __init__(self, folder: Path, *trials: GilRecord, **skipped: str):
-        html, csv = folder / "reports" / "gil.html", folder / "reports" / "gil.csv"
-        self.record: GilReportRecord = write_report(trials or (trial(),), skipped, "key", html, csv)
-        self.page = BeautifulSoup(html.read_text(encoding="utf-8"), "html.parser")
-        self.table = pd.read_csv(csv, keep_default_na=False)
+        reports = folder / "reports"
+        self.record: GilReportRecord = write_report(trials or (trial(),), skipped, "key", reports)
+        self.page = BeautifulSoup((reports / "gil.html").read_bytes(), "html.parser")
+        self.table = pd.read_csv(reports / "gil.csv", keep_default_na=False)
 
     @property
     def h1(self) -> str:
@@ -242,11 +242,10 @@ def test_variants_that_were_not_looked_at_are_named(tmp_path: Path) -> None:
 
 
 def test_a_report_on_nothing_is_refused(tmp_path: Path) -> None:
-    files = (tmp_path / "gil.html", tmp_path / "gil.csv")
     with pytest.raises(UserError, match="no look at cuda: no GPU"):
-        write_report((), {"cuda": "no GPU"}, "key", *files)
+        write_report((), {"cuda": "no GPU"}, "key", tmp_path)
     with pytest.raises(UserError, match=r"smoke\.variants names no variant"):
-        write_report((), {}, "key", *files)
+        write_report((), {}, "key", tmp_path)
 
 
 def test_work_folders_are_named(tmp_path: Path) -> None:

@@ -77,10 +77,10 @@ class Written:
     """A report as it was written: its record, its page and its table."""
 
     def __init__(self, folder: Path, *trials: PatchTrialRecord):
-        html, csv = folder / "reports" / "patches.html", folder / "reports" / "patches.csv"
-        self.record: PatchReportRecord = write_report(trials, "key", html, csv)
-        self.page = BeautifulSoup(html.read_text(encoding="utf-8"), "html.parser")
-        self.table = pd.read_csv(csv)
+        reports = folder / "reports"
+        self.record: PatchReportRecord = write_report(trials, "key", reports)
+        self.page = BeautifulSoup((reports / "patches.html").read_bytes(), "html.parser")
+        self.table = pd.read_csv(reports / "patches.csv")
 
     @property
     def h1(self) -> str:

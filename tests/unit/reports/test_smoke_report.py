@@ -166,11 +166,11 @@ class Written:
 
     def __init__(self, folder: Path, *runs: SmokeRecord, **more: Any):
         told = {"wheels": (wheel(),), "environments": (ENVIRONMENT,), "left_out": {}, "skipped": {}}
-        html, csv = folder / "reports" / "smoke.html", folder / "reports" / "smoke.csv"
+        reports = folder / "reports"
         reported = Reported(runs=runs or (run(),), **{**told, **more})
-        self.record: SmokeReportRecord = write_report(reported, "key", html, csv)
-        self.page = BeautifulSoup(html.read_text(encoding="utf-8"), "html.parser")
-        self.table = pd.read_csv(csv)
+        self.record: SmokeReportRecord = write_report(reported, "key", reports)
+        self.page = BeautifulSoup((reports / "smoke.html").read_bytes(), "html.parser")
+        self.table = pd.read_csv(reports / "smoke.csv")
 
     @property
     def text(self) -> str:
@@ -465,4 +465,4 @@ def test_the_table_has_the_same_columns_when_every_run_failed(
 def test_a_report_of_no_run_says_which_keys_to_fill(tmp_path: Path) -> None:
     nothing = Reported(runs=[], wheels=[], environments=[], left_out={}, skipped={})
     with pytest.raises(UserError, match=r"smoke\.models ask for no run"):
-        write_report(nothing, "key", tmp_path / "smoke.html", tmp_path / "smoke.csv")
+        write_report(nothing, "key", tmp_path)

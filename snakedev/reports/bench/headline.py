@@ -1,0 +1,122 @@
+"""What a benchmark report says first: what running without the GIL gives."""
+
+from statistics import geometric_mean, median
+
+from snakedev.reports.bench.record import CONTENDERS, OFF, ON, STOCK, BenchRecord
+from snakedev.reports.html import listed, times
+
+_WORTH = 1.1
+"""The GIL off has to give so many times what it gives on, to be told as a gain."""
+
+
+def headline(run: BenchRecord) -> str:
+    """The verdict in a sentence: what threads give, or else what came of offline or server."""
+    if (threads := run.headline_threads()) and (off := overall(run, OFF, threads)):
+        on = overall(run, ON, threads)
+        gains = f"{times(off)} with the GIL off against {times(on)} with it on"
+        return f"{threads} threads give {gains}."
+    if run.offline:
+        one, other = run.offline_of(OFF)[0], run.offline_of(ON)[0]
+        return (
+            f"Offline, vLLM writes {median(one.tokens_per_second):,.0f} tokens/s with the GIL off "
+            f"against {median(other.tokens_per_second):,.0f} with it on."
+        )
+    if run.server:
+        most = max(load.clients for load in run.server.loads)
+        off_load, on_load = run.server.load(OFF, most), run.server.load(ON, most)
+        return (
+            f"Under {most} clients, the server answers "
+            f"{median(off_load.requests_per_second):.2f} requests/s with the GIL off against "
+            f"{median(on_load.requests_per_second):.2f} with it on."
+        )
+    one, other = (median(x.seconds) for x in run.imports[:2])
+    return f"Importing vLLM takes {one:.1f} s with the GIL off against {other:.1f} s with it on."
+
+
+def state(run: BenchRecord) -> str:
+    """The verdict's colour: whether threads gain from the GIL's being off; plain without threads,
+    where there is nothing to judge."""
+    threads = run.headline_threads()
+    if not threads:
+        return "plain"
+    off, on = (overall(run, name, threads) for name in (OFF, ON))
+    return "good" if off and on and off > _WORTH * on else "warned"
+
+
+def overall(run: BenchRecord, contender: str, threads: int) -> float | None:
+    """The geometric mean of the parts' speed-ups in so many threads; None where none is known."""
+    found = [part.speedup(contender, threads) for part in run.threads]
+    known = [one for one in found if one]
+    return geometric_mean(known) if known else None
+
+
+def single_thread(run: BenchRecord, contender: str, against: str) -> float | None:
+    """What one thread of a contender does, in parts of what another's does: the geometric mean."""
+    ratios = []
+    for part in run.threads:
+        ours, theirs = part.of(contender), part.of(against)
+        if ours and theirs:
+            ratios.append(ours[0].rate / theirs[0].rate)
+    return geometric_mean(ratios) if ratios else None
+
+
+def summary(run: BenchRecord) -> str:
+    """What the headline is of, and what a user of vLLM has of it."""
+    said = []
+    if run.headline_threads():
+        said.append(
+            f"That is the geometric mean over {len(run.threads)} parts of the front end of vLLM, "
+            f"each in one process on {run.where}."
+        )
+    tokens = {name: run.offline_of(name) for name in CONTENDERS}
+    # unless the headline says it
+    if run.offline and said:
+        told = [
+            f"{median(found[0].tokens_per_second):,.0f} ({_with(name)})"
+            for name, found in tokens.items()
+            if found
+        ]
+        said.append(f"Offline, vLLM writes {listed(told)} tokens in a second.")
+    if run.server:
+        most = max(load.clients for load in run.server.loads)
+        told = [
+            f"{median(load.requests_per_second):.2f} ({_with(name)})"
+            for name in CONTENDERS
+            if (load := run.server.load(name, most))
+        ]
+        said.append(
+            f"Under {most} clients, its server answers {listed(told)} requests in a second."
+        )
+    return " ".join(said)
+
+
+def tiles(run: BenchRecord) -> list[tuple[str, str]]:
+    """The few numbers that a person looks for first, each with what it is of."""
+    found = []
+    if threads := run.headline_threads():
+        for name in (OFF, ON):
+            if gain := overall(run, name, threads):
+                found.append((times(gain), f"{threads} threads over one, {name}"))
+    if cost := single_thread(run, OFF, STOCK):
+        found.append((times(cost), f"one thread, GIL off over ordinary {_stock_python(run)}"))
+    elif cost := single_thread(run, OFF, ON):
+        found.append((times(cost), "one thread, GIL off over GIL on"))
+    if run.offline:
+        one, other = run.offline_of(OFF)[0], run.offline_of(ON)[0]
+        ratio = median(one.tokens_per_second) / median(other.tokens_per_second)
+        found.append((times(ratio), "tokens/s offline, GIL off over GIL on"))
+    if run.server:
+        most = max(load.clients for load in run.server.loads)
+        off, on = run.server.load(OFF, most), run.server.load(ON, most)
+        ratio = median(off.requests_per_second) / median(on.requests_per_second)
+        found.append((times(ratio), f"server, {most} clients, GIL off over GIL on"))
+    return found
+
+
+def _with(contender: str) -> str:
+    return "stock wheel" if contender == STOCK else contender
+
+
+def _stock_python(run: BenchRecord) -> str:
+    found = [one.python for one in run.interpreters if one.name == STOCK]
+    return f"Python {found[0]}" if found else "Python"

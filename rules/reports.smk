@@ -20,9 +20,7 @@ rule smoke_page:
     input:
         smoke=smoke_stamps,
         wheels=lambda _: [s for v in PLAN.runnable for s in wheel_stamps(v)],
-        environments=lambda _: [
-            ancient(PLAN.stamp(PLAN.run_environment(v))) for v in PLAN.runnable
-        ],
+        environments=lambda _: [ancient(PLAN.stamp(PLAN.run_environment(v))) for v in PLAN.runnable],
     output:
         record=LAYOUT.reports / "smoke.json",
         html=report(LAYOUT.reports / "smoke.html", category="Smoke"),
@@ -104,9 +102,7 @@ rule compat_page:
 
 rule gil_trial:
     input:
-        lambda w: needs(
-            PLAN.gil(w.variant), lambda: [PLAN.stamp(PLAN.run_environment(w.variant))]
-        ),
+        lambda w: needs(PLAN.gil(w.variant), lambda: [PLAN.stamp(PLAN.run_environment(w.variant))]),
     output:
         LAYOUT.stamp("gil", "{variant}", "{key}"),
     params:

@@ -66,8 +66,7 @@ rule wheel:
         cores=workflow.cores,
     # the job server shares the cores; the longest build begins first
     threads: 1
-    priority:
-        lambda w: int(PLAN.recipe(w.repo).heavy)
+    priority: lambda w: int(PLAN.recipe(w.repo).heavy)
     log:
         LAYOUT.root / "logs/wheel/{variant}/{repo}/{key}.log",
     benchmark:

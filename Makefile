@@ -18,12 +18,13 @@ test: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # The real CPU path, from sources to the report, in a fresh clone; or a part of its tests. The first
-# failure ends it: the others go on in the same clone, for long. E2E=sanitizer needs a repository of
-# CPython in CPYTHON_REPOSITORY, and a tag or commit in CPYTHON_REF.
+# failure ends it: the others go on in the same clone, for long. E2E_CLONE=FOLDER keeps the clone
+# there, and goes on in it the next time. E2E=sanitizer needs a repository of CPython in
+# CPYTHON_REPOSITORY, and a tag or commit in CPYTHON_REF.
 E2E ?= smoke identity change_a_patch reproducible
-export CPYTHON_REPOSITORY CPYTHON_REF
+export E2E_CLONE CPYTHON_REPOSITORY CPYTHON_REF
 e2e: $(READY)
-	$(BIN)/python -m pytest -s -x -m e2e $(E2E:%=tests/e2e/test_%.py)
+	$(BIN)/python -m pytest -s -x -m e2e --durations=0 --durations-min=5 $(E2E:%=tests/e2e/test_%.py)
 
 # Figures: start-up of the workflow, inference beside a stock wheel, and builds (after `make smoke`).
 # BENCH=cuda times builds for NVIDIA GPUs, for hours.

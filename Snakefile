@@ -75,10 +75,10 @@ atexit.register(lambda: workflow.executor_plugin and not workflow.dryrun and not
 
 
 rule smoke_report:
-    default_target: True
     """
     Build what changed, run inference with the GIL off, and write results/reports/smoke.html.
     """
+    default_target: True
     input:
         lambda _: REPORTS.smoke_view(),
         smoke_verdict,

@@ -54,11 +54,11 @@ rule environment:
 for variant in PLAN.config.configured_variants():
 
     rule:
-        name:
-            f"env_{variant}"
         """
         Make the run environment of a variant and print the line that activates it.
         """
+        name:
+            f"env_{variant}"
         input:
             lambda _, variant=variant: ancient(ARTIFACTS.stamp(WHEELS.run_environment(variant))),
         params:

@@ -4,11 +4,11 @@
 for repo in filter(PLAN.config.has_pin, PLAN.config.repos):
 
     rule:
-        name:
-            f"edit_{repo}"
         """
         Make work/<repo>, a checkout with the patch series as commits, or move it to a new pin.
         """
+        name:
+            f"edit_{repo}"
         input:
             pin=lambda _, repo=repo: pin_stamp(repo),
         params:
@@ -21,11 +21,11 @@ for repo in filter(PLAN.config.has_pin, PLAN.config.repos):
             "../scripts/edit.py"
 
     rule:
-        name:
-            f"export_{repo}"
         """
         Write the commits of work/<repo> back to patches/<repo>.
         """
+        name:
+            f"export_{repo}"
         params:
             repo=repo,
             spec=lambda _, repo=repo: ARTIFACTS.spec_file(SOURCES.pinned_source(repo)),

@@ -45,8 +45,9 @@ def settled(clone: Clone) -> Iterator[Clone]:
 def test_nothing_a_touched_file_a_comment_and_a_patch_s_message(settled):
     folder = settled.folder
     assert settled.snakemake(TARGET).named_jobs == set()
-    for path in (*folder.glob("s*/**/*.py"), *folder.glob("patches/**/*.patch")):
-        os.utime(path)
+    for pattern in ("scripts/*.py", "snakedev/**/*.py", "patches/**/*.patch"):
+        for path in folder.glob(pattern):
+            os.utime(path)
     script = folder / "snakedev/wheels/build.py"
     script.write_text(f"{script.read_text()}\n# says something else\n")
     patch = next(folder.glob("patches/vllm/0001-*.patch"))

@@ -6,7 +6,9 @@ rule models:
     Make the folders of the models that smoke runs use.
     """
     input:
-        lambda _: [ancient(ARTIFACTS.stamp(REPORTS.model(name))) for name in PLAN.config.smoke.models],
+        lambda _: [
+            ancient(ARTIFACTS.stamp(REPORTS.model(name))) for name in PLAN.config.smoke.models
+        ],
 
 
 rule model:

@@ -5,7 +5,9 @@ rule smoke:
     input:
         lambda w: needs(
             REPORTS.smoke(w.variant, w.model),
-            lambda: map(ARTIFACTS.stamp, (WHEELS.run_environment(w.variant), REPORTS.model(w.model))),
+            lambda: map(
+                ARTIFACTS.stamp, (WHEELS.run_environment(w.variant), REPORTS.model(w.model))
+            ),
         ),
     output:
         LAYOUT.stamp("smoke", "{variant}/{model}", "{key}"),

@@ -41,7 +41,9 @@ rule kernel_wheel:
 rule kernels:
     input:
         wheel=lambda w: ancient(WHEELS.kernel_wheel_stamp(w.variant)),
-        environment=lambda w: ancient(ARTIFACTS.stamp(WHEELS.build_environment(f"build-{w.variant}"))),
+        environment=lambda w: ancient(
+            ARTIFACTS.stamp(WHEELS.build_environment(f"build-{w.variant}"))
+        ),
     output:
         LAYOUT.stamp("kernels", "{variant}", "{key}"),
     params:
@@ -66,8 +68,7 @@ rule wheel:
         cores=workflow.cores,
     # the job server shares the cores; the longest build begins first
     threads: 1
-    priority:
-        lambda w: int(SOURCES.recipe(w.repo).heavy)
+    priority: lambda w: int(SOURCES.recipe(w.repo).heavy)
     log:
         LAYOUT.root / "logs/wheel/{variant}/{repo}/{key}.log",
     benchmark:

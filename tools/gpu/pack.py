@@ -12,21 +12,16 @@ and a layer that did not change is not compressed again.
 """
 
 import argparse
-import hashlib
-import io
 import json
-import lzma
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from fnmatch import fnmatchcase
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from snakedev.base.errors import UserError
@@ -35,15 +30,10 @@ from snakedev.config.read import check
 from snakedev.inference.engine import request
 from snakedev.store.layout import Layout
 from tools.benchmarks.gpu import ENGINE, TIMED
+from tools.gpu.chunks import Chunks, Tree, archive, files, fill
 
 LOAD_BYTES = 60_000_000
 """What one load may have, compressed."""
-_CHUNK_BYTES = 32 << 20
-_AHEAD = 8
-_FILTERS = [
-    {"id": lzma.FILTER_X86},
-    {"id": lzma.FILTER_LZMA2, "preset": 1, "dict_size": _CHUNK_BYTES},
-]
 _MODEL = "smollm2-135m"
 
 LENT = (
@@ -86,112 +76,6 @@ _LEFT_OUT = (
 _VLLM = ("vllm", "vllm-*.dist-info")
 _STRIPPED = "triton/_C/libtriton.so"
 """Two thirds of it are the names of its own functions."""
-
-Tree = dict[str, Path]
-"""Files by the path that they shall have."""
-
-
-def files(folder: Path, home: str, without: Iterable[str] = (), only: Iterable[str] = ()) -> Tree:
-    """The files and links of a folder, to lie under ``home``, less those that patterns name.
-
-    A pattern names paths relative to the folder; what lies in a folder that it names is meant, too.
-    """
-    without, only = tuple(without), tuple(only)
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir() and not path.is_symlink():
-            continue
-        name = path.relative_to(folder).as_posix()
-        if _named(name, without) or (only and not _named(name, only)):
-            continue
-        found[f"{home}/{name}"] = path
-    return found
-
-
-def _named(name: str, patterns: tuple[str, ...]) -> bool:
-    parts = name.split("/")
-    heads = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
-    return any(fnmatchcase(head, pattern) for pattern in patterns for head in heads)
-
-
-class Chunks(io.RawIOBase):
-    """A file whose bytes are compressed in chunks, each under the sha256 of its bytes."""
-
-    def __init__(self, folder: Path, pool: ThreadPoolExecutor):
-        self.folder, self.pool = folder, pool
-        self.written: list[Future[str]] = []
-        self._waiting = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        self._waiting += data
-        while len(self._waiting) >= _CHUNK_BYTES:
-            self._send(_CHUNK_BYTES)
-        return len(data)
-
-    def names(self) -> list[str]:
-        """The chunks' names, in order, when all of them are compressed."""
-        if self._waiting:
-            self._send(len(self._waiting))
-        return [future.result() for future in self.written]
-
-    def _send(self, count: int) -> None:
-        data = bytes(self._waiting[:count])
-        del self._waiting[:count]
-        self.written.append(self.pool.submit(self._compress, data))
-        # reading is faster than compressing: no more than these few are in memory
-        if len(self.written) > _AHEAD:
-            self.written[-1 - _AHEAD].result()
-
-    def _compress(self, data: bytes) -> str:
-        name = hashlib.sha256(data).hexdigest()
-        final = self.folder / f"{name}.xz"
-        if not final.exists():
-            scratch = final.with_suffix(".part")
-            scratch.write_bytes(lzma.compress(data, filters=_FILTERS))
-            scratch.replace(final)
-        return name
-
-
-def archive(tree: Tree, target: Chunks, seen: dict[str, str]) -> None:
-    """Write a layer as a tar archive that says nothing of when and where it was made.
-
-    ``seen`` are the paths of the files of earlier layers by their sha256: a hard link stands for
-    another of the same bytes.
-    """
-    with tarfile.open(fileobj=target, mode="w|", format=tarfile.GNU_FORMAT) as tar:
-        for name, path in tree.items():
-            entry = tarfile.TarInfo(name)
-            if path.is_symlink():
-                entry.type, entry.linkname = tarfile.SYMTYPE, os.readlink(path)
-                tar.addfile(entry)
-                continue
-            data = path.read_bytes()
-            first = seen.setdefault(hashlib.sha256(data).hexdigest(), name)
-            if first != name and data:
-                entry.type, entry.linkname = tarfile.LNKTYPE, first
-                tar.addfile(entry)
-                continue
-            entry.size = len(data)
-            entry.mode = 0o755 if os.access(path, os.X_OK) else 0o644
-            tar.addfile(entry, io.BytesIO(data))
-
-
-def fill(sizes: dict[str, int], limit: int) -> list[list[str]]:
-    """Distribute chunks to as few loads as the largest-first rule finds."""
-    loads: list[list[str]] = []
-    rooms: list[int] = []
-    for name in sorted(sizes, key=lambda name: -sizes[name]):
-        fits = (number for number, room in enumerate(rooms) if room >= sizes[name])
-        number = next(fits, len(loads))
-        if number == len(loads):
-            loads.append([])
-            rooms.append(limit)
-        loads[number].append(name)
-        rooms[number] -= sizes[name]
-    return loads
 
 
 def layers(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[str, Tree]]:

@@ -8,76 +8,24 @@ import faulthandler
 import importlib
 import json
 import os
-import re
 import signal
 import sys
 import threading
 import time
-import traceback
 from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from .scenario import Finding, Operation, Scenario, Setting
+from .findings import Findings
+from .scenario import Operation, Scenario, Setting
 
 STACKS = signal.SIGUSR1
 """The signal on which a process writes the Python stacks of all its threads to its log."""
 _BEAT_SECONDS = 0.5
 _NAP_EVERY, _NAP_SECONDS = 0.05, 0.002
 """The share of operations before which a thread sleeps, and how long at most."""
-_MESSAGE, _TRACEBACK = 500, 6000
-_FOUND_LIMIT = 20
-"""Different findings of one child; after that it only counts."""
 _THREAD_GROWTH = 16
-
-
-class Findings:
-    """What threads found, each once, with how often it was seen."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._found: dict[tuple[str, ...], dict[str, Any]] = {}
-
-    def add(self, operation: str, error: BaseException) -> None:
-        """Note an exception that came out of an operation."""
-        kind = error.kind if isinstance(error, Finding) else "exception"
-        text = str(error) if isinstance(error, Finding) else f"{type(error).__name__}: {error}"
-        # numbers and texts differ from one time to the next, the place does not
-        shape = re.sub(r"\d+|'[^']*'|\"[^\"]*\"", "…", text)[:80]
-        frames = traceback.extract_tb(error.__traceback__)
-        place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-        with self._lock:
-            key = (operation, kind, shape, place)
-            if key not in self._found and len(self._found) >= _FOUND_LIMIT:
-                key = (operation, kind)
-            found = self._found.setdefault(
-                key,
-                {
-                    "kind": kind,
-                    "operation": operation,
-                    "message": text[:_MESSAGE],
-                    "stack": "".join(traceback.format_exception(error))[-_TRACEBACK:],
-                    "count": 0,
-                },
-            )
-            found["count"] += 1
-
-    def note(self, kind: str, message: str) -> None:
-        """Note what came of no operation."""
-        with self._lock:
-            self._found[kind, message] = {
-                "kind": kind,
-                "operation": "",
-                "message": message,
-                "stack": "",
-                "count": 1,
-            }
-
-    def listed(self) -> list[dict[str, Any]]:
-        """All of them, in the order in which they were first seen."""
-        with self._lock:
-            return [dict(found) for found in self._found.values()]
 
 
 class Child:

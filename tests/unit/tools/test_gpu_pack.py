@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools.gpu import pack, profiled, run, unpack
+from tools.gpu.chunks import Chunks, Tree, archive, files, fill
 
 
 def written(folder: Path, texts: dict[str, bytes]) -> Path:
@@ -18,28 +19,27 @@ def written(folder: Path, texts: dict[str, bytes]) -> Path:
     return folder
 
 
-def packed(chunks: Path, layers: dict[str, pack.Tree]) -> dict:
+def packed(chunks: Path, layers: dict[str, Tree]) -> dict:
     """The manifest of layers that were packed into a folder of chunks."""
     chunks.mkdir(exist_ok=True)
     seen: dict[str, str] = {}
     found = {}
     with ThreadPoolExecutor(2) as pool:
         for name, tree in layers.items():
-            target = pack.Chunks(chunks, pool)
-            pack.archive(tree, target, seen)
+            target = Chunks(chunks, pool, size=64 << 10)
+            archive(tree, target, seen)
             found[name] = target.names()
     return {"layers": found}
 
 
 @pytest.fixture
-def two_layers(tmp_path, monkeypatch) -> dict[str, pack.Tree]:
-    monkeypatch.setattr(pack, "_CHUNK_BYTES", 64 << 10)
+def two_layers(tmp_path) -> dict[str, Tree]:
     big = os.urandom(80 << 10)
     a = written(tmp_path / "a", {"bin/tool": b"#!/bin/sh\n", "lib/big.so": big})
     (a / "bin" / "tool").chmod(0o755)
     (a / "bin" / "link").symlink_to("tool")
     b = written(tmp_path / "b", {"same.so": big, "empty": b"", "other": b"x"})
-    return {"a": pack.files(a, "one"), "b": pack.files(b, "two")}
+    return {"a": files(a, "one"), "b": files(b, "two")}
 
 
 def test_layers_come_out_as_they_went_in(tmp_path, two_layers):
@@ -89,13 +89,13 @@ def test_a_chunk_that_was_damaged_ends_the_program(tmp_path, two_layers):
 def test_patterns_leave_out_files_and_whole_folders(tmp_path):
     names = ["torch/lib/libtorch_cpu.so", "torch/lib/libtorch_python.so", "torch/include/a/b.h"]
     folder = written(tmp_path, dict.fromkeys([*names, "pkg/__pycache__/x.pyc", "vllm/a.py"], b"-"))
-    kept = pack.files(folder, "packages", (*pack.LENT, "*/__pycache__", "vllm"))
+    kept = files(folder, "packages", (*pack.LENT, "*/__pycache__", "vllm"))
     assert list(kept) == ["packages/torch/lib/libtorch_python.so"]
-    assert list(pack.files(folder, "v", (), ["vllm"])) == ["v/vllm/a.py"]
+    assert list(files(folder, "v", (), ["vllm"])) == ["v/vllm/a.py"]
 
 
 def test_loads_are_as_few_as_fit():
-    loads = pack.fill({"a": 50, "b": 30, "c": 30, "d": 10}, 60)
+    loads = fill({"a": 50, "b": 30, "c": 30, "d": 10}, 60)
     assert sorted(map(sorted, loads)) == [["a", "d"], ["b", "c"]]
 
 

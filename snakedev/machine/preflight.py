@@ -3,8 +3,10 @@
 import ctypes
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from snakedev.machine.probe import Machine
 
@@ -44,11 +46,6 @@ _COMMANDS = {
         "": "see https://rustup.rs, or this system's packages rustc and cargo",
     },
 }
-# Two environments with torch's libraries (hard links into uv's cache where that is on the same
-# file system), sources and builds.
-_DISK_BYTES = 16e9
-# Where a run environment stands, most of that is there.
-_LATER_BYTES = 4e9
 _TOOLS = {
     "cc": "a C compiler",
     "cxx": "a C++ compiler (g++ 12.2 or later)",
@@ -56,26 +53,42 @@ _TOOLS = {
     "cargo": "a Rust toolchain (rustc and cargo)",
     "make": "GNU make",
 }
-_LIBRARIES = {"libnuma": "libnuma.so.1"}
+LIBNUMA = {"libnuma": "libnuma.so.1"}
 
 
-def missing(machine: Machine, tools: Sequence[str], libraries: Sequence[str] = ()) -> list[str]:
+@dataclass(frozen=True)
+class Disk:
+    """What has to be free for results/, in bytes."""
+
+    first: float = 16e9
+    """Two environments with torch's libraries (hard links into uv's cache where that is on the same
+    file system), sources and builds."""
+    later: float = 4e9
+    """Where a run environment stands, most of that is there."""
+
+
+def missing(
+    machine: Machine,
+    tools: Sequence[str],
+    libraries: Mapping[str, str] = MappingProxyType({}),
+    disk: Disk = Disk(),
+) -> list[str]:
     """A line for each thing that is needed and not there, with the command that gets it.
 
     ``tools`` are the compilers that the required repos use; a C compiler and git always are.
-    ``libraries`` are those that are loaded from this machine.
+    ``libraries`` are those that are loaded from this machine, with their files' names.
     """
     lacks = [] if shutil.which("git") else ["git"]
     for tool in ("cc", *tools):
         if tool not in machine.tools and _TOOLS[tool] not in lacks:
             lacks.append(_TOOLS[tool])
-    lacks += [name for name in libraries if not _loads(_LIBRARIES[name])]
+    lacks += [name for name, file in libraries.items() if not _loads(file)]
     lines = [f"{what} is missing: {_how(what)}" for what in lacks]
     results = Path("results")
     free = shutil.disk_usage(_existing(results)).free
-    needed, run = _DISK_BYTES, "a first run, with torch's wheels,"
+    needed, run = disk.first, "a first run, with torch's wheels,"
     if any(results.glob("envs/run-*")):
-        needed, run = _LATER_BYTES, "a later run"
+        needed, run = disk.later, "a later run"
     if free < needed:
         lines.append(
             f"{free / 1e9:.0f} GB are free for results/: {run} needs about {needed / 1e9:.0f} GB"

@@ -36,7 +36,7 @@ class Buildable:
         required = [n for n, r in self.config.repos.items() if r.enabled and r.required]
         tools = [tool for name in required for tool in self._tools(name)]
         # the kernels of upstream's wheel for CPUs bind memory to NUMA nodes
-        libraries = ["libnuma"] if self.config.borrowed("cpu") else []
+        libraries = preflight.LIBNUMA if self.config.borrowed("cpu") else {}
         if lines := preflight.missing(self.machine, tools, libraries):
             raise UserError("\n".join(lines))
 

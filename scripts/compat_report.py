@@ -10,7 +10,7 @@ from snakedev.reports.compat.history import compare
 from snakedev.reports.compat.look_up import look_up
 from snakedev.reports.compat.page import headline, write_report
 from snakedev.store.layout import Layout
-from snakedev.store.specs import SourceSpec
+from snakedev.store.source_specs import SourceSpec
 
 if __name__ == "__main__":
     with job("compat report", snakemake.log[0]) as running:

@@ -7,7 +7,7 @@ from snakedev.config.read import check
 from snakedev.machine.probe import probe
 from snakedev.sources.crates import vendor
 from snakedev.store.layout import Layout
-from snakedev.store.specs import CratesSpec
+from snakedev.store.source_specs import CratesSpec
 
 if __name__ == "__main__":
     with job(f"crates {snakemake.wildcards.repo}", snakemake.log[0]) as running:

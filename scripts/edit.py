@@ -6,7 +6,7 @@ from snakedev.base.job import job
 from snakedev.config.read import check
 from snakedev.fetch.download import DownloadRecord
 from snakedev.store.layout import Layout
-from snakedev.store.specs import SourceSpec
+from snakedev.store.source_specs import SourceSpec
 from snakedev.workbench.edit import edit
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from snakedev.base.job import job
-from snakedev.store.specs import SourceSpec
+from snakedev.store.source_specs import SourceSpec
 from snakedev.workbench.export import export
 
 if __name__ == "__main__":

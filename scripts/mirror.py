@@ -7,7 +7,7 @@ from snakedev.config.read import check
 from snakedev.config.repos import GitPin
 from snakedev.fetch.mirror import MirrorRecord, ensure_commit
 from snakedev.store.layout import Layout
-from snakedev.store.specs import SourceSpec
+from snakedev.store.source_specs import SourceSpec
 
 if __name__ == "__main__":
     with job(f"mirror {snakemake.wildcards.repo}", snakemake.log[0]) as running:

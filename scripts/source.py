@@ -7,7 +7,7 @@ from snakedev.config.read import check
 from snakedev.fetch.download import DownloadRecord
 from snakedev.sources.source import make_source
 from snakedev.store.layout import Layout
-from snakedev.store.specs import SourceSpec
+from snakedev.store.source_specs import SourceSpec
 from snakedev.workbench.snapshot import make_work_source
 
 if __name__ == "__main__":

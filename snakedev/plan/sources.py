@@ -13,8 +13,8 @@ from snakedev.recipes.recipe import Recipe
 from snakedev.recipes.registry import RECIPE_NUMBERS, RECIPES
 from snakedev.sources import patch_file
 from snakedev.store.artifacts import Artifacts
+from snakedev.store.source_specs import CratesSpec, SourceSpec
 from snakedev.store.spec import WORK_PREFIX, digest
-from snakedev.store.specs import CratesSpec, SourceSpec
 
 if TYPE_CHECKING:
     from snakedev.workbench.folder import WorkFolder

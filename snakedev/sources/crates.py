@@ -14,7 +14,7 @@ from snakedev.base.records import Record
 from snakedev.machine.probe import Machine
 from snakedev.store.layout import Layout
 from snakedev.store.publish import published
-from snakedev.store.specs import CratesSpec
+from snakedev.store.source_specs import CratesSpec
 
 _PLACE = "@CRATES@"
 _PROBE_SECONDS = 20

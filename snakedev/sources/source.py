@@ -17,7 +17,7 @@ from snakedev.fetch.mirror import Submodules, ref_of, submodule, wanted_links
 from snakedev.sources.patch_file import PatchRecord, describe
 from snakedev.store.layout import Layout
 from snakedev.store.publish import published
-from snakedev.store.specs import PinnedSpec, SourceSpec
+from snakedev.store.source_specs import PinnedSpec, SourceSpec
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "snakedev-vllm",

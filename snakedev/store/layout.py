@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snakedev.config.model import Config
+from snakedev.store.source_specs import CratesSpec, SourceSpec
 from snakedev.store.spec import WORK_PREFIX, Spec
-from snakedev.store.specs import CratesSpec, EnvironmentSpec, ModelSpec, SourceSpec, WheelSpec
+from snakedev.store.specs import EnvironmentSpec, ModelSpec, WheelSpec
 
 
 @dataclass(frozen=True)

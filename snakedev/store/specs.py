@@ -8,50 +8,14 @@ identity, and hands it to the job as a file. Two specs side by side say why a ke
 import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from snakedev.base.records import Record
-from snakedev.config.fields import Origin, Variant
+from snakedev.config.fields import Variant
 from snakedev.config.reports import BenchReport, Prompt, Throughput
-from snakedev.config.repos import GitPin, HubModel, PackageModel, ReleasePin
+from snakedev.config.repos import HubModel, PackageModel
+from snakedev.store.source_specs import CratesSpec, PinnedSpec, SourceSpec
 from snakedev.store.spec import Spec, beside_key, digest, key_when_set
-
-
-class PinnedSpec(Spec):
-    """What a patch series is applied to: a pin's files, with the version set."""
-
-    repo: str
-    origin: Origin
-    pin_identity: dict[str, Any]
-    """What the pin names: url-free, so that a mirror of the same commit is the same source."""
-    version: str
-    version_files: dict[str, str] = {}
-    pin: GitPin | ReleasePin = beside_key()
-    patches: tuple[Path, ...] = beside_key(default=())
-    """The patch files, in order."""
-
-    @property
-    def place(self) -> str:
-        return self.repo
-
-
-class SourceSpec(PinnedSpec):
-    """A pin with its patch series applied."""
-
-    kind: ClassVar[str] = "source"
-    shelf: ClassVar[str] = "sources"
-    record_name: ClassVar[str] = "source.json"
-    recipe_number: int = 1
-    patch_bodies: tuple[str, ...] = ()
-    """sha256 of each patch's diff body, in order."""
-    work: str | None = key_when_set(default=None)
-    """For a work folder as it stands: digest of its files, without packages' Python files."""
-    work_tree: str | None = beside_key(default=None)
-    """The tree id of all of it."""
-
-    @property
-    def from_work(self) -> bool:
-        return self.work is not None
 
 
 class PatchTrialSpec(PinnedSpec):
@@ -77,27 +41,6 @@ class PatchTrialSpec(PinnedSpec):
         pin = self.pin.model_copy(update={"commit": commit})
         identity = pin.model_dump(exclude={"url"})
         return self.model_copy(update={"pin": pin, "pin_identity": identity})
-
-
-class CratesSpec(Spec):
-    """The crates that a source's Cargo.lock names, fetched for an offline build."""
-
-    kind: ClassVar[str] = "crates"
-    shelf: ClassVar[str] = "crates"
-    record_name: ClassVar[str] = "crates.json"
-    repo: str
-    source_key: str
-    subdirectory: str
-    recipe_number: int = 1
-    read_from: str | None = beside_key(default=None)
-    """The source to read, where `source_key` names only what of it matters."""
-
-    @property
-    def place(self) -> str:
-        return self.repo
-
-    def _made_from(self) -> Iterable[str]:
-        return (self.source_key,)
 
 
 class WheelInput(Record):

@@ -12,7 +12,7 @@ from snakedev.sources.patch_file import body
 from snakedev.sources.source import IDENTITY
 from snakedev.store.layout import Layout
 from snakedev.store.publish import published
-from snakedev.store.specs import SourceSpec
+from snakedev.store.source_specs import SourceSpec
 from snakedev.workbench import series
 from snakedev.workbench.folder import BRANCH, PIN, RECORD, WorkFolder, WorkRecord, pin_key
 from snakedev.workbench.replay import Replayed, lenders_of, replay, start_session

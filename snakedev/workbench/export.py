@@ -7,7 +7,7 @@ from pathlib import Path
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.text import counted, first, listed
-from snakedev.store.specs import SourceSpec
+from snakedev.store.source_specs import SourceSpec
 from snakedev.workbench import series
 from snakedev.workbench.folder import WorkFolder
 

@@ -15,7 +15,7 @@ from snakedev.base.git import run_git
 from snakedev.base.process import CommandError, output
 from snakedev.base.records import Record
 from snakedev.config.fields import Origin
-from snakedev.store.specs import SourceSpec
+from snakedev.store.source_specs import SourceSpec
 from snakedev.workbench import series
 
 BRANCH = "series"

@@ -11,7 +11,7 @@ from snakedev.base.process import CommandError
 from snakedev.sources.patch_file import made_from
 from snakedev.sources.source import IDENTITY, apply_patches, lay_base
 from snakedev.store.layout import Layout
-from snakedev.store.specs import SourceSpec
+from snakedev.store.source_specs import SourceSpec
 from snakedev.workbench.folder import WorkFolder
 
 

@@ -15,8 +15,8 @@ from snakedev.sources.patch_file import PatchRecord
 from snakedev.sources.source import IDENTITY, SourceRecord, keep_bytes, public_pin
 from snakedev.store.layout import Layout
 from snakedev.store.publish import published
+from snakedev.store.source_specs import SourceSpec
 from snakedev.store.spec import digest
-from snakedev.store.specs import SourceSpec
 from snakedev.workbench.folder import WorkFolder, user_excludes
 
 _CRATE_FILES = ("/Cargo.toml", "/Cargo.lock", "/.cargo/config.toml", "/.cargo/config")

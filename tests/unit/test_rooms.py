@@ -27,7 +27,6 @@ TOO_LONG = {
     "snakedev/reports/bench/run.py",
     "snakedev/reports/patches/page.py",
     "snakedev/reports/smoke/page.py",
-    "snakedev/store/specs.py",
 }
 """These are being taken apart: a file that is short now leaves this list."""
 
@@ -45,10 +44,7 @@ def test_the_rooms_are_the_folders_of_the_package():
     assert set(ROOMS) == folders and len(ROOMS) == len(folders)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [*ROOMS, TOP_LEVEL],
-)
+@pytest.mark.parametrize("name", (*ROOMS, TOP_LEVEL))
 def test_a_room_imports_from_those_before_it(name):
     allowed = {*ROOMS} if name == TOP_LEVEL else {*ROOMS[: ROOMS.index(name) + 1]}
     wrong = [

@@ -18,7 +18,7 @@ from snakedev.reports.compat.tracked import read_tracked
 from snakedev.sources.source import make_base
 from snakedev.store.layout import Layout
 from snakedev.store.publish import scratch_in
-from snakedev.store.specs import SourceSpec
+from snakedev.store.source_specs import SourceSpec
 
 # Those whose packages the usual index has.
 _VARIANTS = ("cpu", "cuda")

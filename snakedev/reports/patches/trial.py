@@ -27,7 +27,8 @@ from snakedev.sources.patch_file import details
 from snakedev.sources.source import apply_patches, commit_version, make_base, public_pin, rejects
 from snakedev.store.layout import Layout
 from snakedev.store.publish import scratch_in
-from snakedev.store.specs import PatchTrialSpec, PinnedSpec
+from snakedev.store.source_specs import PinnedSpec
+from snakedev.store.specs import PatchTrialSpec
 
 
 def make_trial(

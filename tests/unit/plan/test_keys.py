@@ -14,8 +14,8 @@ from snakedev.plan.checks import require_inputs
 from snakedev.plan.plan import Plan
 from snakedev.store.artifacts import Artifacts
 from snakedev.store.layout import Layout
+from snakedev.store.source_specs import SourceSpec
 from snakedev.store.spec import digest
-from snakedev.store.specs import SourceSpec
 from snakedev.wheels.upstream_kernels import BorrowedKernels, KernelLibrary, KernelsRecord
 from tests.project import PROJECT
 

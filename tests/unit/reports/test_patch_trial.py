@@ -12,7 +12,8 @@ from snakedev.reports.patches.record import Conflict, Offset, PatchTrialRecord
 from snakedev.reports.patches.trial import make_trial
 from snakedev.sources.patch_file import body_digest
 from snakedev.store.layout import Layout
-from snakedev.store.specs import PatchTrialSpec, SourceSpec
+from snakedev.store.source_specs import SourceSpec
+from snakedev.store.specs import PatchTrialSpec
 from tests.unit.release import archive_of
 from tests.unit.repositories import commit, git, repository
 

@@ -15,7 +15,7 @@ from snakedev.fetch.mirror import ensure_commit
 from snakedev.sources.patch_file import body_digest
 from snakedev.sources.source import SourceRecord, make_source
 from snakedev.store.layout import Layout
-from snakedev.store.specs import SourceSpec
+from snakedev.store.source_specs import SourceSpec
 from tests.unit.release import archive_of
 from tests.unit.repositories import commit, git, repository
 

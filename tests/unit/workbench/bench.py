@@ -7,7 +7,7 @@ from snakedev.fetch.mirror import ensure_commit
 from snakedev.sources.patch_file import body_digest, series
 from snakedev.sources.source import make_source
 from snakedev.store.layout import Layout
-from snakedev.store.specs import SourceSpec
+from snakedev.store.source_specs import SourceSpec
 from snakedev.workbench.edit import edit
 from snakedev.workbench.export import export
 from tests.unit.repositories import git, repository

@@ -10,7 +10,8 @@ from snakedev.base.errors import UserError
 from snakedev.config.repos import GitPin
 from snakedev.fetch.mirror import ensure_commit
 from snakedev.store.layout import WORK_PREFIX, Layout
-from snakedev.store.specs import CratesSpec, EnvironmentSpec, SourceSpec, WheelInput
+from snakedev.store.source_specs import CratesSpec, SourceSpec
+from snakedev.store.specs import EnvironmentSpec, WheelInput
 from snakedev.workbench.edit import edit
 from snakedev.workbench.folder import WorkFolder
 from snakedev.workbench.snapshot import make_work_source, snapshot

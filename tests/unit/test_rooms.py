@@ -87,6 +87,16 @@ def test_a_script_imports_the_package_alone():
     assert SCRIPTS and not others
 
 
+def test_no_test_imports_from_another():
+    tests = {
+        f"{file}: {name}"
+        for file in FILES
+        for name, _ in named(PROJECT / file)
+        if name.startswith("tests.") and ".test_" in name
+    }
+    assert not tests
+
+
 @pytest.mark.parametrize("name", ROOMS)
 def test_a_room_says_what_is_in_it(name):
     file = PROJECT / "snakedev" / name / "__init__.py"

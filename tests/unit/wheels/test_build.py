@@ -5,7 +5,7 @@ import pytest
 from snakedev.base.errors import UserError
 from snakedev.store.specs import KernelsInput
 from snakedev.wheels.build import check_instrumented
-from tests.unit.wheels.test_variables import SANITIZED, SPEC
+from tests.unit.wheels.tiny import SANITIZED, SPEC
 
 BUILT = SPEC.model_copy(update={"interpreter": SANITIZED})
 RUST = BUILT.model_copy(update={"compilers": {"cc": "gcc 12", "rustc": "rustc 1"}})

@@ -15,21 +15,7 @@ from snakedev.machine.sanitizer import is_instrumented
 from snakedev.store.layout import Layout
 from snakedev.store.specs import WheelSpec
 from snakedev.wheels import variables as build_variables
-
-SPEC = WheelSpec(
-    repo="tiny",
-    variant="any",
-    version="1.0",
-    recipe="setuptools",
-    recipe_number=1,
-    source_key="0" * 16,
-    subdirectory=".",
-    interpreter={},
-    environment_key="1" * 16,
-    environment_name="build-any",
-    compilers={},
-    settings={"PLACE": "${environment}/share", "TREE": "${tree}"},
-)
+from tests.unit.wheels.tiny import SANITIZED, SPEC
 
 
 @pytest.fixture
@@ -108,9 +94,6 @@ def test_where_paths_are_real_the_compiler_and_its_cache_are_told(layout, machin
 def test_threads_of_nvcc_and_jobs_are_passed_on(layout, machine):
     _, variables = seen(layout, machine, fixed_paths=True)
     assert (variables["NVCC_THREADS"], variables["MAX_JOBS"]) == ("3", "2")
-
-
-SANITIZED = {"version": "3.14", "abiflags": "t", "sanitizer": "thread"}
 
 
 def test_c_and_c_plus_plus_are_compiled_with_the_interpreter_s_sanitizer(layout, machine, tmp_path):

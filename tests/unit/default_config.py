@@ -1,11 +1,11 @@
 """The project's config.yaml, with a key changed."""
 
 import copy
-from pathlib import Path
 
 import yaml
 
-PROJECT = Path(__file__).parents[2]
+from tests.project import PROJECT
+
 DEFAULT = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
 
 

@@ -3,14 +3,12 @@
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from snakedev.base.errors import UserError
 from snakedev.recipes.lock import Table, check, current, recorded
-
-PROJECT = Path(__file__).parents[3]
+from tests.project import PROJECT
 
 
 def test_every_number_stands_for_the_code_as_it_is():

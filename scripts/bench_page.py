@@ -5,13 +5,16 @@ from snakedev.base.job import job
 from snakedev.config.read import check
 from snakedev.reports.bench.headline import headline
 from snakedev.reports.bench.page import write_report
-from snakedev.reports.bench.run import kept_records
+from snakedev.reports.bench.record import kept_records
 from snakedev.store.layout import Layout
 
 if __name__ == "__main__":
     with job("bench report", snakemake.log[0]) as running:
         layout = Layout.of(check(snakemake.config))
-        kept = {variant: kept_records(layout, variant) for variant in snakemake.params.variants}
+        kept = {
+            variant: kept_records(layout.bench_records, variant)
+            for variant in snakemake.params.variants
+        }
         runs = {variant: records for variant, records in kept.items() if records}
         if not runs:
             raise UserError("there is no benchmark run yet: run `snakemake bench_report`")

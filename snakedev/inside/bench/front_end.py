@@ -88,9 +88,9 @@ class FrontEnd:
             units = 0
             for number in range(items):
                 at = number % len(prompts)
-                found = self.renderer.tokenize_prompt(prompts[at], params)["prompt_token_ids"]
-                _check(found, expected[at])
-                units += len(found)
+                tokens = self.renderer.tokenize_prompt(prompts[at], params)["prompt_token_ids"]
+                _check(tokens, expected[at])
+                units += len(tokens)
             return units
 
         return work
@@ -226,9 +226,9 @@ def _copied(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def _check(found: Any, expected: Any) -> None:
-    if found != expected:
-        raise WrongResult(f"a thread found {str(found)[:80]!r}, not {str(expected)[:80]!r}")
+def _check(result: Any, expected: Any) -> None:
+    if result != expected:
+        raise WrongResult(f"a thread found {str(result)[:80]!r}, not {str(expected)[:80]!r}")
 
 
 def _allows(row: memoryview, token: int) -> bool:

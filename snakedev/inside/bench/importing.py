@@ -33,7 +33,7 @@ _LIMIT_SECONDS = 300
 def main(request_file: Path, result_file: Path) -> None:
     """Measure what the request asks, and write the result."""
     request = json.loads(request_file.read_bytes())
-    found: dict[str, list[Any]] = {one["name"]: [] for one in request["contenders"]}
+    imports: dict[str, list[Any]] = {one["name"]: [] for one in request["contenders"]}
     for number in range(request["rounds"] + 1):
         for one in rotated(request["contenders"], number):
             done = subprocess.run(
@@ -46,9 +46,9 @@ def main(request_file: Path, result_file: Path) -> None:
             )
             (line,) = (x for x in done.stdout.splitlines() if x.startswith("snakedev: "))
             if number:
-                found[one["name"]].append(json.loads(line.removeprefix("snakedev: ")))
+                imports[one["name"]].append(json.loads(line.removeprefix("snakedev: ")))
         say(f"round {number} of {request['rounds']}" if number else "warmed up")
-    result_file.write_text(json.dumps(found), encoding="utf-8")
+    result_file.write_text(json.dumps(imports), encoding="utf-8")
 
 
 if __name__ == "__main__":

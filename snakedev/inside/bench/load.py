@@ -30,33 +30,35 @@ def main(request_file: Path, connection: socket.socket) -> None:
     parser = FlexibleArgumentParser()
     tool.add_cli_args(parser)
 
-    def once(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    def once(wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         words = {
             "backend": "openai",
-            "base-url": asked["url"],
+            "base-url": wanted["url"],
             "model": model,
             "dataset-name": "random",
-            "random-input-len": asked["input_tokens"],
-            "random-output-len": asked["output_tokens"],
-            "num-prompts": asked["requests"],
-            "max-concurrency": asked["clients"],
-            "num-warmups": asked["warmups"],
-            "seed": asked["seed"],
+            "random-input-len": wanted["input_tokens"],
+            "random-output-len": wanted["output_tokens"],
+            "num-prompts": wanted["requests"],
+            "max-concurrency": wanted["clients"],
+            "num-warmups": wanted["warmups"],
+            "seed": wanted["seed"],
             "temperature": 0,
             "ready-check-timeout-sec": 0,
         }
         line = [f"--{name}={value}" for name, value in words.items()]
         arguments = parser.parse_args([*line, "--disable-tqdm", "--save-detailed"])
-        found = tool.main(arguments)
-        if found["completed"] != asked["requests"]:
-            errors = "; ".join(filter(None, found["errors"]))[:2000]
-            raise RuntimeError(f"{found['completed']} of {asked['requests']} requests: {errors}")
+        measured = tool.main(arguments)
+        if measured["completed"] != wanted["requests"]:
+            errors = "; ".join(filter(None, measured["errors"]))[:2000]
+            raise RuntimeError(
+                f"{measured['completed']} of {wanted['requests']} requests: {errors}"
+            )
         return {
-            "seconds": found["duration"],
-            "requests": found["completed"],
-            "tokens": found["total_output_tokens"],
-            "ttfts": found["ttfts"],
-            "itls": found["itls"],
+            "seconds": measured["duration"],
+            "requests": measured["completed"],
+            "tokens": measured["total_output_tokens"],
+            "ttfts": measured["ttfts"],
+            "itls": measured["itls"],
         }
 
     serve(connection, {}, once)

@@ -29,41 +29,43 @@ def main(request_file: Path, result_file: Path) -> None:
     """Measure what the request asks, and write the result."""
     request = json.loads(request_file.read_bytes())
     folder = Path(request["folder"])
-    asked = folder / "engine-request.json"
-    asked.write_text(json.dumps(request["answer"]))
+    engine_request = folder / "engine-request.json"
+    engine_request.write_text(json.dumps(request["answer"]))
     result: dict[str, Any] = {}
     for mode, settings in request["modes"].items():
         say(f"{mode}: loading")
-        result[mode] = _mode(request, mode, settings, asked, folder)
+        result[mode] = _mode(request, mode, settings, engine_request, folder)
         result_file.write_text(json.dumps(result), encoding="utf-8")
 
 
 def _mode(
-    request: dict[str, Any], mode: str, settings: dict[str, str], asked: Path, folder: Path
+    request: dict[str, Any], mode: str, settings: dict[str, str], engine_request: Path, folder: Path
 ) -> dict[str, Any]:
-    found: dict[str, dict[str, Any]] = {}
+    measured: dict[str, dict[str, Any]] = {}
     with ExitStack() as ending:
         members = []
         for number, one in enumerate(request["contenders"]):
             variables = {**os.environ, **one["variables"], **settings}
             log = folder / f"engine-{mode.replace(' ', '-')}-{number}.log"
             began = time.monotonic()
-            member = Contender(one["name"], [one["python"], _ENGINE, asked], variables, log, folder)
+            member = Contender(
+                one["name"], [one["python"], _ENGINE, engine_request], variables, log, folder
+            )
             ending.callback(member.end)
             member.answer(_LOAD_SECONDS)
             seconds = time.monotonic() - began
             say(f"{mode}: {one['name']}: loaded in {seconds:.0f} s")
             members.append((member, variables))
-            found[one["name"]] = {"load_seconds": seconds, "tokens_per_second": []}
+            measured[one["name"]] = {"load_seconds": seconds, "tokens_per_second": []}
         for number in range(request["rounds"]):
             for member, _ in rotated(members, number):
                 done = member.ask({}, _ROUND_SECONDS)
-                speeds = found[member.name]["tokens_per_second"]
+                speeds = measured[member.name]["tokens_per_second"]
                 speeds.append(done["tokens"] / done["seconds"])
             say(f"{mode}: round {number + 1} of {request['rounds']}")
         for member, variables in members:
-            found[member.name]["processes"] = processes(member.process.pid, variables)
-    return found
+            measured[member.name]["processes"] = processes(member.process.pid, variables)
+    return measured
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def processes(leader: int, variables: Mapping[str, str]) -> list[dict[str, Any]]
     """
     run = variables.get(snakedev_probe.VARIABLE)
     states = {state["pid"]: state for state in snakedev_probe.ask(run)} if run else {}
-    found = []
+    described = []
     first = psutil.Process(leader)
     for process in (first, *first.children(recursive=True)):
         try:
@@ -28,7 +28,7 @@ def processes(leader: int, variables: Mapping[str, str]) -> list[dict[str, Any]]
         except psutil.Error:
             continue  # it ended meanwhile
         state = states.get(process.pid)
-        found.append(
+        described.append(
             {
                 "role": str(state["role"]) if state else name,
                 "gil": state["gil_enabled"] if state else None,
@@ -37,7 +37,7 @@ def processes(leader: int, variables: Mapping[str, str]) -> list[dict[str, Any]]
                 "threads": process.num_threads(),
             }
         )
-    return found
+    return described
 
 
 def _name(process: psutil.Process) -> str:

@@ -61,7 +61,7 @@ def main(request_file: Path, result_file: Path) -> None:
     cores = len(os.sched_getaffinity(0))
     counts = thread_counts(request.get("threads"), cores)
     parts = request.get("parts") or list(PARTS)
-    asked = request.get("contenders") or [
+    wanted = request.get("contenders") or [
         {"name": f"GIL {state}", "python": sys.executable, "variables": {"PYTHON_GIL": setting}}
         for state, setting in (("off", "0"), ("on", "1"))
     ]
@@ -79,7 +79,7 @@ def main(request_file: Path, result_file: Path) -> None:
         worker_request = logs / "scaling-worker.json"
         worker_request.write_text(json.dumps({"model": request["model"], "threads": max(counts)}))
         contenders = []
-        for number, one in enumerate(asked):
+        for number, one in enumerate(wanted):
             started = Contender(
                 one["name"],
                 [one["python"], _THREADS, worker_request],
@@ -118,8 +118,8 @@ def _measured(
     for number in range(rounds):
         for cell in rotated(cells, number):
             one, threads = cell["contender"], cell["threads"]
-            asked = {"part": part, "threads": threads, "items": cell["items"]}
-            done = one.ask(asked, _limit(seconds))
+            turn = {"part": part, "threads": threads, "items": cell["items"]}
+            done = one.ask(turn, _limit(seconds))
             rates.setdefault(one.name, {}).setdefault(threads, []).append(
                 done["units"] / done["seconds"]
             )

@@ -88,7 +88,7 @@ class Server:
 def main(request_file: Path, result_file: Path) -> None:
     """Measure what the request asks, and write the result."""
     request = json.loads(request_file.read_bytes())
-    folder, found = Path(request["folder"]), dict[str, Any]()
+    folder, measured = Path(request["folder"]), dict[str, Any]()
     with ExitStack() as ending:
         servers = []
         for number, one in enumerate(request["contenders"]):
@@ -101,7 +101,7 @@ def main(request_file: Path, result_file: Path) -> None:
             seconds = time.monotonic() - began
             say(f"{one['name']}: answers after {seconds:.0f} s")
             servers.append(server)
-            found[one["name"]] = {"start_seconds": seconds, "clients": {}}
+            measured[one["name"]] = {"start_seconds": seconds, "clients": {}}
         client = request["client"]
         load = Contender(
             "load",
@@ -118,13 +118,13 @@ def main(request_file: Path, result_file: Path) -> None:
                 for server in rotated(servers, number):
                     done = load.ask(_message(request, server, clients, number), _ROUND_SECONDS)
                     if number:
-                        rounds = found[server.name]["clients"].setdefault(clients, [])
+                        rounds = measured[server.name]["clients"].setdefault(clients, [])
                         rounds.append(done)
             said = f"round {number} of {request['rounds']}" if number else "warmed up"
             say(said)
         for server in servers:
-            found[server.name]["processes"] = processes(server.process.pid, server.variables)
-    result = {"contenders": found, "one_process": _one_process()}
+            measured[server.name]["processes"] = processes(server.process.pid, server.variables)
+    result = {"contenders": measured, "one_process": _one_process()}
     result_file.write_text(json.dumps(result), encoding="utf-8")
 
 

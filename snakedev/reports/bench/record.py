@@ -1,16 +1,21 @@
-"""What a benchmark run's record holds, and the statistics that a reader is told of it."""
+"""The records of benchmark runs, and the statistics that a reader is told of them."""
 
 from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
 from statistics import median
 
 import numpy
 
+from snakedev.base.errors import UserError
 from snakedev.base.records import Record
 from snakedev.config.reports import BenchReport
 from snakedev.store.specs import BenchPin
 
 OFF, ON, STOCK = "GIL off", "GIL on", "stock"
 """The contenders: our build without and with the GIL, and the stock wheel on an ordinary Python."""
+CONTENDERS = (OFF, ON, STOCK)
+_BEGAN = "%Y-%m-%dT%H%M%SZ"
 
 
 class Interpreter(Record):
@@ -86,6 +91,10 @@ class EngineProcess(Record):
     threads: int
 
 
+def _together(processes: Iterable[EngineProcess]) -> int:
+    return sum(process.pss for process in processes)
+
+
 class OfflineResult(Record):
     """vLLM's offline engine answering a full batch."""
 
@@ -96,6 +105,11 @@ class OfflineResult(Record):
     tokens_per_second: tuple[float, ...]
     """New tokens of all prompts together, in each round."""
     processes: tuple[EngineProcess, ...]
+
+    @property
+    def pss(self) -> int:
+        """Bytes of memory of all its processes."""
+        return _together(self.processes)
 
 
 class Latency(Record):
@@ -129,6 +143,11 @@ class ServerProcesses(Record):
     contender: str
     start_seconds: float
     processes: tuple[EngineProcess, ...]
+
+    @property
+    def pss(self) -> int:
+        """Bytes of memory of all its processes."""
+        return _together(self.processes)
 
 
 class ServerResult(Record):
@@ -217,4 +236,18 @@ def percentiles(seconds: Iterable[float]) -> Latency:
     return Latency(p50=1e3 * float(p50), p99=1e3 * float(p99), count=len(measured))
 
 
-CONTENDERS = (OFF, ON, STOCK)
+def keep(record: BenchRecord, folder: Path) -> None:
+    """Add the record of a run to those in a folder, named after when it began."""
+    began = datetime.fromisoformat(record.started).strftime(_BEGAN)
+    record.write(folder / f"{began}-{record.variant}.json")
+
+
+def kept_records(folder: Path, variant: str) -> list[BenchRecord]:
+    """All records of a variant, oldest first; those of an earlier form are passed over."""
+    records = []
+    for path in sorted(folder.glob(f"*Z-{variant}.json")):
+        try:
+            records.append(BenchRecord.read(path))
+        except UserError:
+            continue
+    return records

@@ -14,7 +14,6 @@ from snakedev.reports.bench.record import (
     Latency,
     ScalingPart,
 )
-from snakedev.reports.bench.table import pss
 from snakedev.reports.html import TIMES, duration, listed, rate, size, spread, times, when
 
 _KINDS = {OFF: 0, ON: 1, STOCK: 2}
@@ -126,7 +125,7 @@ def _offline(run: BenchRecord) -> dict[str, Any]:
                 "speed": spread(speeds, "{:,.0f}"),
                 "ratio": times(median(speeds) / median(on[0].tokens_per_second)) if on else "",
                 "load": duration(result.load_seconds),
-                "memory": size(pss(result.processes)),
+                "memory": size(result.pss),
                 "processes": sum(process.gil is not None for process in result.processes),
             }
         )
@@ -187,20 +186,20 @@ def _latency(latency: Latency) -> tuple[str, str]:
 
 def _memory(run: BenchRecord) -> list[dict[str, Any]]:
     """The processes of each engine and server, with their memory."""
-    shown = [(f"offline, {one.mode}", one.contender, one.processes) for one in run.offline]
     servers = run.server.servers if run.server else ()
-    shown += [("server", one.contender, one.processes) for one in servers]
+    loaded = [(f"offline, {one.mode}", one) for one in run.offline]
+    loaded += [("server", one) for one in servers]
     return [
         {
             "what": what,
-            "contender": contender,
-            "total": size(pss(processes)),
+            "contender": one.contender,
+            "total": size(one.pss),
             "parts": listed(
-                [f"{p.role} {size(p.pss)}" for p in processes if p.gil is not None]
-                or [size(pss(processes))]
+                [f"{p.role} {size(p.pss)}" for p in one.processes if p.gil is not None]
+                or [size(one.pss)]
             ),
         }
-        for what, contender, processes in shown
+        for what, one in loaded
     ]
 
 

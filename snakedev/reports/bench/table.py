@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from snakedev.reports.bench.record import CONTENDERS, BenchRecord, EngineProcess
+from snakedev.reports.bench.record import CONTENDERS, BenchRecord
 
 
 def table(runs: Sequence[BenchRecord]) -> pd.DataFrame:
@@ -61,11 +61,11 @@ def _figures(run: BenchRecord) -> Iterator[dict[str, Any]]:
         told = _told(result.tokens_per_second)
         yield {**at, "measure": "throughput", "unit": "tokens/s", **told}
         yield {**at, "measure": "load time", "unit": "s", "median": result.load_seconds}
-        yield {**at, **_memory_figure(result.processes)}
+        yield {**at, "measure": "memory (pss)", "unit": "bytes", "median": result.pss}
     for server in run.server.servers if run.server else ():
         at = {"part": "server", "contender": server.contender}
         yield {**at, "measure": "start time", "unit": "s", "median": server.start_seconds}
-        yield {**at, **_memory_figure(server.processes)}
+        yield {**at, "measure": "memory (pss)", "unit": "bytes", "median": server.pss}
     for load in run.server.loads if run.server else ():
         at = {"part": "server", "contender": load.contender, "clients": load.clients}
         for measure, values in (
@@ -86,11 +86,3 @@ def _told(values: Sequence[float]) -> dict[str, Any]:
         "high": max(values),
         "rounds": len(values),
     }
-
-
-def _memory_figure(processes: Sequence[EngineProcess]) -> dict[str, Any]:
-    return {"measure": "memory (pss)", "unit": "bytes", "median": pss(processes)}
-
-
-def pss(processes: Sequence[EngineProcess]) -> int:
-    return sum(process.pss for process in processes)

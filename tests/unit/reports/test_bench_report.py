@@ -29,7 +29,7 @@ from snakedev.reports.bench.record import (
     is_busy,
     percentiles,
 )
-from snakedev.reports.bench.run import refuse_wrong_gil
+from snakedev.reports.bench.results import refuse_wrong_gil
 from snakedev.store.specs import BenchPin
 
 TIMES = "\N{MULTIPLICATION SIGN}"

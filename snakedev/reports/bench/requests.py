@@ -1,0 +1,106 @@
+"""What the measuring programs of snakedev/inside/bench are asked, part by part."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from snakedev.config.reports import BenchReport, Prompt, Throughput
+from snakedev.inference import engine
+from snakedev.reports.bench.record import STOCK
+
+MODES: Mapping[str, Mapping[str, str]] = {
+    "own process": {},
+    "one process": {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"},
+}
+"""Where the offline engine runs, with the variables that put it there."""
+PROGRAMS = {"threads": "scaling", "import": "importing", "offline": "offline", "server": "serving"}
+"""The program of each part."""
+_PROMPTS = ("The capital of France is", "Once upon a time, there was a little girl who")
+
+Contender = dict[str, Any]
+"""A name, a Python and variables, as the measuring programs take them."""
+
+
+def part_request(
+    part: str,
+    settings: BenchReport,
+    model: Path,
+    arguments: Mapping[str, Any],
+    contenders: Sequence[Contender],
+) -> dict[str, Any]:
+    """What the program of a part is asked, but for the folder of its logs.
+
+    ``arguments`` are those that an engine is made with, for the model in a folder.
+    """
+    match part:
+        case "threads":
+            wanted = _threads(settings, model, contenders)
+        case "import":
+            wanted = {"contenders": contenders}
+        case "offline":
+            wanted = _offline(settings, model, arguments, contenders)
+        case _:
+            wanted = _server(settings, model, arguments, contenders)
+    return {**wanted, "rounds": settings.rounds}
+
+
+def _threads(settings: BenchReport, model: Path, contenders: Sequence[Contender]) -> dict[str, Any]:
+    return {
+        "model": str(model),
+        "threads": settings.threads,
+        "seconds": settings.seconds,
+        # on the ordinary Python one thread tells what free-threading costs
+        "contenders": [{**one, "single": one["name"] == STOCK} for one in contenders],
+    }
+
+
+def _offline(
+    settings: BenchReport,
+    model: Path,
+    arguments: Mapping[str, Any],
+    contenders: Sequence[Contender],
+) -> dict[str, Any]:
+    timed = Throughput(prompts=settings.prompts, tokens=settings.tokens)
+    prompts = [Prompt(text=text) for text in _PROMPTS]
+    return {
+        "answer": json.loads(engine.request(prompts, 1, timed, model, arguments)),
+        "modes": MODES,
+        "contenders": contenders,
+    }
+
+
+def _server(
+    settings: BenchReport,
+    model: Path,
+    arguments: Mapping[str, Any],
+    contenders: Sequence[Contender],
+) -> dict[str, Any]:
+    # the server keeps a core free for its front end, as vLLM does by itself
+    unbound = [
+        {
+            **one,
+            "variables": {
+                name: value
+                for name, value in one["variables"].items()
+                if name != "VLLM_CPU_OMP_THREADS_BIND"
+            },
+        }
+        for one in contenders
+    ]
+    return {
+        "model": str(model),
+        "arguments": [_option(name, value) for name, value in arguments.items()],
+        "clients": settings.clients,
+        "requests": settings.requests,
+        "input_tokens": settings.input_tokens,
+        "output_tokens": settings.output_tokens,
+        "client": unbound[0],
+        "contenders": unbound,
+    }
+
+
+def _option(name: str, value: Any) -> str:
+    """An engine's argument as an option of vLLM's server."""
+    option = f"--{name.replace('_', '-')}"
+    return option if value is True else f"{option}={value}"

@@ -1,7 +1,7 @@
-"""The pages of docs/reference that are written from the code: configuration, targets, records.
+"""The pages of docs/reference that are written: configuration, targets, records, rooms.
 
-Run `python -m tools.reference` after a change of a model, a rule or the Makefile; a test keeps the
-pages current.
+Run `python -m tools.reference` after a change of what they are written from: models, rules, the
+Makefile, the rooms. A test keeps the pages current.
 """
 
 import ast
@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from snakedev import ROOMS
 from snakedev.config.model import Config
 from snakedev.schemas import MODELS
 
@@ -32,11 +33,10 @@ _PLAIN = {
     "object": "mapping",
     "null": "null",
 }
-_RULE = re.compile(
-    r'^(?: *)(?:rule (?P<name>\w+):|rule:\n+ +name:\n +f"(?P<pattern>[^"]+)")'
-    r'(?P<default>\n +default_target: True)?\n+ +"""\n(?P<text>.*?)\n *"""',
-    re.MULTILINE | re.DOTALL,
-)
+# a rule, down to the next one or to what is not indented
+_RULE = re.compile(r"^( *)rule(?: (?P<name>\w+))?:\n(?P<body>(?:\1 +.*\n|\n)*)", re.MULTILINE)
+_DOCSTRING = re.compile(r'"""(.*?)"""', re.DOTALL)
+_NAME = re.compile(r'^ +name:\s+f"([^"]+)"', re.MULTILINE)
 _MAKE = re.compile(
     r"^(?P<text>(?:^# .*\n)+)(?:^.*\?=.*\n|^export .*\n)*^(?P<name>[a-z0-9]+):", re.MULTILINE
 )
@@ -44,7 +44,12 @@ _MAKE = re.compile(
 
 def pages() -> dict[str, str]:
     """The written pages' contents by file name."""
-    return {"config.md": _config(), "targets.md": _targets(), "records.md": _records()}
+    return {
+        "config.md": _config(),
+        "targets.md": _targets(),
+        "records.md": _records(),
+        "rooms.md": _rooms(),
+    }
 
 
 def rules() -> dict[str, list[tuple[str, str]]]:
@@ -52,9 +57,14 @@ def rules() -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
     for file in [PROJECT / "Snakefile", *sorted(PROJECT.glob("rules/*.smk"))]:
         for rule in _RULE.finditer(file.read_text(encoding="utf-8")):
-            name = rule["name"] or re.sub(r"\{(\w+)\}", lambda m: m[1].upper(), rule["pattern"])
-            text = _text(rule["text"]) + (" The default." if rule["default"] else "")
-            found.setdefault(file.relative_to(PROJECT).as_posix(), []).append((name, text))
+            docstring, pattern = _DOCSTRING.search(rule["body"]), _NAME.search(rule["body"])
+            name = rule["name"] or (pattern[1] if pattern else "")
+            if docstring is None:
+                continue
+            name = re.sub(r"\{(\w+)\}", lambda found: found[1].upper(), name)
+            default = " The default." if "default_target: True" in rule["body"] else ""
+            where = file.relative_to(PROJECT).as_posix()
+            found.setdefault(where, []).append((name, _text(docstring[1]) + default))
     return found
 
 
@@ -137,8 +147,9 @@ def _records() -> str:
     lines = [
         "# Records",
         "",
-        "The JSON files beside what is made. Each has a schema in `schemas/`; what a field holds "
-        "is checked whenever a record is written or read.",
+        "The JSON files for other tools, each with a schema in `schemas/`. Beside everything that "
+        "is made lies a record of this kind; what its fields hold is checked whenever it is read "
+        "or written.",
     ]
     parts: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
     for name, model in MODELS.items():
@@ -198,6 +209,20 @@ def _kind(value: Mapping[str, Any], schema: Mapping[str, Any], linked: bool) -> 
     return _PLAIN.get(value.get("type", ""), "anything")
 
 
+def _rooms() -> str:
+    lines = [
+        "# Rooms",
+        "",
+        "The folders of the package `snakedev/`. A room imports only from those above it; a test "
+        "holds that, and `python -m tools.rooms` prints their sizes and imports.",
+        "",
+    ]
+    for room in ROOMS:
+        text = ast.get_docstring(ast.parse((PROJECT / f"snakedev/{room}/__init__.py").read_text()))
+        lines += [f"- **`{room}`**: {_lower(_text(text or ''))}"]
+    return _page(lines)
+
+
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
     return model.model_json_schema(schema_generator=_Documented)
 
@@ -253,7 +278,7 @@ def _paragraph(schema: Mapping[str, Any]) -> list[str]:
 def _text(said: str) -> str:
     """A docstring's text as Markdown: in one line, and what stands in <> as code."""
     line = " ".join(said.split()).replace("``", "`")
-    return re.sub(r"(?<!`)(?<=\s)[^\s`]*<\w+>[^\s`,;]*", r"`\g<0>`", line)
+    return re.sub(r"(?<!`)(?<=\s)[^\s`]*<\w+>(?:[^\s`,;]*[^\s`,;.])?", r"`\g<0>`", line)
 
 
 def _either(words: Iterable[str]) -> str:

@@ -27,5 +27,5 @@ def test_keys_have_type_default_and_meaning():
 
 def test_records_have_the_texts_below_their_fields():
     text = pages()["records.md"]
-    assert "- **`executable`** (text): The program itself;" in text
-    assert "### `HeldWheel`" in text and "[HeldWheel](#heldwheel)" in text
+    assert "- **`without`** (mapping to text): Repos that it could have taken in" in text
+    assert "### `WheelPatch`" in text and "[WheelPatch](#wheelpatch)" in text

@@ -1,5 +1,6 @@
-"""Words for counts and lists in messages."""
+"""Words for counts and lists in messages, and for variables."""
 
+import re
 from collections.abc import Sequence, Sized
 
 _SHOWN = 5
@@ -7,6 +8,11 @@ _SHOWN = 5
 
 def counted(items: Sized, name: str, plural: str) -> str:
     return f"{len(items)} {name}{'' if len(items) == 1 else plural}"
+
+
+def shouted(name: str) -> str:
+    """A name as part of a variable's: `FLASH_ATTENTION`."""
+    return re.sub("[^A-Z0-9]", "_", name.upper())
 
 
 def listed(files: Sequence[str]) -> str:

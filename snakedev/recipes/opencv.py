@@ -1,11 +1,9 @@
 """How OpenCV's cv2 is built, with what vLLM uses of it."""
 
-from __future__ import annotations
-
-from snakedev.recipes.recipe import Target
+from snakedev.recipes.recipe import Recipe, Target, source_of
 
 # What vLLM uses of cv2: colours, resizing, files of images, and video, decoded from memory.
-_OPENCV_OPTIONS = {
+_OPTIONS = {
     "BUILD_LIST": "core,imgproc,imgcodecs,videoio,python3,python_bindings_generator",
     # a free-threaded Python has no limited API
     "PYTHON3_LIMITED_API": "OFF",
@@ -50,10 +48,11 @@ _FFMPEG_COMPONENTS = {
 }
 
 
-def opencv_settings(target: Target) -> dict[str, str]:
+def settings(target: Target) -> dict[str, str]:
+    """Variables of a build: what CMake and FFmpeg's configure are told, and where FFmpeg is."""
     defined = (
         f"-DWITH_{name}=OFF" if value is None else f"-D{name}={value}"
-        for name, value in _OPENCV_OPTIONS.items()
+        for name, value in _OPTIONS.items()
     )
     ffmpeg = (
         *("--enable-pic", "--disable-all", "--disable-autodetect", "--disable-debug"),
@@ -65,7 +64,17 @@ def opencv_settings(target: Target) -> dict[str, str]:
         "SKBUILD_CONFIGURE_OPTIONS": " ".join(defined),
         # the source is a git checkout of ours: its version and submodules stay as they are
         "OPENCV_PYTHON_SKIP_GIT_COMMANDS": "1",
-        "OPENCV_PYTHON_FFMPEG_SOURCE": "${SNAKEDEV_SOURCE_FFMPEG}",
+        "OPENCV_PYTHON_FFMPEG_SOURCE": source_of("ffmpeg"),
         "OPENCV_PYTHON_FFMPEG_OPTIONS": " ".join(ffmpeg),
-        "OPENCV_PYTHON_NASM_SOURCE": "${SNAKEDEV_SOURCE_NASM}",
+        "OPENCV_PYTHON_NASM_SOURCE": source_of("nasm"),
     }
+
+
+RECIPE = Recipe(
+    number=1,
+    environment="build-opencv",
+    # FFmpeg and nasm are built by make
+    tools=("cc", "cxx", "make"),
+    heavy=True,
+    settings=settings,
+)

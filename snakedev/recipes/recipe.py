@@ -1,8 +1,9 @@
-"""How each kind of repo is built.
+"""What a recipe says of how a kind of repo is built.
 
-A recipe names the build environment, the compilers that enter the wheel's key, and the variables
-that its build sees. Raise a recipe's ``number`` whenever the way of building changes: it is part
-of every key made with it. snakedev/recipes/lock.py keeps that from being forgotten.
+It names the build environment, the compilers that enter the wheel's key, and the variables that its
+build sees. Each recipe is the RECIPE of a module of this folder, and a line of registry.py. Raise
+its ``number`` whenever the way of building changes: it is part of every key made with it. lock.py
+keeps that from being forgotten.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snakedev.base.cpu import CPU_ISAS
+from snakedev.base.text import shouted
 from snakedev.machine.gpu_architectures import resolve
 
 if TYPE_CHECKING:
@@ -61,6 +63,16 @@ class Target:
         if self.variant == "rocm":
             return (settings.rocm and settings.rocm.toolkit) or _ROCM
         return settings.cuda.toolkit if self.variant == "cuda" and settings.cuda else None
+
+
+def source_variable(repo: str) -> str:
+    """The variable by which a build finds the source of a repo of `build_needs`."""
+    return f"SNAKEDEV_SOURCE_{shouted(repo)}"
+
+
+def source_of(repo: str) -> str:
+    """What a setting has in the place of that source's path."""
+    return "${" + source_variable(repo) + "}"
 
 
 def architectures(variant: str, config: Config, machine: Machine) -> tuple[str, ...]:

@@ -1,10 +1,16 @@
 """All recipes by name, and the recipe numbers of the other keyed artifacts."""
 
-from __future__ import annotations
-
-from snakedev.recipes.opencv import opencv_settings
+from snakedev.recipes import maturin, opencv, scikit_build, setuptools, source, vllm
 from snakedev.recipes.recipe import Recipe
-from snakedev.recipes.vllm import vllm_left_out, vllm_settings
+
+RECIPES: dict[str, Recipe] = {
+    "setuptools": setuptools.RECIPE,
+    "scikit-build-core": scikit_build.RECIPE,
+    "maturin": maturin.RECIPE,
+    "opencv": opencv.RECIPE,
+    "vllm": vllm.RECIPE,
+    "source": source.RECIPE,
+}
 
 RECIPE_NUMBERS = {
     "source": 1,
@@ -17,28 +23,3 @@ RECIPE_NUMBERS = {
     "kernels": 1,
 }
 """The recipe numbers of the other keyed artifacts, raised by hand in the same way."""
-
-
-RECIPES: dict[str, Recipe] = {
-    "setuptools": Recipe(number=2),
-    "scikit-build-core": Recipe(number=2, heavy=True),
-    # crates may hold C++, as those of tokenizers do
-    "maturin": Recipe(number=2, tools=("cc", "cxx", "rustc")),
-    "opencv": Recipe(
-        number=1,
-        environment="build-opencv",
-        # FFmpeg and nasm are built by make
-        tools=("cc", "cxx", "make"),
-        heavy=True,
-        settings=opencv_settings,
-    ),
-    "vllm": Recipe(
-        number=2,
-        environment="build-{variant}",
-        per_variant=True,
-        heavy=True,
-        settings=vllm_settings,
-        left_out=vllm_left_out,
-    ),
-    "source": Recipe(number=1, environment=None, tools=()),
-}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snakedev.machine.gpu_architectures import torch_arch_list
-from snakedev.recipes.recipe import Target
+from snakedev.recipes.recipe import Recipe, Target, source_of
 
 CUDA_PARTS = {
     "cutlass": ("VLLM_CUTLASS_SRC_DIR", "${}", None),
@@ -29,8 +29,9 @@ KERNEL_PARTS = {"cpu": ("onednn",), "cuda": tuple(CUDA_PARTS)}
 vLLM."""
 
 
-def vllm_settings(target: Target) -> dict[str, str]:
-    settings = {
+def settings(target: Target) -> dict[str, str]:
+    """Variables of a build for a variant."""
+    shared = {
         "VLLM_VERSION_OVERRIDE": target.version,
         "VLLM_TARGET_DEVICE": target.variant,
         "VLLM_BUILD_RUST": "0",
@@ -38,9 +39,9 @@ def vllm_settings(target: Target) -> dict[str, str]:
         "FETCHCONTENT_BASE_DIR": "${tree}/build/temp.deps",
     }
     if target.config.borrowed(target.variant):
-        return settings | {"VLLM_BORROWED_KERNELS": "${SNAKEDEV_KERNELS}"}
+        return shared | {"VLLM_BORROWED_KERNELS": "${SNAKEDEV_KERNELS}"}
     own = {"cpu": _for_cpus, "cuda": _for_cuda, "rocm": _for_rocm}
-    return settings | own[target.variant](target)
+    return shared | own[target.variant](target)
 
 
 def _for_cpus(target: Target) -> dict[str, str]:
@@ -53,12 +54,12 @@ def _for_cpus(target: Target) -> dict[str, str]:
         "VLLM_CPU_TCMALLOC": "",
     }
     if cpu.onednn:
-        settings["FETCHCONTENT_SOURCE_DIR_ONEDNN"] = "${SNAKEDEV_SOURCE_ONEDNN}"
+        settings["FETCHCONTENT_SOURCE_DIR_ONEDNN"] = source_of("onednn")
     return settings
 
 
 def _for_cuda(target: Target) -> dict[str, str]:
-    without = vllm_left_out(target)
+    without = left_out(target)
     settings = {
         "TORCH_CUDA_ARCH_LIST": torch_arch_list(target.architectures),
         "VLLM_EXTERNAL_LEFT_OUT": ";".join(
@@ -67,8 +68,7 @@ def _for_cuda(target: Target) -> dict[str, str]:
     }
     for repo, (variable, folder, _) in CUDA_PARTS.items():
         if repo not in without:
-            source = "${SNAKEDEV_SOURCE_" + repo.upper().replace("-", "_") + "}"
-            settings[variable] = folder.replace("${}", source)
+            settings[variable] = folder.replace("${}", source_of(repo))
     return settings
 
 
@@ -81,7 +81,8 @@ def _for_rocm(target: Target) -> dict[str, str]:
     }
 
 
-def vllm_left_out(target: Target) -> dict[str, str | None]:
+def left_out(target: Target) -> dict[str, str | None]:
+    """Repos that a variant's build does without: reasons, and None where it has no use for one."""
     config = target.config
     if config.borrowed(target.variant):
         # snakedev/wheels/upstream_kernels.py says of each library of the wheel whether it is taken
@@ -102,3 +103,13 @@ def vllm_left_out(target: Target) -> dict[str, str | None]:
         # a kernel for 10.x and 11.x; see patches/vllm/0014-…
         without["CUTLASS MLA"] = "cutlass's release lacks its headers: `origin: git` builds it"
     return without
+
+
+RECIPE = Recipe(
+    number=2,
+    environment="build-{variant}",
+    per_variant=True,
+    heavy=True,
+    settings=settings,
+    left_out=left_out,
+)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import scrubbed
+from snakedev.base.text import shouted
 from snakedev.environments.environment import EnvironmentRecord
 from snakedev.machine import buildlock, sanitizer
 from snakedev.machine.probe import Machine
 from snakedev.machine.sandbox import Sandbox
+from snakedev.recipes.recipe import source_variable
 from snakedev.sources.crates import cargo_configuration
 from snakedev.store.layout import Layout
 from snakedev.store.specs import WheelSpec
@@ -134,7 +136,7 @@ def make(
         "VIRTUAL_ENV": str(places.environment),
         "UV_CACHE_DIR": str(places.folder / "home" / "uv"),
         # for projects that would ask git for their version
-        f"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_{_shouted(spec.repo)}": spec.version,
+        f"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_{shouted(spec.repo)}": spec.version,
         "MAX_JOBS": str(jobs),
         "NVCC_THREADS": str(nvcc_threads),
         **spec.passed,
@@ -176,7 +178,7 @@ def make(
         crates = layout.crates(spec.repo, spec.crates_key)
         variables |= _cargo_variables(machine, crates, places)
     for need, source in places.sources.items():
-        variables[f"SNAKEDEV_SOURCE_{_shouted(need)}"] = str(source)
+        variables[source_variable(need)] = str(source)
     if places.kernels is not None:
         variables["SNAKEDEV_KERNELS"] = str(places.kernels)
     # a setting may point into what is made here: ${environment}, ${SNAKEDEV_SOURCE_…}
@@ -190,11 +192,6 @@ def _refuse_no_rocm(toolkit: Path | None) -> None:
             f"variants.rocm.toolkit: {toolkit} has no bin/hipcc, the compiler of ROCm: install "
             f"ROCm (its packages hip-dev and rocm-llvm at least), or name its folder"
         )
-
-
-def _shouted(name: str) -> str:
-    """A repo's name as part of a variable's."""
-    return re.sub("[^A-Z0-9]", "_", name.upper())
 
 
 def _filled(value: str, places: Mapping[str, str]) -> str:

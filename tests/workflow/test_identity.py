@@ -10,6 +10,7 @@ on tests/workflow/small_engine.py.
 import copy
 import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from snakedev.recipes.lock import code_digest
+from snakedev.recipes.code import Code
 from tests.unit.package_index import publish, served
 from tests.unit.small_hub import SmallHub
 from tests.workflow import small_engine
@@ -425,29 +426,32 @@ def test_a_model(project: Project) -> None:
 
 
 def raise_number(project: Project, of: str) -> None:
-    """Raise a number in the project's own snakedev/recipes/recipe.py by one."""
-    file = project.folder / "snakedev/recipes/recipe.py"
-    pattern = rf'("{of}": (?:Recipe\(\s*number=)?)(\d+)'
+    """Raise a recipe's number, or another artifact's, in the project's own copy by one."""
+    folder = project.folder / "snakedev/recipes"
+    own = folder / f"{of}.py"
+    file, before = (own, "number=") if own.is_file() else (folder / "registry.py", f'"{of}": ')
+    pattern = rf"({before})(\d+)"
     text, count = re.subn(pattern, lambda m: m[1] + str(int(m[2]) + 1), file.read_text())
     assert count == 1
     file.write_text(text)
 
 
-def test_the_digest_of_a_recipe_s_code_is_the_same_on_another_python(python: Path) -> None:
+def test_the_digest_of_an_artifact_s_code_is_the_same_on_another_python(python: Path) -> None:
+    scripts = sorted(path.stem for path in (PROJECT / "scripts").glob("*.py"))
     code = (
-        "import sys; from pathlib import Path\n"
-        "from snakedev.recipes.code_digest import code_digest\n"
-        "for name in sys.argv[1:]: print(code_digest(Path(name).read_text()))"
+        "import json, sys; from pathlib import Path; from snakedev.recipes.code import Code\n"
+        "code = Code(Path(sys.argv[1]))\n"
+        "print(json.dumps([code.behind(name) for name in sys.argv[2:]]))"
     )
-    modules = sorted(path for path in (PROJECT / "snakedev").rglob("*.py"))
     done = subprocess.run(
-        [python, "-c", code, *modules],
+        [python, "-c", code, PROJECT, *scripts],
         env={"PYTHONPATH": str(PROJECT), "PYTHONDONTWRITEBYTECODE": "1"},
         check=True,
         capture_output=True,
         text=True,
     )
-    assert done.stdout.split() == [code_digest(module.read_text()) for module in modules]
+    here = Code(PROJECT)
+    assert json.loads(done.stdout) == [here.behind(name) for name in scripts]
 
 
 @pytest.mark.parametrize(

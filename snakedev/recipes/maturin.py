@@ -1,0 +1,6 @@
+"""Projects in Rust, which maturin builds."""
+
+from snakedev.recipes.recipe import Recipe
+
+# crates may hold C++, as those of tokenizers do
+RECIPE = Recipe(number=2, tools=("cc", "cxx", "rustc"))

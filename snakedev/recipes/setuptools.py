@@ -1,0 +1,5 @@
+"""Projects that setuptools builds."""
+
+from snakedev.recipes.recipe import Recipe
+
+RECIPE = Recipe(number=2)

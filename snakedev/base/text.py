@@ -6,8 +6,9 @@ from collections.abc import Sequence, Sized
 _SHOWN = 5
 
 
-def counted(items: Sized, name: str, plural: str) -> str:
-    return f"{len(items)} {name}{'' if len(items) == 1 else plural}"
+def counted(items: Sized, name: str, ending: str = "s") -> str:
+    """How many there are, as `1 commit` or `2 commits`; ``ending`` is that of the plural."""
+    return f"{len(items)} {name}{'' if len(items) == 1 else ending}"
 
 
 def shouted(name: str) -> str:
@@ -15,12 +16,7 @@ def shouted(name: str) -> str:
     return re.sub("[^A-Z0-9]", "_", name.upper())
 
 
-def listed(files: Sequence[str]) -> str:
-    verb = "is" if len(files) == 1 else "are"
-    return f"{', '.join(first(files))} {verb}"
-
-
-def first(items: Sequence[str]) -> list[str]:
-    """The first few of a list, with a word on the rest."""
+def first_of(items: Sequence[str]) -> str:
+    """The first few of a list, with a word on the rest, as `a, b, c, d, e, 3 more`."""
     more = len(items) - _SHOWN
-    return [*items[:_SHOWN], *([f"{more} more"] if more > 0 else [])]
+    return ", ".join([*items[:_SHOWN], *([f"{more} more"] if more > 0 else [])])

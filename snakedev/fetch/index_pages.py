@@ -29,8 +29,6 @@ from snakedev.base.job import Job
 from snakedev.fetch.download import ask_index
 from snakedev.fetch.indexes import TORCH_PACKAGES, ca_bundle, index_url, public_address
 
-# What an index vouches for itself counts more.
-_FRESH = timedelta(minutes=10)
 _AT_ONCE = 4
 _TIMEOUT_SECONDS = 60
 _TOLD_EACH = 50
@@ -67,16 +65,25 @@ class PackageIndex:
     """The index that pip and uv are set to, and the one for torch where there is another.
 
     ``cache`` is the folder of kept answers. ``offline`` answers from them alone. ``torch_index`` is
-    asked for torch's packages too.
+    asked for torch's packages too. An answer is ``fresh`` for that long, unless the index itself
+    says for how long it vouches for it.
     """
 
-    def __init__(self, cache: Path, running: Job, *, offline: bool, torch_index: str | None = None):
+    def __init__(
+        self,
+        cache: Path,
+        running: Job,
+        *,
+        offline: bool,
+        torch_index: str | None = None,
+        fresh: timedelta = timedelta(minutes=10),
+    ):
         cache.mkdir(parents=True, exist_ok=True)
         self._running, self._offline = running, offline
         self._pages: dict[str, Page] = {}
-        usual = _client(cache, index_url(), offline)
-        self._usual = (usual,)
-        self._torch = (usual, *([_client(cache, torch_index, offline)] if torch_index else []))
+        usual = _client(cache, index_url(), offline, fresh)
+        torch = [_client(cache, torch_index, offline, fresh)] if torch_index else []
+        self._usual, self._torch = (usual,), (usual, *torch)
 
     def pages(self, names: Iterable[str]) -> dict[str, Page]:
         """The pages of projects by canonical name, a few asked for at once.
@@ -146,14 +153,14 @@ def _file(package: DistributionPackage) -> IndexFile:
     )
 
 
-def _client(cache: Path, url: str | None, offline: bool) -> PyPISimple:
+def _client(cache: Path, url: str | None, offline: bool, fresh: timedelta) -> PyPISimple:
     """A client whose answers are kept; None is the public index."""
     endpoint = url or PYPI_SIMPLE_ENDPOINT
     session = CachedSession(
         str(cache / "pages.sqlite"),
         allowable_codes=(HTTPStatus.OK, HTTPStatus.NOT_FOUND),
         cache_control=True,
-        expire_after=_FRESH,
+        expire_after=fresh,
         only_if_cached=offline,
         stale_if_error=offline,
     )

@@ -26,6 +26,8 @@ from snakedev.fetch.indexes import public_address
 from snakedev.store.layout import Layout
 
 _Result = TypeVar("_Result")
+Submodules = bool | Sequence[str]
+"""Whether all of a commit's submodules are wanted, with theirs, or the paths of those that are."""
 _TRIES = 4
 # What git says when trying again cannot help.
 _FINAL = re.compile(
@@ -34,10 +36,6 @@ _FINAL = re.compile(
     r"terminal prompts disabled",
     re.IGNORECASE,
 )
-
-
-Submodules = bool | Sequence[str]
-"""Whether all of a commit's submodules are wanted, with theirs, or the paths of those that are."""
 
 
 class MirrorRecord(Record):

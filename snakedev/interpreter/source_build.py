@@ -19,7 +19,7 @@ from snakedev.config.repos import Interpreter
 from snakedev.fetch.mirror import ensure_commit, look_up
 from snakedev.machine import sanitizer
 from snakedev.machine.compilers import find_compiler
-from snakedev.sources.source import export_commit
+from snakedev.sources.source import write_commit
 from snakedev.store.layout import Layout
 
 _MIRROR = "cpython"
@@ -58,7 +58,7 @@ def build(
     tree = (layout.root / "build" / "interpreter").resolve()
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
-    export_commit(layout, _MIRROR, wanted.git.url, commit, False, tree)
+    write_commit(layout, _MIRROR, wanted.git.url, commit, False, tree)
     _refuse_other_version(tree, wanted)
     variables = {
         **scrubbed(_KEPT, os.environ),

@@ -36,11 +36,9 @@ AM_OPTIONS = (
     "--committer-date-is-author-date",
 )
 """How `git am` takes a patch: as the commit that it was made from."""
-_REJECTED_LINES = 30
-
-
 PublicPin = dict[str, str | bool | tuple[str, ...] | None]
 """A pin's keys, as `public_pin` states them in records."""
+_REJECTED_LINES = 30
 
 
 class SourceRecord(Record):
@@ -116,7 +114,7 @@ def make_base(spec: PinnedSpec, layout: Layout, archive: Path | None, tree: Path
     if archive is not None:
         _unpack(spec.pin, archive, tree)
     else:
-        export_commit(layout, spec.repo, spec.pin.url, spec.pin.commit, spec.pin.submodules, tree)
+        write_commit(layout, spec.repo, spec.pin.url, spec.pin.commit, spec.pin.submodules, tree)
     run_git(["init", "--quiet"], tree)
     keep_bytes(tree / ".git")
     _commit(tree, f"{spec.repo} {spec.version} ({spec.origin})")
@@ -174,10 +172,10 @@ def apply_patches(tree: Path, patches: Sequence[Path], *, three_way: bool = Fals
     run_git(["am", "--quiet", way, *AM_OPTIONS, *files], tree, IDENTITY)
 
 
-def rejects(tree: Path, patch: Path) -> dict[str, str]:
-    """The hunks of a patch that find no place, as git writes them, by file.
+def apply_what_fits(tree: Path, patch: Path) -> dict[str, str]:
+    """Apply the hunks of a patch that find a place, without a commit.
 
-    What does find a place is left applied, but not committed.
+    Returns the others, as git writes them, by file.
     """
     try:
         run_git(["apply", "--reject", "--whitespace=nowarn", patch.resolve()], tree)
@@ -188,6 +186,27 @@ def rejects(tree: Path, patch: Path) -> dict[str, str]:
         name.removesuffix(".rej"): (tree / name).read_text(errors="replace")
         for name in sorted(filter(None, listed.split("\0")))
     }
+
+
+def write_commit(
+    layout: Layout, repo: str, url: str, commit: str, submodules: Submodules, tree: Path
+) -> None:
+    """Write a mirrored commit's files, and its submodules' in their places, into a folder.
+
+    The mirrors have them already; nothing is fetched.
+    """
+    mirror = layout.mirror(repo).resolve()
+    keep_bytes(mirror)
+    index = tree.parent.resolve() / f".index-{repo}"
+    places = {"GIT_DIR": str(mirror), "GIT_WORK_TREE": str(tree.resolve())}
+    run_git(["read-tree", ref_of(commit)], tree, {**places, "GIT_INDEX_FILE": str(index)})
+    run_git(["checkout-index", "--all", "--force"], tree, {**places, "GIT_INDEX_FILE": str(index)})
+    index.unlink()
+    for path, address, pinned in wanted_links(mirror, commit, url, submodules):
+        inner = tree / path
+        shutil.rmtree(inner, ignore_errors=True)
+        inner.mkdir(parents=True)
+        write_commit(layout, submodule(repo, path), address, pinned, True, inner)
 
 
 def public_pin(pin: GitPin | ReleasePin) -> PublicPin:
@@ -220,27 +239,6 @@ def _rejection(tree: Path, patch: Path, tail: Sequence[str]) -> str:
     """Why a patch does not apply: the files, and the hunks that found no place."""
     reasons = [line.removeprefix("error: ") for line in tail if line.startswith("error: ")]
     run_git(["am", "--quiet", "--abort"], tree, IDENTITY)
-    hunks = [f"{file}:\n{text}" for file, text in rejects(tree, patch).items()]
+    hunks = [f"{file}:\n{text}" for file, text in apply_what_fits(tree, patch).items()]
     detail = "\n".join(hunks).splitlines()[:_REJECTED_LINES]
     return "\n".join([f"{patch} does not apply: {'; '.join(reasons) or 'git am failed'}", *detail])
-
-
-def export_commit(
-    layout: Layout, repo: str, url: str, commit: str, submodules: Submodules, tree: Path
-) -> None:
-    """Write a mirrored commit's files, and its submodules' in their places, into a folder.
-
-    The mirrors have them already; nothing is fetched.
-    """
-    mirror = layout.mirror(repo).resolve()
-    keep_bytes(mirror)
-    index = tree.parent.resolve() / f".index-{repo}"
-    places = {"GIT_DIR": str(mirror), "GIT_WORK_TREE": str(tree.resolve())}
-    run_git(["read-tree", ref_of(commit)], tree, {**places, "GIT_INDEX_FILE": str(index)})
-    run_git(["checkout-index", "--all", "--force"], tree, {**places, "GIT_INDEX_FILE": str(index)})
-    index.unlink()
-    for path, address, pinned in wanted_links(mirror, commit, url, submodules):
-        inner = tree / path
-        shutil.rmtree(inner, ignore_errors=True)
-        inner.mkdir(parents=True)
-        export_commit(layout, submodule(repo, path), address, pinned, True, inner)

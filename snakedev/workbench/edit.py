@@ -7,7 +7,7 @@ from pathlib import Path
 from snakedev.base.errors import UserError
 from snakedev.base.git import run_git
 from snakedev.base.job import Job
-from snakedev.base.text import counted, first
+from snakedev.base.text import counted, first_of
 from snakedev.sources.patch_file import body
 from snakedev.sources.source import IDENTITY
 from snakedev.store.layout import Layout
@@ -62,10 +62,10 @@ def _is_current(work: WorkFolder, spec: SourceSpec) -> bool:
 def _ready(work: WorkFolder, files: Sequence[Path]) -> str:
     """What there is in the folder, and what can be done with it."""
     record = work.record
-    count = counted(work.patches, "commit", "s")
+    count = counted(work.patches, "commit")
     said = f"{work} is ready, on {record.origin} {record.version} with {count}"
     if found := work.uncommitted():
-        said += f"; not committed: {', '.join(first(found))}"
+        said += f"; not committed: {first_of(found)}"
     same = [body(patch.data) for patch in work.patches] == [body(f.read_bytes()) for f in files]
     if work.unexported(files) or not same:
         return f"{said}; patches/{work.repo} does not hold them: `snakemake export_{work.repo}`"
@@ -135,13 +135,13 @@ def _refuse_unsaved(work: WorkFolder, spec: SourceSpec) -> None:
     )
     if found := work.uncommitted():
         raise UserError(
-            f"{why} has edits that are not committed ({', '.join(first(found))}): commit them, or "
+            f"{why} has edits that are not committed ({first_of(found)}): commit them, or "
             f"`git -C {work} stash -u`; nothing was touched"
         )
     if work.given_up or not work.unexported(spec.patches):
         return
     unsaved = series.commits(work.path, work.record.head or work.record.base, "HEAD")
-    has = f"has commits that are not exported ({', '.join(first([c.subject for c in unsaved]))})"
+    has = f"has commits that are not exported ({first_of([c.subject for c in unsaved])})"
     aside = f"set them aside: `git -C {work} branch mine && git -C {work} reset --hard "
     aside += f"{(work.record.head or work.record.base)[:12]}`"
     way = (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
-from snakedev.base.text import counted, first, listed
+from snakedev.base.text import counted, first_of
 from snakedev.store.source_specs import SourceSpec
 from snakedev.workbench import series
 from snakedev.workbench.folder import WorkFolder
@@ -22,8 +22,9 @@ def export(spec: SourceSpec, folder: Path, patches: Path, running: Job) -> None:
     work.refuse_session()
     work.refuse_other_pin(spec)
     if found := work.uncommitted():
+        verb = "is" if len(found) == 1 else "are"
         raise UserError(
-            f"{work}: {listed(found)} not committed: commit first, or put aside with "
+            f"{work}: {first_of(found)} {verb} not committed: commit first, or put aside with "
             f"`git -C {work} stash -u`"
         )
     for commit in series.empty_commits(work.path, work.record.base, "HEAD"):
@@ -50,7 +51,7 @@ def _refuse_changed(work: WorkFolder, files: Sequence[Path]) -> None:
     ]
     gone = [d for d in work.record.series if d in here and d not in known]
     if changed or gone:
-        what = ", ".join(first([*changed, *(["others are gone"] if gone else [])]))
+        what = first_of([*changed, *(["others are gone"] if gone else [])])
         raise UserError(
             f"patches/{work.repo} has changed since {work} was made from it ({what}), and an "
             f"export would undo that: run `snakemake edit_{work.repo}`"

@@ -24,7 +24,13 @@ from snakedev.reports.patches.record import (
     Verdict,
 )
 from snakedev.sources.patch_file import details
-from snakedev.sources.source import apply_patches, commit_version, make_base, public_pin, rejects
+from snakedev.sources.source import (
+    apply_patches,
+    apply_what_fits,
+    commit_version,
+    make_base,
+    public_pin,
+)
 from snakedev.store.layout import Layout
 from snakedev.store.publish import scratch_in
 from snakedev.store.source_specs import PinnedSpec
@@ -146,7 +152,7 @@ def _try_patch(tree: Path, path: Path, running: Job) -> TriedPatch:
             return TriedPatch(patch=patch, verdict=verdict, offsets=forward)
     if backward is not None:
         return TriedPatch(patch=patch, verdict="upstream")
-    conflicts = _conflicts(tree, path, running)
+    conflicts = _find_conflicts(tree, path, running)
     _put_back(tree, before)
     three_way = _merge(tree, path, before, running)
     # git makes no commit where the merge finds that all is there already
@@ -174,7 +180,7 @@ def _check(tree: Path, path: Path, running: Job, *options: str) -> tuple[Offset,
     return tuple(found)
 
 
-def _conflicts(tree: Path, path: Path, running: Job) -> tuple[Conflict, ...]:
+def _find_conflicts(tree: Path, path: Path, running: Job) -> tuple[Conflict, ...]:
     """The files that stand in a patch's way; leaves the checkout half patched."""
     _, lines = _apply(tree, path, running)
     reasons: dict[str, str] = {}
@@ -185,7 +191,7 @@ def _conflicts(tree: Path, path: Path, running: Job) -> tuple[Conflict, ...]:
             reasons.setdefault(named[1], told or named[2])
         # of a binary file, the reason stands before the line that names the file
         told = "" if named or line.startswith("patch failed: ") else line
-    hunks = rejects(tree, path)
+    hunks = apply_what_fits(tree, path)
     return tuple(
         Conflict(
             file=file,

@@ -11,9 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from snakedev.base.errors import UserError
-from snakedev.fetch import index_pages
 from snakedev.fetch.index_pages import PackageIndex
 
+STALE = timedelta(microseconds=1)
 NAMES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL", "PIP_CERT", "SSL_CERT_FILE")
 
 
@@ -125,26 +125,25 @@ def test_what_was_just_asked_is_not_asked_again(index, tmp_path, running):
     assert again == first
 
 
-def test_what_has_not_changed_is_not_sent_again(index, tmp_path, running, monkeypatch):
-    monkeypatch.setattr(index_pages, "_FRESH", timedelta(microseconds=1))
-    asker(tmp_path, running).pages(["one"])
+def test_what_has_not_changed_is_not_sent_again(index, tmp_path, running):
+    asker(tmp_path, running, fresh=STALE).pages(["one"])
     index.now += timedelta(days=1)
-    page = asker(tmp_path, running).pages(["one"])["one"]
+    page = asker(tmp_path, running, fresh=STALE).pages(["one"])["one"]
     assert (names(page), page.asked) == (["one-1.0-py3-none-any.whl"], index.now)
     assert (index.asked["one"], index.unchanged) == (2, 1)
-    assert asker(tmp_path, running, offline=True).pages(["one"])["one"] == page
+    assert asker(tmp_path, running, fresh=STALE, offline=True).pages(["one"])["one"] == page
     index.projects["one"].append("one-1.1-py3-none-any.whl")
-    assert len(asker(tmp_path, running).pages(["one"])["one"].files) == 2
+    assert len(asker(tmp_path, running, fresh=STALE).pages(["one"])["one"].files) == 2
     assert (index.asked["one"], index.unchanged) == (3, 1)
 
 
 @pytest.mark.parametrize("etags", [True, False])
-def test_offline_the_last_answer_counts_however_old(index, tmp_path, running, monkeypatch, etags):
+def test_offline_the_last_answer_counts_however_old(index, tmp_path, running, etags):
     index.etags = etags
-    monkeypatch.setattr(index_pages, "_FRESH", timedelta(microseconds=1))
-    before = asker(tmp_path, running).pages(["one", "no-such"])
+    before = asker(tmp_path, running, fresh=STALE).pages(["one", "no-such"])
     asked = index.asked.total()
-    assert asker(tmp_path, running, offline=True).pages(["one", "no-such"]) == before
+    kept = asker(tmp_path, running, fresh=STALE, offline=True).pages(["one", "no-such"])
+    assert kept == before
     assert index.asked.total() == asked
 
 

@@ -16,6 +16,10 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 
 from snakedev.base.errors import UserError
 from snakedev.plan.front_door import begin, load, note_reached, stopped
+from snakedev.plan.screen import take
+
+if workflow.is_main_process:
+    take(workflow.logger_manager.logger, workflow.output_settings)
 
 
 configfile: "config.yaml"

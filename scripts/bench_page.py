@@ -21,5 +21,5 @@ if __name__ == "__main__":
         latest = [records[-1] for records in runs.values()]
         write_report(latest, runs, layout.reports)
         for run in latest:
-            running.say(headline(run))
-        running.say(f"See {layout.reports / 'bench.html'}")
+            running.conclude(headline(run))
+        running.conclude(f"See {layout.reports / 'bench.html'}")

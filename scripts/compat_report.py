@@ -24,4 +24,4 @@ if __name__ == "__main__":
         write_report(record, before, changes, layout.reports)
         for change in changes:
             running.say(f"since {before.made:%-d %B %Y}: {change.title} {change.text}")
-        running.say(f"{headline(record)} See {layout.reports / 'compat.html'}")
+        running.conclude(f"{headline(record)} See {layout.reports / 'compat.html'}")

@@ -1,8 +1,10 @@
 """Job: point an environment's plain name to the current one, and say how to use it."""
 
 import shlex
+import sys
 
 from snakedev.base.job import job
+from snakedev.base.terminal import write_lines
 from snakedev.config.read import check
 from snakedev.environments.environment import EnvironmentRecord, point_view
 from snakedev.machine.sanitizer import run_variables
@@ -24,4 +26,4 @@ if __name__ == "__main__":
         if variables:
             assigned = (f"{name}={shlex.quote(value)}" for name, value in variables.items())
             line += f" && export {' '.join(assigned)}"
-        print(line)
+        write_lines(sys.stdout, [line])

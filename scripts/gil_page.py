@@ -14,4 +14,4 @@ if __name__ == "__main__":
         trials = [GilRecord.read(Path(path)) for path in snakemake.input.trials]
         folder = Layout.of(check(snakemake.config)).reports
         write_report(trials, snakemake.params.skipped, snakemake.wildcards.key, folder)
-        running.say(f"{headline(trials)} See {folder / 'gil.html'}")
+        running.conclude(f"{headline(trials)} See {folder / 'gil.html'}")

@@ -15,4 +15,4 @@ if __name__ == "__main__":
         trials = [PatchTrialRecord.read(Path(path)) for path in snakemake.input.trials]
         folder = Layout.of(check(snakemake.config)).reports
         write_report(trials, snakemake.wildcards.key, folder)
-        running.say(f"{headline(trials)} See {folder / 'patches.html'}")
+        running.conclude(f"{headline(trials)} See {folder / 'patches.html'}")

@@ -26,4 +26,4 @@ if __name__ == "__main__":
         for run in reported.runs:
             run.write(layout.smoke_view(run.variant, run.model))
         write_report(reported, key, layout.reports)
-        running.say(f"see {layout.reports / 'smoke.html'}")
+        running.conclude(f"see {layout.reports / 'smoke.html'}")

@@ -1,26 +1,37 @@
 """What every Snakemake job shares: its log, its progress lines and the way it fails."""
 
+import os
 import signal
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from snakedev.base import process
 from snakedev.base.errors import UserError
+from snakedev.base.terminal import box, is_terminal, width, write_lines
 
 _TAIL_LINES = 20
 
+VERDICTS = "SNAKEDEV_VERDICTS"
+"""The variable that names the file of what is to stand last on the run's terminal."""
+
 
 class Job:
-    """A running job: where it logs, and how it tells the person how far it is."""
+    """A running job: where it logs, and how it tells the person how far it is.
 
-    def __init__(self, title: str, log: IO[str], log_path: Path):
+    ``status_seconds`` lie between two lines on that, at least.
+    """
+
+    def __init__(self, title: str, log: IO[str], log_path: Path, *, status_seconds: float = 10):
         self.title, self.log, self.log_path = title, log, log_path
+        self._status_seconds = status_seconds
         self._started = time.monotonic()
+        self._next_status = self._started
 
     @property
     def seconds(self) -> float:
@@ -35,8 +46,46 @@ class Job:
     def say(self, line: str) -> None:
         """Write a line to the log and show it, headed by the job's title, on the terminal."""
         self.note(line)
-        # in one write, so that the lines of jobs that run at once stay whole
-        sys.stderr.write(f"[{self.title}] {line}\n")
+        write_lines(sys.stderr, [f"[{self.title}] {line}"])
+
+    def status(self, line: str) -> None:
+        """Say how far the job is, unless it has just done so."""
+        if time.monotonic() >= self._next_status:
+            self._next_status = time.monotonic() + self._status_seconds
+            self.say(line)
+
+    @contextmanager
+    def telling(self, status: Callable[[], str]) -> Iterator[None]:
+        """Say ``status()`` now and then while the block runs; nothing where it is empty."""
+        over = threading.Event()
+
+        def tell() -> None:
+            while not over.wait(self._status_seconds):
+                if line := status():
+                    self.say(line)
+
+        thread = threading.Thread(target=tell, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def telling_size(self, place: Path, total: float | None = None) -> AbstractContextManager[None]:
+        """Say now and then how much a file or folder holds, of ``total`` bytes, meanwhile."""
+        of = "" if total is None else f"of {total / 1e6:.0f} "
+        return self.telling(lambda: f"{_bytes(place) / 1e6:.0f} {of}MB")
+
+    def conclude(self, line: str) -> None:
+        """Say what the run comes to: on a terminal that is what stands there last."""
+        file = os.environ.get(VERDICTS)
+        if file and is_terminal(sys.stderr):
+            self.note(line)
+            with open(file, "a", encoding="utf-8") as verdicts:
+                verdicts.write(f"[{self.title}] {line}\n")
+        else:
+            self.say(line)
 
     def run(self, command: Sequence[str | Path], **options: Any) -> None:
         """Run a program into the job's log; see :func:`snakedev.base.process.run`."""
@@ -54,7 +103,8 @@ def job(title: str, log: str | Path) -> Iterator[Job]:
     path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
     process.die_with_parent(signal.SIGTERM)
-    signal.signal(signal.SIGTERM, _leave)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
     with path.open("w", encoding="utf-8") as file:
         running = Job(title, file, path)
         try:
@@ -74,17 +124,34 @@ def job(title: str, log: str | Path) -> Iterator[Job]:
 
 
 def report_failure(title: str, message: str, log: Path, tail: Sequence[str]) -> None:
-    """Print why a job failed: the last lines of its output, the reason, and the log's path."""
+    """Print why a job failed: the reason, the last lines of its output, and the log's path.
+
+    On a terminal, in a box.
+    """
+    if is_terminal(sys.stderr):
+        shown = [*message.splitlines(), *(f"  {line}" for line in tail[-_TAIL_LINES:])]
+        shown.append(f"log: {log}")
+        write_lines(sys.stderr, box(f"{title} failed", shown, width(sys.stderr)))
+        return
     lines = [f"[{title}] failed: {message}"]
     if tail:
         lines += ["  last lines of its output:", *(f"  | {line}" for line in tail[-_TAIL_LINES:])]
     lines.append(f"  log: {log}")
-    sys.stderr.write("\n".join(lines) + "\n")
+    write_lines(sys.stderr, lines)
 
 
 def scrubbed(keep: Sequence[str], source: Mapping[str, str]) -> dict[str, str]:
     """The named variables of an environment, and no others."""
     return {name: source[name] for name in keep if name in source}
+
+
+def _bytes(place: Path) -> int:
+    """How much a file or folder holds; what goes meanwhile does not count."""
+    total = 0
+    with suppress(OSError):
+        for path in (place, *place.rglob("*")):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def _leave(signum: int, _frame: object) -> None:

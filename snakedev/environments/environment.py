@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import distributions
 from pathlib import Path
@@ -22,7 +23,7 @@ from snakedev.store.specs import EnvironmentSpec, WheelInput
 
 _PRINT_VERSION = "import platform; print(platform.python_version())"
 # What uv says of a fetch; the rest of its output, a line for each package, is for the log.
-_PROGRESS = re.compile(r"^\s*(Downloading .*|Prepared .*|Installed .*)$")
+_PROGRESS = re.compile(r"^\s*((Downloading|Downloaded|Prepared|Installed) .*)$")
 # `uv pip check`: The package `a` requires `b>=1`, but it's not installed
 _CONFLICT = re.compile(r"^The package `(?P<name>[^`]+)` requires `(?P<requirement>[^`]+)`")
 
@@ -147,17 +148,27 @@ def _install(
     running: Job,
     torch_index: str | None,
 ) -> None:
+    # uv tells of large packages only
+    seen = Counter[str]()
+
     def watch(line: str) -> None:
         if found := _PROGRESS.match(line):
-            running.say(found[1])
+            seen[found[2]] += 1
+            if found[2] in ("Prepared", "Installed"):
+                running.say(found[1])
 
-    run_uv(
-        f"installing {spec.name}",
-        ["pip", "install", "--no-deps", "--python", environment / "bin" / "python", *arguments],
-        running,
-        torch_index=torch_index,
-        watch=watch,
-    )
+    def status() -> str:
+        begun = seen["Downloading"]
+        return f"{seen['Downloaded']} of {begun} large packages downloaded" if begun else ""
+
+    with running.telling(status):
+        run_uv(
+            f"installing {spec.name}",
+            ["pip", "install", "--no-deps", "--python", environment / "bin" / "python", *arguments],
+            running,
+            torch_index=torch_index,
+            watch=watch,
+        )
 
 
 def _packages(site_packages: Path, wheels: list[Path]) -> tuple[Package, ...]:

@@ -117,7 +117,9 @@ def _transfer(url: str, part: Path, running: Job) -> None:
         resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
         if resumed:
             running.say(f"going on after {done / 1e6:.0f} MB")
-        with part.open("ab" if resumed else "wb") as file:
+        left = response.headers.get("Content-Length")
+        total = int(left) + (done if resumed else 0) if left else None
+        with part.open("ab" if resumed else "wb") as file, running.telling_size(part, total):
             for chunk in response.iter_raw(_CHUNK_BYTES):
                 file.write(chunk)
 

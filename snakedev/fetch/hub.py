@@ -7,10 +7,8 @@ goes on with, and every file is checked against the digest that the hub has for 
 
 import hashlib
 import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -38,7 +36,6 @@ _NEEDED = ["*.safetensors", "*.json", "*.model", "*.jinja", "*.txt", "*.tiktoken
 _SUPERFLUOUS = ["consolidated*", "original/*", "onnx/*", "coreml/*", "openvino/*", "runs/*"]
 _TRIES = 5
 _TRANSFERS_AT_ONCE = 4
-_PROGRESS_SECONDS = 15
 
 
 def fetch_snapshot(name: str, model: HubModel, cache: Path, running: Job) -> Path:
@@ -72,7 +69,10 @@ def fetch_snapshot(name: str, model: HubModel, cache: Path, running: Job) -> Pat
             url = hf_hub_url(model.repo, file.path, revision=model.revision, endpoint=endpoint)
             ask(lambda: _transfer(url, file, folder / file.path, headers))
 
-        with _progress(folder, total, running), ThreadPoolExecutor(_TRANSFERS_AT_ONCE) as pool:
+        with (
+            running.telling_size(folder, total),
+            ThreadPoolExecutor(_TRANSFERS_AT_ONCE) as pool,
+        ):
             list(pool.map(fetch, files))
     except (httpx2.HTTPError, OSError) as error:
         raise UserError(_explained(name, model, token, error)) from None
@@ -160,22 +160,3 @@ def _explained(name: str, model: HubModel, token: str | None, error: BaseExcepti
         f"{where}: the hub did not give {model.repo} after {_TRIES} tries ({_reason(error)}): "
         "check the network and HF_ENDPOINT; what was fetched is kept"
     )
-
-
-@contextmanager
-def _progress(folder: Path, total: int, running: Job) -> Iterator[None]:
-    """Say now and then how much is there, since a model may take hours."""
-    done = threading.Event()
-
-    def tell() -> None:
-        while not done.wait(_PROGRESS_SECONDS):
-            here = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-            running.say(f"{here / 1e6:.0f} of {total / 1e6:.0f} MB")
-
-    thread = threading.Thread(target=tell, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

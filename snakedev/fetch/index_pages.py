@@ -31,7 +31,6 @@ from snakedev.fetch.indexes import TORCH_PACKAGES, ca_bundle, index_url, public_
 
 _AT_ONCE = 4
 _TIMEOUT_SECONDS = 60
-_TOLD_EACH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +95,7 @@ class PackageIndex:
             try:
                 for number, page in enumerate(pool.map(self._page, new), 1):
                     self._pages[new[number - 1]] = page
-                    if number % _TOLD_EACH == 0 or number == len(new):
-                        self._running.say(f"{number} of {len(new)} packages looked up")
+                    self._running.status(f"{number} of {len(new)} packages looked up")
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise

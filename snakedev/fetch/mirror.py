@@ -177,7 +177,10 @@ def _is_whole(mirror: Path, commit: str) -> bool:
 def _fetch(mirror: Path, url: str, commit: str, running: Job) -> None:
     git, wanted = _asking(mirror), f"+{commit}:{ref_of(commit)}"
     try:
-        _request(lambda: git.fetch("origin", wanted, depth=1, no_tags=True, force=True), running)
+        with running.telling_size(mirror):
+            _request(
+                lambda: git.fetch("origin", wanted, depth=1, no_tags=True, force=True), running
+            )
     except (ConnectionError, _Final) as error:
         raise UserError(
             f"cannot fetch commit {commit} from {public_address(url)}: {error}"

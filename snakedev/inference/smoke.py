@@ -151,7 +151,7 @@ class _Run:
         self.running.say(f"loading {self.spec.model}")
         self.events.append((-1, time.monotonic()))
         try:
-            with self._observed():
+            with self._observed(), self.running.telling(self._status):
                 self.running.run(
                     [self.python, ANSWER, asked, result],
                     env=variables,
@@ -175,6 +175,11 @@ class _Run:
                 self.events.append((number, time.monotonic()))
                 self.running.say(f"{name}: {self.events[-1][1] - self.events[-2][1]:.1f} s")
                 return
+
+    def _status(self) -> str:
+        number, when = self.events[-1]
+        steps = [*(name for _, name in MILESTONES), "answer"]
+        return f"{steps[number + 1]}: {time.monotonic() - when:.0f} s so far"
 
     @contextmanager
     def _observed(self) -> Iterator[None]:

@@ -29,7 +29,7 @@ _SUPPRESSIONS = ("suppressions_free_threading.txt", "suppressions.txt")
 # Modules without which the stack does not run, and what of the system they are built against.
 _MODULES = {"_SSL": "OpenSSL", "_CTYPES": "libffi", "ZLIB": "zlib"}
 _COMPILES = re.compile(r"\s-c\s.*\s-o\s")
-_STEPS = 10
+_TAIL_LINES = 10
 
 
 def build(
@@ -162,8 +162,7 @@ def _compile(
         nonlocal done
         if _COMPILES.search(line):
             done += 1
-            if done % max(1, total // _STEPS) == 0:
-                running.say(f"{done} of {max(done, total)} compilations")
+            running.status(f"{done} of {max(done, total)} compilations")
 
     _step(make, tree, variables, running, count)
 
@@ -186,7 +185,7 @@ def _step(
     try:
         running.run(command, cwd=tree, env=variables, watch=watch)
     except CommandError as error:
-        lines = said.failure or error.tail[-_STEPS:]
+        lines = said.failure or error.tail[-_TAIL_LINES:]
         shown = "".join(f"\n    {line}" for line in lines)
         raise UserError(f"CPython does not build: {error}:{shown}") from None
 

@@ -212,19 +212,15 @@ class BuildOutput(FirstFailure):
 
     def __init__(self, running: Job):
         super().__init__()
-        self._running, self._percent, self._crates = running, -1, 0
+        self._running, self._crates = running, 0
 
     def __call__(self, line: str) -> None:
         super().__call__(line)
         if match := re.match(r"\[(\d+)/(\d+)\]", line.strip()):
-            done, total = int(match[1]), int(match[2])
-            # at most once per percent
-            if (percent := 100 * done // total) != self._percent:
-                self._percent = percent
-                self._running.say(f"{done} of {total} compilations")
+            self._running.status(f"{match[1]} of {match[2]} compilations")
         elif match := re.match(r"\s*Compiling (\S+ \S+)", line):
             self._crates += 1
-            self._running.say(f"crate {self._crates}: {match[1]}")
+            self._running.status(f"crate {self._crates}: {match[1]}")
 
 
 def _move_tree(tree: Path, source: Path, running: Job) -> Path:

@@ -40,7 +40,6 @@ from snakedev.store.specs import GilSpec
 _PROGRAM = inside.FOLDER / "import_recorder.py"
 _MODULE_SECONDS, _ENTRY_SECONDS = 180, 600
 """Time limits: what takes longer hangs."""
-_SAID_EVERY = 50
 
 
 @dataclass(frozen=True)
@@ -166,8 +165,7 @@ class Trial:
                 self.running.note(f"{trial.module}: off")
             else:
                 self.running.say(f"{trial.module}: {trial.outcome}  {trial.detail}".rstrip())
-            if len(trials) % _SAID_EVERY == 0:
-                self.running.say(f"{len(trials)} of {len(futures)}")
+            self.running.status(f"{len(trials)} of {len(futures)} modules")
         return trials
 
     def _module(self, found: Found) -> ModuleTrial:

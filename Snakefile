@@ -14,12 +14,24 @@ os.environ["PYTHONPATH"] = str(PROJECT)
 # and that find the locked tools, whether or not the environment is activated
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
+from snakemake.cli import get_argument_parser
+
 from snakedev.base.errors import UserError
-from snakedev.plan.front_door import begin, load, note_reached, stopped
+from snakedev.plan.front_door import (
+    begin,
+    load,
+    note_reached,
+    refuse_misspelt,
+    stopped,
+    targets,
+)
 from snakedev.plan.screen import take
 
 if workflow.is_main_process:
     take(workflow.logger_manager.logger, workflow.output_settings)
+
+# Snakemake has parsed its command line and does not show it yet
+TARGETS = targets(get_argument_parser().parse_known_args(sys.argv[1:])[0])
 
 
 configfile: "config.yaml"
@@ -30,7 +42,7 @@ try:
         config,
         [Path(file) for file in workflow.configfiles],
         PROJECT,
-        sys.argv[1:],
+        TARGETS,
         head=workflow.is_main_process,
     )
 except UserError as error:
@@ -174,3 +186,11 @@ rule sources:
     """
     input:
         lambda _: [ARTIFACTS.stamp(SOURCES.source(repo)) for repo in BUILDABLE.repos],
+
+
+if workflow.is_main_process:
+    known = [rule.name for rule in workflow.rules if not rule.has_wildcards()]
+    try:
+        refuse_misspelt(TARGETS, [*known, *WORKBENCH])
+    except UserError as error:
+        stopped(error)

@@ -1,7 +1,10 @@
 """What the Snakefile does before any rule: the configuration, the plan, and one run at a time."""
 
+import difflib
 import os
 import sys
+from argparse import Namespace
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,45 +22,68 @@ from snakedev.store.layout import Layout
 from snakedev.store.publish import prepare
 from snakedev.store.roots import write_root
 
+# targets that compile locks
+_LOCKS = {"locks", "upgrade_locks"}
+
+
+def targets(arguments: Namespace) -> frozenset[str]:
+    """The targets of a command line that Snakemake's parser has read.
+
+    In a job's process these are the rules of its jobs.
+    """
+    return frozenset(arguments.targets) | {job.rulename for job in arguments.target_jobs}
+
+
+def refuse_misspelt(asked: Iterable[str], known: Collection[str]) -> None:
+    """Raise UserError for a target that is neither a ``known`` name nor a file's path."""
+    for target in asked:
+        if target in known or os.sep in target or Path(target).exists():
+            continue
+        near = difflib.get_close_matches(target, known, n=1)
+        meant = f"did you mean {near[0]}?" if near else "see `snakemake --list-target-rules`"
+        raise UserError(f"{target}: no such target: {meant}")
+
 
 def load(
-    config: dict[str, Any], files: list[Path], project: Path, words: list[str], *, head: bool
+    config: dict[str, Any], files: list[Path], project: Path, asked: Collection[str], *, head: bool
 ) -> tuple[Plan, RunLock]:
-    """Check the configuration that Snakemake put together, and plan what it asks for.
+    """Check the configuration that Snakemake put together, and plan the targets ``asked`` for.
 
-    ``words`` are those of the command line; ``head`` says that this is the run's own process, and
-    not one of its jobs, which writes nothing here. Raises UserError with a line for each thing that
-    is wrong.
+    ``head`` says that this is the run's own process, and not one of its jobs, which writes nothing
+    here. Raises UserError with a line for each thing that is wrong.
     """
     refuse_duplicates(files)
     names = " + ".join(dict.fromkeys(map(os.path.relpath, files))) or "config.yaml"
     checked = check(config, names)
     checks.refuse(checked, names)
-    _refuse_targets(checked, words)
+    _refuse_targets(checked, asked)
     layout = Layout.of(checked)
     lock = RunLock(layout.root) if head else RunLock.of_job(layout.root)
     plan = Plan(checked, Artifacts(layout, head=head), project, run=lock.name)
     # a lock that does not fit must not stop what compiles it
-    checks.require_inputs(plan, with_locks=not any(word.endswith("locks") for word in words))
+    checks.require_inputs(plan, with_locks=_LOCKS.isdisjoint(asked))
     # those that mend a work folder must run while it is not ready for a build
-    if checked.work and not any(word.startswith(("edit_", "export_")) for word in words):
+    if checked.work and not any(target.startswith(("edit_", "export_")) for target in asked):
         checks.require_work(plan.sources)
     return plan, lock
 
 
-def _refuse_targets(config: Config, words: list[str]) -> None:
+def _refuse_targets(config: Config, asked: Iterable[str]) -> None:
     """Raise UserError for a target that the configuration gives nothing to make from."""
-    for word in words:
-        kind, _, name = word.partition("_")
+    for target in asked:
+        kind, _, name = target.partition("_")
         if kind in ("wheels", "env") and name in VARIANTS:
             if name not in config.configured_variants():
-                raise UserError(f"{word}: config.yaml has no variants.{name}: describe it there")
-        elif word == "compat_report":
+                raise UserError(f"{target}: config.yaml has no variants.{name}: describe it there")
+        elif target == "compat_report":
             vllm = config.repos.get("vllm")
             if vllm is None or not vllm.enabled:
-                raise UserError(f"{word}: config.yaml builds no vLLM: describe it in repos.vllm")
+                raise UserError(f"{target}: config.yaml builds no vLLM: describe it in repos.vllm")
         elif kind in ("edit", "export") and name in config.repos and not config.has_pin(name):
-            raise UserError(f"{word}: {name} has no release: run it with `--config origin=git`")
+            raise UserError(f"{target}: {name} has no release: run it with `--config origin=git`")
+        elif kind in ("edit", "export") and name == "REPO":
+            names = ", ".join(filter(config.has_pin, config.repos))
+            raise UserError(f"{target}: put a repo in place of REPO: {names}")
 
 
 def begin(plan: Plan, lock: RunLock, cores: int) -> None:

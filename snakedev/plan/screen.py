@@ -90,7 +90,7 @@ class Screen(logging.Handler):
             self._over.set()
             verdicts = Path(os.environ.pop(VERDICTS))
             with self.lock:
-                if self._total:
+                if self._done or self._running or self._failed:
                     said = verdicts.read_text(encoding="utf-8").splitlines()
                     write_lines(sys.stderr, [*self._end(), *said])
             verdicts.unlink()

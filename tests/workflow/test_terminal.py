@@ -60,3 +60,29 @@ def test_a_person_who_asks_for_snakemakes_lines_gets_them(project):
     assert "rule patch_page:" in seen.raw
     # the verdict is then a line like others
     assert "[patch report] No repo has a patch." in seen.raw
+
+
+def test_the_list_of_targets_is_what_a_person_types(project):
+    for number in range(20):
+        project.config["repos"][f"other-{number}"] = project.config["repos"]["greeter"]
+    listed = project.run("--list-target-rules")
+    assert listed.code == 0, listed.text
+    targets = re.findall(r"^(\w\S*)(?: \(|$)", listed.text, re.MULTILINE)
+    assert {"smoke_report", "edit_REPO", "export_REPO"} < set(targets)
+    assert len(targets) < 30
+    assert "other-1" not in listed.text
+
+
+def test_a_misspelt_target_names_the_nearest(project):
+    for misspelt, meant in (("smoke_reprot", "smoke_report"), ("edit_greter", "edit_greeter")):
+        refused = project.run(misspelt)
+        assert refused.code == 1
+        said = refused.text.splitlines()[-1]
+        assert said == f"{misspelt}: no such target: did you mean {meant}?"
+    named = project.run("-n", "edit_greeter", "export_greeter")
+    assert named.named_jobs == {"edit_greeter", "export_greeter", "mirror greeter"}
+
+
+def test_a_file_that_can_be_made_is_a_target(project):
+    made = project.run("results/reports/patches.html")
+    assert made.jobs == ["patch_page"], made.text

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from snakedev.base.job import Job
+from tests.project import PROJECT
 from tests.terminal import at_a_terminal
 
-PROJECT = Path(__file__).parents[3]
 FAILING = """
 from snakedev.base.errors import UserError
 from snakedev.base.job import job

@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from typing import cast
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
@@ -104,7 +106,7 @@ class PackageIndex:
     def _page(self, name: str) -> Page:
         clients = self._torch if name in TORCH_PACKAGES else self._usual
         answers = [
-            ask_index(f"the page of {name}", self._running, lambda c=client: self._ask(c, name))
+            ask_index(f"the page of {name}", self._running, partial(self._ask, client, name))
             for client in clients
         ]
         return Page(
@@ -115,10 +117,13 @@ class PackageIndex:
 
     def _ask(self, client: PyPISimple, name: str) -> tuple[list[IndexFile] | None, datetime]:
         """A project's files on one index and when it told them; None where it has none."""
-        response = client.s.get(
-            client.get_project_url(name),
-            headers={"Accept": client.accept},
-            timeout=_TIMEOUT_SECONDS,
+        response = cast(
+            AnyResponse,
+            client.s.get(
+                client.get_project_url(name),
+                headers={"Accept": client.accept},
+                timeout=_TIMEOUT_SECONDS,
+            ),
         )
         if self._offline and response.status_code == HTTPStatus.GATEWAY_TIMEOUT:
             # what stands for an answer that was never kept

@@ -82,7 +82,7 @@ def look_up(layout: Layout, repo: str, url: str, ref: str, running: Job) -> str:
         running.say(f"looking up {ref} at {public_address(url)}")
         git = _asking(path)
         try:
-            listed = _request(lambda: git.ls_remote("origin"), running)
+            listed = _request(lambda: str(git.ls_remote("origin")), running)
         except (ConnectionError, _Final) as error:
             raise UserError(f"cannot look up {ref} at {public_address(url)}: {error}") from None
     known = {name: commit for commit, name in (row.split("\t") for row in listed.splitlines())}

@@ -50,17 +50,15 @@ def vendor(spec: CratesSpec, layout: Layout, machine: Machine, running: Job) -> 
             variables["RUSTUP_TOOLCHAIN"] = machine.rust_toolchain
         running.say(f"vendoring the crates of {workspace.relative_to(tree)}")
         lines: list[str] = []
+        options = ("--respect-source-config", "--locked", "--versioned-dirs", "--manifest-path")
+        folder = (scratch / "vendor").resolve()
         running.run(
-            ["cargo", "vendor", "--respect-source-config", "--locked", "--versioned-dirs"]
-            + ["--manifest-path", manifest]
-            + [(scratch / "vendor").resolve()],
-            env=variables,
-            watch=lines.append,
+            ["cargo", "vendor", *options, manifest, folder], env=variables, watch=lines.append
         )
         written = "".join(lines)
         start = re.search(r"^\[source", written, re.MULTILINE)
         text = written[start.start() :] if start else ""
-        text = text.replace(str((scratch / "vendor").resolve()), f"{_PLACE}/vendor")
+        text = text.replace(str(folder), f"{_PLACE}/vendor")
         (scratch / "config.toml").write_text(text, encoding="utf-8")
         record = CratesRecord(
             key=spec.key,

@@ -183,7 +183,8 @@ def _ask_git(data: bytes) -> _Mail:
         lines = said.decode(errors="replace").split("\n")
         headers = dict(line.split(": ", 1) for line in lines if ": " in line)
         message = (folder / "message").read_text(encoding="utf-8", errors="replace")
-        files, changes = (), ()
+        files: tuple[str, ...] = ()
+        changes: tuple[FileChange, ...] = ()
         if (folder / "patch").read_bytes().strip():
             asked = run_git(["apply", "--numstat", "-z", "--summary", "patch"], folder, alone)
             files, changes = _read_changes(asked)

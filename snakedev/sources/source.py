@@ -111,10 +111,11 @@ def make_base(spec: PinnedSpec, layout: Layout, archive: Path | None, tree: Path
     UserError when the archive is unsafe.
     """
     tree.mkdir(parents=True, exist_ok=True)
-    if archive is not None:
-        _unpack(spec.pin, archive, tree)
-    else:
+    if isinstance(spec.pin, GitPin):
         write_commit(layout, spec.repo, spec.pin.url, spec.pin.commit, spec.pin.submodules, tree)
+    else:
+        assert archive is not None
+        _unpack(spec.pin, archive, tree)
     run_git(["init", "--quiet"], tree)
     keep_bytes(tree / ".git")
     _commit(tree, f"{spec.repo} {spec.version} ({spec.origin})")

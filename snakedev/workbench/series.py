@@ -89,8 +89,8 @@ def formatted(repository: Path, base: str, head: str) -> list[Patch]:
     with _borrowed(repository) as (scratch, out):
         patches = []
         for number, commit in enumerate(changing, 1):
-            words = ["format-patch", *_FORMAT, f"--start-number={number}", "-o", out, "-1"]
-            file = Path(run_git([*words, commit.id], scratch))
+            where = (f"--start-number={number}", "-o", str(out), "-1", commit.id)
+            file = Path(run_git(["format-patch", *_FORMAT, *where], scratch))
             patches.append(Patch(commit, file.name, file.read_bytes()))
         return patches
 
@@ -213,15 +213,15 @@ def _origins(patches: Sequence[Patch], existing: Sequence[Path]) -> list[Path | 
     commits share them: those are paired in order, if there are as many of one as of the other.
     """
     found: dict[int, Path] = {}
-    known = {file: _known(file) for file in existing}
+    known: dict[Path, tuple[object, ...]] = {file: _known(file) for file in existing}
 
     def pair(parts: slice) -> None:
         groups: dict[object, tuple[list[int], list[Path]]] = {}
         for position, patch in enumerate(patches):
             if position not in found:
                 commit = patch.commit
-                said = (commit.author, commit.date, commit.subject)[parts]
-                groups.setdefault(said, ([], []))[0].append(position)
+                told = (commit.author, commit.date, commit.subject)[parts]
+                groups.setdefault(told, ([], []))[0].append(position)
         for file, said in known.items():
             if file not in found.values() and said[parts] in groups:
                 groups[said[parts]][1].append(file)

@@ -26,9 +26,9 @@ export E2E_CLONE CPYTHON_REPOSITORY CPYTHON_REF
 e2e: $(READY)
 	$(BIN)/python -m pytest -s -x -m e2e --durations=0 --durations-min=5 $(E2E:%=tests/e2e/test_%.py)
 
-# Figures: start-up of the workflow, inference beside a stock wheel, and builds (after `make smoke`).
+# Figures: start-up of the workflow, and builds (after `make smoke`).
 # BENCH=cuda times builds for NVIDIA GPUs, for hours.
-BENCH ?= dry_run inference builds
+BENCH ?= dry_run builds
 bench: $(READY)
 	set -e; for part in $(BENCH); do $(BIN)/python -m tools.benchmarks.$$part; done
 

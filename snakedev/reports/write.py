@@ -11,12 +11,8 @@ from snakedev.base.records import Record, write_text
 from snakedev.reports.html import render, when
 
 
-class ReportRecord(Record):
-    """What a report shows, for programs; each report has a kind of its own."""
-
-
 def write(
-    record: ReportRecord,
+    record: Record,
     table: pd.DataFrame,
     template: str,
     context: Mapping[str, Any],

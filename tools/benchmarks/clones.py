@@ -13,7 +13,8 @@ from pathlib import Path
 
 import yaml
 
-PROJECT = Path(__file__).parents[2]
+from tools.project import PROJECT
+
 _IDENTITY = ("-c", "user.name=Benchmark", "-c", "user.email=benchmark@localhost")
 
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from statistics import geometric_mean, median
 
-from tools.benchmarks.contenders import PROJECT, current_plan
+from tools.project import PROJECT, current_plan
 
 _WORK = Path(__file__).with_name("python_work.py")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from snakedev.base.errors import UserError
 from snakedev.store.layout import Layout
-from tools.benchmarks.contenders import current_plan
+from tools.project import current_plan
 from tools.stress.record import read_known
 from tools.stress.run import FOLDER, PROJECT, SCENARIOS, Request, chosen, stress, summary
 

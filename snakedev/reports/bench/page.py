@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from snakedev.base.records import Record
 from snakedev.reports.bench.headline import headline, state, summary, tiles
 from snakedev.reports.bench.record import BUSY_SHARE, BenchRecord
 from snakedev.reports.bench.sections import shown
 from snakedev.reports.bench.table import table
 from snakedev.reports.bench.trend import trend
-from snakedev.reports.write import ReportRecord, write
+from snakedev.reports.write import write
 
 
-class BenchReportRecord(ReportRecord):
+class BenchReportRecord(Record):
     """What a benchmark report shows."""
 
     latest: tuple[BenchRecord, ...]

@@ -9,11 +9,12 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup, escape
 
+from snakedev.base.records import Record
 from snakedev.reports.compat.closure import ROOT
 from snakedev.reports.compat.history import WORDS, Change
 from snakedev.reports.compat.rows import HAD, ONLY_FOR_OTHERS, CompatRecord, Row, Status, index_says
 from snakedev.reports.html import when
-from snakedev.reports.write import ReportRecord, write
+from snakedev.reports.write import write
 
 _COLUMNS = [
     "made",
@@ -52,7 +53,7 @@ _MEANINGS: dict[Status, str] = {
 }
 
 
-class CompatReportRecord(ReportRecord):
+class CompatReportRecord(Record):
     """What a compatibility report shows."""
 
     report: CompatRecord

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from snakedev.base.errors import UserError
+from snakedev.base.records import Record
 from snakedev.reports.gil.record import (
     EntryTrial,
     GilRecord,
@@ -17,7 +18,7 @@ from snakedev.reports.gil.record import (
     Verdict,
 )
 from snakedev.reports.html import duration
-from snakedev.reports.write import ReportRecord, write
+from snakedev.reports.write import write
 
 _COLUMNS = [
     "variant",
@@ -66,7 +67,7 @@ _HEADS: dict[Verdict, tuple[str, str]] = {
 _ORDER: tuple[Outcome, ...] = ("on", "crash", "hang", "unknown", "failed", "off")
 
 
-class GilReportRecord(ReportRecord):
+class GilReportRecord(Record):
     """What a GIL report shows."""
 
     key: str

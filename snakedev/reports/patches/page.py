@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup, escape
 
+from snakedev.base.records import Record
 from snakedev.reports.html import number
 from snakedev.reports.patches.headline import (
     headline,
@@ -18,7 +19,7 @@ from snakedev.reports.patches.headline import (
     verdict_counts,
 )
 from snakedev.reports.patches.record import Offset, PatchTrialRecord, TriedPatch, Verdict
-from snakedev.reports.write import ReportRecord, write
+from snakedev.reports.write import write
 
 _COLUMNS = [
     "repo",
@@ -62,7 +63,7 @@ _MERGES = {
 }
 
 
-class PatchReportRecord(ReportRecord):
+class PatchReportRecord(Record):
     """What a patch report shows."""
 
     key: str

@@ -10,11 +10,12 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from snakedev.base.errors import UserError
+from snakedev.base.records import Record
 from snakedev.environments.environment import EnvironmentRecord
 from snakedev.inference.smoke_record import Answer, SmokeRecord
 from snakedev.reports.html import duration, size, when
 from snakedev.reports.smoke.charts import build_chart, run_charts
-from snakedev.reports.write import ReportRecord, write
+from snakedev.reports.write import write
 from snakedev.wheels.record import WheelRecord
 
 
@@ -31,7 +32,7 @@ class Reported:
     """Variants that this machine cannot run, with the reason."""
 
 
-class SmokeReportRecord(ReportRecord):
+class SmokeReportRecord(Record):
     """What a smoke report shows."""
 
     key: str

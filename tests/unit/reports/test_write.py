@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from jinja2 import UndefinedError
 
-from snakedev.reports.write import ReportRecord, write
+from snakedev.base.records import Record
+from snakedev.reports.write import write
 
 SHOWN = {
     "state": "warned",
@@ -17,7 +18,7 @@ SHOWN = {
 }
 
 
-class Kept(ReportRecord):
+class Kept(Record):
     """A record of a report."""
 
     key: str

@@ -8,6 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+TIMES = "\N{MULTIPLICATION SIGN}"
+
 
 def render(template: str, page: Mapping[str, Any]) -> str:
     """A whole page as HTML, from a template of this folder; raises for a value it lacks."""
@@ -50,10 +52,8 @@ def day(moment: datetime) -> str:
     return moment.strftime("%-d %B %Y")
 
 
-TIMES = "\N{MULTIPLICATION SIGN}"
-
-
 def listed(words: Sequence[str]) -> str:
+    """Words as a reader lists them: `one, two and three`."""
     return ", ".join(words[:-1]) + f" and {words[-1]}" if len(words) > 1 else words[0]
 
 
@@ -66,6 +66,7 @@ def spread(values: Sequence[float], form: str, *, before: str = "", after: str =
 
 
 def times(ratio: float) -> str:
+    """How many times as much, with the sign."""
     return f"{TIMES}{ratio:.2f}"
 
 
@@ -76,5 +77,6 @@ def rate(value: float) -> str:
     return f"{shown:.{2 if shown < 10 else 1 if shown < 100 else 0}f}{letter}"
 
 
-def number(count: int, word: str, plural: str | None = None) -> str:
-    return f"{count} {word if count == 1 else plural or f'{word}s'}"
+def number(count: int, word: str) -> str:
+    """So many of something: `1 patch`, `2 files`."""
+    return f"{count} {word if count == 1 else f'{word}s'}"

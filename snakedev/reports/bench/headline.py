@@ -45,8 +45,8 @@ def state(run: BenchRecord) -> str:
 
 def overall(run: BenchRecord, contender: str, threads: int) -> float | None:
     """The geometric mean of the parts' speed-ups in so many threads; None where none is known."""
-    found = [part.speedup(contender, threads) for part in run.threads]
-    known = [one for one in found if one]
+    speedups = [part.speedup(contender, threads) for part in run.threads]
+    known = [one for one in speedups if one]
     return geometric_mean(known) if known else None
 
 
@@ -68,13 +68,13 @@ def summary(run: BenchRecord) -> str:
             f"That is the geometric mean over {len(run.threads)} parts of the front end of vLLM, "
             f"each in one process on {run.where}."
         )
-    tokens = {name: run.offline_of(name) for name in CONTENDERS}
+    offline = {name: run.offline_of(name) for name in CONTENDERS}
     # unless the headline says it
     if run.offline and said:
         told = [
-            f"{median(found[0].tokens_per_second):,.0f} ({_with(name)})"
-            for name, found in tokens.items()
-            if found
+            f"{median(modes[0].tokens_per_second):,.0f} ({_with(name)})"
+            for name, modes in offline.items()
+            if modes
         ]
         said.append(f"Offline, vLLM writes {listed(told)} tokens in a second.")
     if run.server:
@@ -92,25 +92,25 @@ def summary(run: BenchRecord) -> str:
 
 def tiles(run: BenchRecord) -> list[tuple[str, str]]:
     """The few numbers that a person looks for first, each with what it is of."""
-    found = []
+    pairs = []
     if threads := run.headline_threads():
         for name in (OFF, ON):
             if gain := overall(run, name, threads):
-                found.append((times(gain), f"{threads} threads over one, {name}"))
+                pairs.append((times(gain), f"{threads} threads over one, {name}"))
     if cost := single_thread(run, OFF, STOCK):
-        found.append((times(cost), f"one thread, GIL off over ordinary {_stock_python(run)}"))
+        pairs.append((times(cost), f"one thread, GIL off over ordinary {_stock_python(run)}"))
     elif cost := single_thread(run, OFF, ON):
-        found.append((times(cost), "one thread, GIL off over GIL on"))
+        pairs.append((times(cost), "one thread, GIL off over GIL on"))
     if run.offline:
         one, other = run.offline_of(OFF)[0], run.offline_of(ON)[0]
         ratio = median(one.tokens_per_second) / median(other.tokens_per_second)
-        found.append((times(ratio), "tokens/s offline, GIL off over GIL on"))
+        pairs.append((times(ratio), "tokens/s offline, GIL off over GIL on"))
     if run.server:
         most = max(load.clients for load in run.server.loads)
         off, on = run.server.load(OFF, most), run.server.load(ON, most)
         ratio = median(off.requests_per_second) / median(on.requests_per_second)
-        found.append((times(ratio), f"server, {most} clients, GIL off over GIL on"))
-    return found
+        pairs.append((times(ratio), f"server, {most} clients, GIL off over GIL on"))
+    return pairs
 
 
 def _with(contender: str) -> str:
@@ -118,5 +118,5 @@ def _with(contender: str) -> str:
 
 
 def _stock_python(run: BenchRecord) -> str:
-    found = [one.python for one in run.interpreters if one.name == STOCK]
-    return f"Python {found[0]}" if found else "Python"
+    versions = [one.python for one in run.interpreters if one.name == STOCK]
+    return f"Python {versions[0]}" if versions else "Python"

@@ -66,8 +66,8 @@ class ScalingPart(Record):
 
     def speedup(self, contender: str, threads: int) -> float | None:
         """In the median round; None where that was not measured."""
-        found = self.speedups(contender).get(threads)
-        return median(found) if found else None
+        rounds = self.speedups(contender).get(threads)
+        return median(rounds) if rounds else None
 
 
 class ImportTime(Record):
@@ -160,8 +160,8 @@ class ServerResult(Record):
 
     def load(self, contender: str, clients: int) -> ServerLoad | None:
         """One of the loads, where it was measured."""
-        found = (x for x in self.loads if (x.contender, x.clients) == (contender, clients))
-        return next(found, None)
+        loads = (x for x in self.loads if (x.contender, x.clients) == (contender, clients))
+        return next(loads, None)
 
 
 class BenchRecord(Record):

@@ -70,11 +70,11 @@ def _panel(part: ScalingPart, counts: Sequence[int], cores: int) -> figures.Pane
 
 
 def _cell(part: ScalingPart, contender: str, threads: int, cores: int) -> dict[str, str] | None:
-    found = [point for point in part.of(contender) if point.threads == threads]
-    if not found:
+    point = next((one for one in part.of(contender) if one.threads == threads), None)
+    if point is None:
         return None
     speedups = part.speedups(contender)[threads]
-    told = {"rate": rate(found[0].rate), "speedup": "", "efficiency": ""}
+    told = {"rate": rate(point.rate), "speedup": "", "efficiency": ""}
     if threads > 1:
         ideal = min(threads, cores)
         told["speedup"] = spread(speedups, "{:.2f}", before=TIMES)

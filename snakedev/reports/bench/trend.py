@@ -1,4 +1,4 @@
-"""How the figures went from run to run."""
+"""How the figures of a benchmark report went from run to run."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -39,7 +39,7 @@ def _trend_figures(run: BenchRecord) -> dict[str, Any]:
     threads = run.headline_threads()
     gains = [overall(run, name, threads) if threads else None for name in (OFF, ON)]
     speeds = [
-        median(found[0].tokens_per_second) if (found := run.offline_of(name)) else None
+        median(modes[0].tokens_per_second) if (modes := run.offline_of(name)) else None
         for name in CONTENDERS
     ]
     return {"threads": threads, "gains": gains, "speeds": speeds, "started": when(run.started)}
@@ -52,13 +52,13 @@ def _trend_figure(rows: Sequence[Mapping[str, Any]]) -> str:
         ("speed-up by threads, GIL off", lambda row: row["gains"][0]),
         ("tokens/s offline, GIL off", lambda row: row["speeds"][0]),
     ):
-        found: dict[str, dict[float, list[float]]] = {}
+        series: dict[str, dict[float, list[float]]] = {}
         for row in rows:
             if (value := values(row)) is not None:
-                found.setdefault(row["series"], {})[row["number"]] = [value]
+                series.setdefault(row["series"], {})[row["number"]] = [value]
         lines = [
             figures.Line(f"series {name}", points, kind=ord(name) - ord("A"))
-            for name, points in found.items()
+            for name, points in series.items()
         ]
         if lines:
             panels.append(figures.Panel(title, lines, ticks))

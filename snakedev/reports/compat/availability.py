@@ -87,7 +87,7 @@ def judge(page: Page, version: str | None, python: str) -> Availability:
             state: State = "free-threaded"
         else:
             state = "pure" if tag.platform == "any" else "no abi"
-        return _found(state, file)
+        return _shown_by(state, file)
     offered = {v: r for v, r in releases.items() if r.taken and not r.pulled}
     if offered:
         final = max((v for v in offered if not v.is_prerelease), default=None)
@@ -104,12 +104,12 @@ def judge(page: Page, version: str | None, python: str) -> Availability:
     with_wheels = [v for v, r in releases.items() if r.others]
     if here.others or with_wheels:
         shown = here if here.others else releases[max(with_wheels)]
-        found = _found("gil", shown.others[0][0])
-        return found.model_copy(update={"abis": _abis(tags for _, tags in shown.others)})
+        wheels = _shown_by("gil", shown.others[0][0])
+        return wheels.model_copy(update={"abis": _abis(tags for _, tags in shown.others)})
     with_source = [v for v, r in releases.items() if r.sources]
     if with_source:
         shown = here if here.sources else releases[max(with_source)]
-        return _found("source", shown.sources[0])
+        return _shown_by("source", shown.sources[0])
     return Availability(state="none", listed=page.listed)
 
 
@@ -121,8 +121,8 @@ def newest(page: Page) -> Version | None:
 
 def versions(page: Page) -> set[Version]:
     """The versions that a project has files of, yanked ones left out."""
-    found = (_version(file) for file in page.files if not file.yanked)
-    return {version for version in found if version}
+    named = (_version(file) for file in page.files if not file.yanked)
+    return {version for version in named if version}
 
 
 @cache
@@ -206,7 +206,7 @@ def _abis(wheels: Iterable[frozenset[Tag]]) -> tuple[str, ...]:
     return tuple(sorted(abis, key=lambda abi: (abi != "abi3", len(abi), abi)))
 
 
-def _found(state: State, file: IndexFile) -> Availability:
+def _shown_by(state: State, file: IndexFile) -> Availability:
     return Availability(state=state, listed=True, file=file.name, uploaded=file.uploaded)
 
 

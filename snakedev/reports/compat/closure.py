@@ -69,33 +69,33 @@ def resolve(
     ``torch_index`` is looked at besides the usual one; ``offline`` answers from uv's cache. Raises
     UserError when an index does not answer, CommandError when uv finds no solution.
     """
-    asked = _asked(tree, variant, python)
-    pages = index.pages(requirement.name for requirement in asked)
+    requirements = _requirements(tree, variant, python)
+    pages = index.pages(requirement.name for requirement in requirements)
     met, unmet = [], []
-    for requirement in asked:
+    for requirement in requirements:
         there = versions(pages[canonicalize_name(requirement.name)])
         fits = any(requirement.specifier.contains(version, prereleases=True) for version in there)
         (met if fits else unmet).append(requirement)
     running.say(f"{variant}: resolving {len(met)} requirements for Python {python}")
     lines = _compiled(variant, met, lock, python, running, torch_index, offline)
-    found = {}
+    packages = {}
     for line in lines:
         if match := _ANNOTATED.match(line):
             via = (ROOT if asker.startswith("-r ") else asker for asker in match["via"].split(", "))
             name = canonicalize_name(match["name"])
             asked_by = tuple(sorted({canonicalize_name(asker.split("[")[0]) for asker in via}))
-            found[name] = Dependency(name, match["version"], asked_by)
+            packages[name] = Dependency(name, match["version"], asked_by)
     for one in unmet:
         name = canonicalize_name(one.name)
-        found[name] = Dependency(name, _pinned(one.specifier), (ROOT,))
-    running.say(f"{variant}: {len(found)} packages")
-    return Closure(variant, found)
+        packages[name] = Dependency(name, _pinned(one.specifier), (ROOT,))
+    running.say(f"{variant}: {len(packages)} packages")
+    return Closure(variant, packages)
 
 
-def _asked(tree: Path, variant: str, python: str) -> list[Requirement]:
+def _requirements(tree: Path, variant: str, python: str) -> list[Requirement]:
     """What the files ask for on a Python, of torch without the local label of one index."""
     environment = marker_environment(python)
-    asked = []
+    requirements = []
     for _, requirement in file_requirements(tree, Path("requirements") / f"{variant}.txt"):
         if requirement.marker and not requirement.marker.evaluate(environment):
             continue
@@ -104,8 +104,8 @@ def _asked(tree: Path, variant: str, python: str) -> list[Requirement]:
             ",".join(str(one).partition("+")[0] for one in requirement.specifier)
         )
         requirement.marker = None
-        asked.append(requirement)
-    return asked
+        requirements.append(requirement)
+    return requirements
 
 
 def _compiled(

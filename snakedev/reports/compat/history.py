@@ -56,8 +56,8 @@ def compare(record: CompatRecord, folder: Path) -> tuple[CompatRecord | None, tu
             before = CompatRecord.read(path)
         except UserError:
             continue  # a record of an earlier form of the report
-        if found := tuple(changes(before, record)):
-            differing = (before, found)
+        if differences := tuple(changes(before, record)):
+            differing = (before, differences)
             break
         kept = kept or number == 0
     if not kept:
@@ -73,16 +73,16 @@ def changes(before: CompatRecord, after: CompatRecord) -> Iterator[Change]:
             yield _change(old[name], None, "is neither asked for nor tracked any more")
         elif name not in old:
             yield _change(new[name], None, f"is new: {_state(new[name])}")
-        elif found := _changed(old[name], new[name]):
-            yield found
+        elif change := _changed(old[name], new[name]):
+            yield change
 
 
 def _by_name(record: CompatRecord) -> dict[str, Row]:
     """A row for each package: of several versions, the one that the first variant takes."""
-    found: dict[str, Row] = {}
+    rows: dict[str, Row] = {}
     for row in record.rows:
-        found.setdefault(row.name, row)
-    return found
+        rows.setdefault(row.name, row)
+    return rows
 
 
 def _changed(old: Row, new: Row) -> Change | None:

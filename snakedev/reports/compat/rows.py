@@ -86,11 +86,11 @@ class CompatRecord(Record):
     @property
     def packages(self) -> dict[str, tuple[Row, ...]]:
         """The closure by package: one has several rows where variants take several versions."""
-        found: dict[str, tuple[Row, ...]] = {}
+        packages: dict[str, tuple[Row, ...]] = {}
         for row in self.rows:
             if row.variants:
-                found[row.name] = (*found.get(row.name, ()), row)
-        return found
+                packages[row.name] = (*packages.get(row.name, ()), row)
+        return packages
 
 
 @dataclass(frozen=True)

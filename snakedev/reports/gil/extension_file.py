@@ -53,19 +53,19 @@ def examine(file: Path) -> FileEvidence | None:
             init = f"PyInit_{file.name.partition('.')[0]}"
             if not any(table.get_symbol(init) for table in tables):
                 return None
-            asked = {
+            called = {
                 symbol.name
                 for symbol in elf.get_section_by_name(".dynsym").iter_symbols()
                 if symbol["st_shndx"] == "SHN_UNDEF"
             }
     except (OSError, ELFError):
         return None
-    calls = (_MULTI_PHASE in asked, _SINGLE_PHASE in asked)
-    return FileEvidence(abi=_abi(file.name), init=_INIT[calls], sets_gil=_SETS_GIL in asked)
+    calls = (_MULTI_PHASE in called, _SINGLE_PHASE in called)
+    return FileEvidence(abi=_abi(file.name), init=_INIT[calls], sets_gil=_SETS_GIL in called)
 
 
 def _abi(name: str) -> str | None:
-    found = _TAG.search(name.removesuffix(".so"))
-    if found is None:
+    tag = _TAG.search(name.removesuffix(".so"))
+    if tag is None:
         return None
-    return f"cp{found[1]}" if found[1] else found[2]
+    return f"cp{tag[1]}" if tag[1] else tag[2]

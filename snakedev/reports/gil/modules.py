@@ -15,13 +15,11 @@ _ABOUT_GIL = re.compile(
     rb"|freethreading_compatible|gil_used)",
     re.MULTILINE,
 )
-
-
 _URL_LABELS = ("repository", "source", "sourcecode", "github", "code", "homepage")
 
 
 @dataclass(frozen=True)
-class Found:
+class ExtensionModule:
     """An extension module of an installed distribution."""
 
     module: str
@@ -45,13 +43,13 @@ def entry_points(variant: str) -> dict[str, str]:
     }
 
 
-def extension_modules(site_packages: Path) -> Iterator[Found]:
+def extension_modules(site_packages: Path) -> Iterator[ExtensionModule]:
     """The extension modules among the files of all installed distributions."""
     for distribution in distributions(path=[str(site_packages)]):
         for listed in distribution.files or ():
             file = PurePosixPath(listed)
             if (name := module_name(file)) and (evidence := examine(site_packages / file)):
-                yield Found(name, file, distribution, evidence)
+                yield ExtensionModule(name, file, distribution, evidence)
 
 
 def project_url(distribution: Distribution) -> str | None:

@@ -26,7 +26,7 @@ from snakedev.environments.run_variables import run_variables
 from snakedev.inside.extension_probe import LENDERS
 from snakedev.machine import sanitizer
 from snakedev.reports.gil.modules import (
-    Found,
+    ExtensionModule,
     about_gil,
     entry_points,
     extension_modules,
@@ -121,9 +121,11 @@ class Trial:
     def record(self, threads: int) -> GilRecord:
         """Do it all, ``threads`` processes at once."""
         started, clock = datetime.now(UTC), time.monotonic()
-        found = list(extension_modules(self.site_packages))
+        modules = list(extension_modules(self.site_packages))
         entries = entry_points(self.spec.variant)
-        self.running.say(f"importing {len(found)} extension modules, each in a process of its own")
+        self.running.say(
+            f"importing {len(modules)} extension modules, each in a process of its own"
+        )
         pool = ThreadPoolExecutor(threads)
         try:
             # the longest first
@@ -131,7 +133,7 @@ class Trial:
                 name: pool.submit(self._ask, {"code": code}, _ENTRY_SECONDS)
                 for name, code in entries.items()
             }
-            trials = self._told([pool.submit(self._module, one) for one in found])
+            trials = self._told([pool.submit(self._module, one) for one in modules])
             offenders = [trial.module for trial in trials if trial.outcome == "on"]
             tried = pool.map(
                 lambda name: self._entry(name, entries[name], naturals[name].result(), offenders),
@@ -168,37 +170,37 @@ class Trial:
             self.running.status(f"{len(trials)} of {len(futures)} modules")
         return trials
 
-    def _module(self, found: Found) -> ModuleTrial:
+    def _module(self, extension: ExtensionModule) -> ModuleTrial:
         """Import a module alone; with another first where it needs that; by its file where a
         module of its own package turns the GIL on."""
-        name, needs = found.module, None
+        name, needed = extension.module, None
         answer = self._import(name)
         if judged(name, answer)[0] == "failed":
             for lender in self.lenders:
                 lent = self._import(lender, name)
                 if not lent.problem:
-                    answer, needs = lent, lender
+                    answer, needed = lent, lender
                     break
         outcome, detail = judged(name, answer)
         if outcome == "unknown":
-            request = {"module": name, "file": str(self.site_packages / found.file)}
+            request = {"module": name, "file": str(self.site_packages / extension.file)}
             alone = self._ask(request | {"describe": name}, _MODULE_SECONDS)
             if judged(name, alone)[0] in ("off", "on"):
                 answer, (outcome, detail) = alone, judged(name, alone)
-        distribution = found.distribution
+        distribution = extension.distribution
         owner = canonicalize_name(distribution.metadata["Name"])
         return ModuleTrial(
             module=name,
-            file=str(found.file),
+            file=str(extension.file),
             distribution=owner,
             version=distribution.version,
             url=project_url(distribution),
             built_here=owner in self.built_here,
             patches=about_gil(self.spec.patches.get(owner, ())),
-            evidence=found.evidence,
+            evidence=extension.evidence,
             declares=answer.result.get("declares"),
             outcome=outcome,
-            needs=needs,
+            needs=needed,
             seconds=answer.seconds,
             detail=detail,
         )
@@ -246,11 +248,11 @@ class Trial:
 
     def _ask(self, request: Mapping[str, str], seconds: int, *, gil_off: bool = False) -> Answer:
         """Have a fresh process do what a request asks."""
-        asked = self.scratch / f"{uuid4().hex}.json"
-        told = asked.with_suffix(".result.json")
-        asked.write_text(json.dumps(request), encoding="utf-8")
+        given = self.scratch / f"{uuid4().hex}.json"
+        told = given.with_suffix(".result.json")
+        given.write_text(json.dumps(request), encoding="utf-8")
         # -P: what lies beside the program is not to be imported
-        command = [self.python, "-P", "-X", "faulthandler", _PROGRAM, asked, told]
+        command = [self.python, "-P", "-X", "faulthandler", _PROGRAM, given, told]
         ended, detail = None, ""
         try:
             output(command, env=self.variables[gil_off], cwd=self.scratch, timeout=seconds)

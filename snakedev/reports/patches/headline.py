@@ -26,6 +26,7 @@ def headline(trials: Sequence[PatchTrialRecord]) -> str:
 
 
 def on_pins(trials: Iterable[PatchTrialRecord]) -> list[PatchTrialRecord]:
+    """The trials on pins, which are what a run uses."""
     return [trial for trial in trials if trial.ref is None]
 
 
@@ -34,6 +35,7 @@ def _others(trials: Iterable[PatchTrialRecord]) -> list[PatchTrialRecord]:
 
 
 def verdict_counts(trials: Iterable[PatchTrialRecord]) -> Counter[Verdict]:
+    """How many patches fared in which way."""
     return Counter(tried.verdict for trial in trials for tried in trial.patches)
 
 
@@ -75,6 +77,7 @@ def verdict(trials: Sequence[PatchTrialRecord]) -> tuple[str, str]:
 
 
 def summary(trials: Sequence[PatchTrialRecord]) -> str:
+    """What was tried on what."""
     refs: dict[str, list[str]] = {}
     for trial in _others(trials):
         refs.setdefault(trial.repo, []).append(trial.place)

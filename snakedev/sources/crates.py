@@ -3,21 +3,19 @@
 import hashlib
 import os
 import re
-import tempfile
 import tomllib
 from pathlib import Path
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
-from snakedev.base.process import CommandError, output
+from snakedev.base.process import CommandError
 from snakedev.base.records import Record
 from snakedev.machine.probe import Machine
 from snakedev.store.layout import Layout
-from snakedev.store.publish import published
+from snakedev.store.publish import found, published
 from snakedev.store.source_specs import CratesSpec
 
 _PLACE = "@CRATES@"
-_PROBE_SECONDS = 20
 
 
 class CratesRecord(Record):
@@ -33,13 +31,12 @@ class CratesRecord(Record):
 def vendor(spec: CratesSpec, layout: Layout, machine: Machine, running: Job) -> CratesRecord:
     """Vendor a source's crates and publish them, or find them in the store.
 
-    Raises UserError without a Cargo.lock, CommandError when the crate registry has not what the
-    lock names or does not answer.
+    Raises UserError without a Cargo.lock, and when the crate registry has not what the lock names
+    or does not answer.
     """
-    final = layout.crates(spec.repo, spec.key)
-    if (final / "crates.json").is_file():
-        running.say("found in the store")
-        return CratesRecord.read(final / "crates.json")
+    final = layout.folder(spec)
+    if record := found(final / spec.record_name, CratesRecord, running):
+        return record
     tree = (layout.source(spec.repo, spec.read_from or spec.source_key) / "tree").resolve()
     manifest = find_manifest(tree / spec.subdirectory)
     workspace = find_lock(manifest, tree, spec.repo)
@@ -52,9 +49,16 @@ def vendor(spec: CratesSpec, layout: Layout, machine: Machine, running: Job) -> 
         lines: list[str] = []
         options = ("--respect-source-config", "--locked", "--versioned-dirs", "--manifest-path")
         folder = (scratch / "vendor").resolve()
-        running.run(
-            ["cargo", "vendor", *options, manifest, folder], env=variables, watch=lines.append
-        )
+        command = ["cargo", "vendor", *options, manifest, folder]
+        try:
+            running.run(command, env=variables, watch=lines.append)
+        except CommandError as error:
+            reasons = [line.strip() for line in error.tail if line.strip()]
+            raise UserError(
+                f"{spec.repo}: cargo cannot fetch its crates "
+                f"({reasons[-1] if reasons else error}): run it again when the registry that cargo "
+                f"is set to answers, or leave the repo out with repos.{spec.repo}.enabled: false"
+            ) from None
         written = "".join(lines)
         start = re.search(r"^\[source", written, re.MULTILINE)
         text = written[start.start() :] if start else ""
@@ -67,7 +71,7 @@ def vendor(spec: CratesSpec, layout: Layout, machine: Machine, running: Job) -> 
             size=sum(f.stat().st_size for f in scratch.rglob("*") if f.is_file()),
             lock_sha256=hashlib.sha256(workspace.read_bytes()).hexdigest(),
         )
-        record.write(scratch / "crates.json")
+        record.write(scratch / spec.record_name)
     running.say(f"{record.crates} crates, {record.size / 1e6:.0f} MB")
     return record
 
@@ -107,28 +111,3 @@ def find_lock(manifest: Path, tree: Path, repo: str) -> Path:
         f"{repo}: its source has no Cargo.lock beside {manifest.relative_to(tree)}: "
         f"a patch in patches/{repo}/ must add one, so that everybody builds with the same crates"
     )
-
-
-def registry_problem(machine: Machine) -> str | None:
-    """Why no crate can be fetched, None when one can: asked with the user's cargo settings."""
-    with tempfile.TemporaryDirectory() as folder:
-        project = Path(folder)
-        (project / "src").mkdir()
-        (project / "src" / "lib.rs").touch()
-        (project / "Cargo.toml").write_text(
-            '[package]\nname = "probe"\nversion = "0.0.0"\nedition = "2021"\n'
-            '[dependencies]\nitoa = "1"\n'
-        )
-        variables = {**os.environ, "CARGO_NET_RETRY": "1", "CARGO_HTTP_TIMEOUT": "10"}
-        if machine.rust_toolchain is not None:
-            variables["RUSTUP_TOOLCHAIN"] = machine.rust_toolchain
-        try:
-            output(
-                ["timeout", str(_PROBE_SECONDS), "cargo", "generate-lockfile"],
-                cwd=project,
-                env=variables,
-            )
-        except CommandError as error:
-            reasons = [line.strip() for line in error.tail if line.strip()]
-            return reasons[-1] if reasons else "it did not answer in time"
-    return None

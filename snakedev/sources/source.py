@@ -16,7 +16,7 @@ from snakedev.fetch.indexes import public_address
 from snakedev.fetch.mirror import Submodules, ref_of, submodule, wanted_links
 from snakedev.sources.patch_file import PatchRecord, describe
 from snakedev.store.layout import Layout
-from snakedev.store.publish import published
+from snakedev.store.publish import found, published
 from snakedev.store.source_specs import PinnedSpec, SourceSpec
 
 IDENTITY = {
@@ -66,10 +66,9 @@ def make_source(
     UserError when the archive is unsafe, a version file has no place for the version, or a patch
     does not apply; nothing is left behind then.
     """
-    final = layout.source(spec.repo, spec.key)
-    if (final / "source.json").is_file():
-        running.say("found in the store")
-        return SourceRecord.read(final / "source.json")
+    final = layout.folder(spec)
+    if record := found(final / spec.record_name, SourceRecord, running):
+        return record
     described = tuple(describe(path) for path in spec.patches)
     with published(final) as scratch:
         tree = scratch / "tree"
@@ -86,7 +85,7 @@ def make_source(
             tree=run_git(["rev-parse", "HEAD^{tree}"], tree),
             commit=run_git(["rev-parse", "HEAD"], tree),
         )
-        record.write(scratch / "source.json")
+        record.write(scratch / spec.record_name)
     running.say(
         f"{len(described)} patches on {spec.origin} {spec.version}, tree {record.tree[:12]}"
     )

@@ -14,11 +14,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from snakedev.base.errors import UserError
-from snakedev.base.records import write_text
+from snakedev.base.job import Job
+from snakedev.base.records import Record, write_text
 
 _SCRATCH = ".scratch-"
+R = TypeVar("R", bound=Record)
 
 
 def prepare(store: Path) -> None:
@@ -77,6 +80,14 @@ def scratch_in(parent: Path) -> Iterator[Path]:
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def found(record: Path, kind: type[R], running: Job) -> R | None:
+    """The record of a keyed artifact that is there already, whoever made it; None where none is."""
+    if not record.is_file():
+        return None
+    running.say("found in the store")
+    return kind.read(record)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from snakedev.machine.probe import Machine
 from snakedev.machine.sandbox import Sandbox
 from snakedev.sources.source import SourceRecord
 from snakedev.store.layout import Layout
-from snakedev.store.publish import published
+from snakedev.store.publish import found, published
 from snakedev.store.specs import WheelSpec
 from snakedev.wheels import check, device_code
 from snakedev.wheels import variables as build_variables
@@ -52,10 +52,9 @@ def build_wheel(
     server gives other builds a share. Raises UserError when the result is not what was asked for,
     CommandError when the build fails; either leaves nothing in the store.
     """
-    final = layout.wheel(spec.variant, spec.repo, spec.key)
-    if (final / "wheel.json").is_file():
-        running.say("found in the store")
-        return WheelRecord.read(final / "wheel.json")
+    final = layout.folder(spec)
+    if record := found(final / spec.record_name, WheelRecord, running):
+        return record
     source_folder = layout.source(spec.repo, spec.source_key)
     source = SourceRecord.read(source_folder / "source.json")
     folder = (layout.build(spec.variant, spec.repo) / spec.tree_key).resolve()
@@ -159,7 +158,7 @@ def build_wheel(
         )
         (scratch / wheels[0].name).write_bytes(data)
         shutil.copyfile(running.log_path, scratch / "build.log")
-        record.write(scratch / "wheel.json")
+        record.write(scratch / spec.record_name)
         shutil.rmtree(folder / "kernels", ignore_errors=True)
     # another workflow may have published first: what is there counts
     record = WheelRecord.read(final / "wheel.json")

@@ -14,7 +14,7 @@ from snakedev.environments.editable import in_package
 from snakedev.sources.patch_file import PatchRecord
 from snakedev.sources.source import IDENTITY, SourceRecord, keep_bytes, public_pin
 from snakedev.store.layout import Layout
-from snakedev.store.publish import published
+from snakedev.store.publish import found, published
 from snakedev.store.source_specs import SourceSpec
 from snakedev.store.spec import digest
 from snakedev.workbench.folder import WorkFolder, user_excludes
@@ -66,10 +66,9 @@ def snapshot(work: WorkFolder, layout: Layout) -> Snapshot:
 
 def make_work_source(spec: SourceSpec, layout: Layout, folder: Path, running: Job) -> SourceRecord:
     """Make a source of a snapshot and publish it, or find it."""
-    final = layout.source(spec.repo, spec.key)
-    if (final / "source.json").is_file():
-        running.say("found")
-        return SourceRecord.read(final / "source.json")
+    final = layout.folder(spec)
+    if record := found(final / spec.record_name, SourceRecord, running):
+        return record
     work = WorkFolder(folder, spec.repo)
     mirror = _mirror(work, layout)
     base = work.record.base
@@ -105,7 +104,7 @@ def make_work_source(spec: SourceSpec, layout: Layout, folder: Path, running: Jo
             tree=spec.work_tree,
             commit=commit,
         )
-        record.write(scratch / "source.json")
+        record.write(scratch / spec.record_name)
     running.say(said)
     return record
 

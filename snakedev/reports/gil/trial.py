@@ -34,7 +34,7 @@ from snakedev.reports.gil.modules import (
 )
 from snakedev.reports.gil.record import EntryTrial, GilRecord, ModuleTrial, OffenderImport, Outcome
 from snakedev.store.layout import Layout
-from snakedev.store.publish import published
+from snakedev.store.publish import found, published
 from snakedev.store.specs import GilSpec
 
 _PROGRAM = inside.FOLDER / "import_recorder.py"
@@ -77,14 +77,13 @@ class Answer:
 def run_gil_trial(spec: GilSpec, layout: Layout, threads: int, running: Job) -> GilRecord:
     """Try a run environment, ``threads`` processes at once, or find the trial in the store."""
     final = layout.folder(spec)
-    if (final / "gil.json").is_file():
-        running.say("found in the store")
-        return GilRecord.read(final / "gil.json")
+    if record := found(final / spec.record_name, GilRecord, running):
+        return record
     environment = layout.environment(spec.environment_name, spec.environment_key).absolute()
     with tempfile.TemporaryDirectory(prefix="snakedev-gil-") as scratch:
         record = Trial(spec, environment, layout.cache, Path(scratch), running).record(threads)
     with published(final) as folder:
-        record.write(folder / "gil.json")
+        record.write(folder / spec.record_name)
         shutil.copyfile(running.log_path, folder / "gil.log")
     return record
 

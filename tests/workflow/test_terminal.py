@@ -84,5 +84,7 @@ def test_a_misspelt_target_names_the_nearest(project):
 
 
 def test_a_file_that_can_be_made_is_a_target(project):
-    made = project.run("results/reports/patches.html")
-    assert made.jobs == ["patch_page"], made.text
+    planned = project.run("-n", "sources")
+    stamp = re.search(r"^    output: (\S+/source/greeter/\S+)$", planned.text, re.MULTILINE)
+    assert stamp, planned.text
+    assert project.run(stamp[1]).jobs == ["mirror", "source"]

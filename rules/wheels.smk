@@ -47,8 +47,7 @@ rule kernels:
     output:
         LAYOUT.stamp("kernels", "{variant}", "{key}"),
     params:
-        pin=lambda w: PLAN.config.borrowed(w.variant).model_dump(),
-        asked=lambda w: BUILDABLE.built_for(w.variant),
+        built_for=lambda w: BUILDABLE.built_for(w.variant),
     log:
         LAYOUT.root / "logs/kernels/{variant}/{key}.log",
     benchmark:

@@ -157,13 +157,19 @@ class Config(Section):
         assert pin is not None
         return pin
 
-    def borrowed(self, variant: str) -> WheelPin | None:
-        """The wheel that a variant takes vLLM's kernels from; None for one that compiles them."""
-        vllm = self.repos.get("vllm")
+    def borrower(self, variant: str) -> str | None:
+        """The repo whose kernels a variant takes from a finished wheel; None where all are
+        compiled."""
         settings = getattr(self.variants, variant, None)
-        if vllm is None or not vllm.enabled or getattr(settings, "kernels", "source") == "source":
+        if getattr(settings, "kernels", "source") == "source":
             return None
-        return vllm.kernels.get(variant)
+        having = (n for n, repo in self.repos.items() if repo.enabled and variant in repo.kernels)
+        return next(having, None)
+
+    def borrowed(self, variant: str) -> WheelPin | None:
+        """The wheel that a variant takes kernels from; None for one that compiles them."""
+        borrower = self.borrower(variant)
+        return self.repos[borrower].kernels[variant] if borrower else None
 
     def torch_index(self, variant: Variant | None) -> str | None:
         """The index that a variant's torch comes from, where that is not the usual one.

@@ -53,7 +53,7 @@ _TOOLS = {
     "cargo": "a Rust toolchain (rustc and cargo)",
     "make": "GNU make",
 }
-LIBNUMA = {"libnuma": "libnuma.so.1"}
+LIBRARIES = {"libnuma": "libnuma.so.1"}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from snakedev.machine.gpu_architectures import runs_on
 from snakedev.machine.probe import Machine, probe
 from snakedev.plan.sources import Sources
 from snakedev.recipes.recipe import ANY, Target, architectures
+from snakedev.recipes.registry import borrowed_layout
 
 
 class Buildable:
@@ -35,8 +36,12 @@ class Buildable:
         """Raise UserError with all that this machine lacks for the required repos."""
         required = [n for n, r in self.config.repos.items() if r.enabled and r.required]
         tools = [tool for name in required for tool in self._tools(name)]
-        # the kernels of upstream's wheel for CPUs bind memory to NUMA nodes
-        libraries = preflight.LIBNUMA if self.config.borrowed("cpu") else {}
+        libraries = {
+            library: preflight.LIBRARIES[library]
+            for variant in self.config.configured_variants()
+            if (layout := borrowed_layout(self.config, variant))
+            for library in layout.libraries.get(variant, ())
+        }
         if lines := preflight.missing(self.machine, tools, libraries):
             raise UserError("\n".join(lines))
 

@@ -1,7 +1,7 @@
 """What keys of config.yaml ask of each other, and what a plan asks of its inputs."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,7 @@ from snakedev.config.repos import (
 )
 from snakedev.plan.plan import Plan
 from snakedev.plan.sources import Sources
-from snakedev.recipes.registry import RECIPES
-from snakedev.recipes.vllm import KERNEL_PARTS
+from snakedev.recipes.registry import KERNEL_LAYOUTS, RECIPES, borrowed_layout
 from snakedev.sources import patch_file
 from snakedev.wheels import kernel_patches
 from snakedev.wheels.upstream_kernels import refuse_lacking
@@ -25,9 +24,12 @@ def refuse(config: Config, source: str = "config.yaml") -> None:
 
     ``source`` names the files that the configuration comes from.
     """
-    problems = [*_interpreter(config.interpreter), *_references(config), *_origins(config)]
-    for variant in KERNEL_PARTS:
-        problems += _kernels(config, variant)
+    problems = [
+        *_interpreter(config.interpreter),
+        *_references(config),
+        *_origins(config),
+        *_kernels(config),
+    ]
     if problems:
         raise UserError("\n".join(f"{source}: {line}" for line in problems))
 
@@ -157,47 +159,60 @@ def _origins(config: Config) -> list[str]:
     return problems
 
 
-def _kernels(config: Config, variant: str) -> list[str]:
-    """What stands against taking a variant's kernels from a wheel."""
-    pin, repo = config.borrowed(variant), config.repos.get("vllm")
-    if repo is None or not repo.enabled:
-        return []
-    settings = getattr(config.variants, variant)
-    if settings is None or settings.kernels == "source":
-        return []
-    key = f"variants.{variant}.kernels"
+def _kernels(config: Config) -> Iterator[str]:
+    """What stands against taking kernels from finished wheels."""
+    for name, repo in config.repos.items():
+        layout = KERNEL_LAYOUTS.get(repo.recipe)
+        if layout is None and repo.kernels:
+            yield (
+                f"repos.{name}.kernels: recipe {repo.recipe} has no kernels that a finished wheel "
+                f"could give: take it out"
+            )
+        if layout is None or not repo.enabled:
+            continue
+        for variant, parts in layout.parts.items():
+            settings = getattr(config.variants, variant)
+            if settings is not None and settings.kernels == "upstream":
+                yield from _against_upstream(config, name, variant, parts)
+
+
+def _against_upstream(
+    config: Config, name: str, variant: str, parts: Sequence[str]
+) -> Iterator[str]:
+    """What stands against taking a repo's kernels for a variant from its finished wheel."""
+    repo, settings = config.repos[name], getattr(config.variants, variant)
+    pin, key = repo.kernels.get(variant), f"variants.{variant}.kernels"
     otherwise = f"set {key}: source"
     if pin is None:
-        return [
+        yield (
             f"{key}: upstream takes the kernels from a wheel, and none is named: give name, "
-            f"version and sha256 under repos.vllm.kernels.{variant}, or {otherwise}"
-        ]
-    problems = []
+            f"version and sha256 under repos.{name}.kernels.{variant}, or {otherwise}"
+        )
+        return
     if isinstance(settings, Cpu) and not settings.onednn:
-        problems.append(
+        yield (
             f"variants.cpu.onednn: false has no effect on {key}: upstream, whose kernels have "
             f"oneDNN in them: set it to true, or {otherwise}"
         )
     if pin.version != repo.version:
-        problems.append(
-            f"repos.vllm.kernels.{variant}.version: {pin.version} is not repos.vllm.version "
+        yield (
+            f"repos.{name}.kernels.{variant}.version: {pin.version} is not repos.{name}.version "
             f"({repo.version}), and kernels fit their own version only: name the wheel of "
             f"{repo.version}, or {otherwise}"
         )
     released = repo.release.commit if repo.release else None
-    if config.origin_of("vllm") == "git" and repo.git and released not in (None, repo.git.commit):
-        problems.append(
-            f"repos.vllm.git.commit: {repo.git.commit} is not the commit of release "
+    if config.origin_of(name) == "git" and repo.git and released not in (None, repo.git.commit):
+        yield (
+            f"repos.{name}.git.commit: {repo.git.commit} is not the commit of release "
             f"{repo.version} ({released}), whose kernels {key}: upstream takes: "
             f"put that back, or {otherwise}"
         )
-    problems += [
-        f"work: '{name}' is in the kernels that {key}: upstream takes as they are: {otherwise}, "
-        f"or take it off the list"
-        for name in config.work
-        if name in KERNEL_PARTS[variant]
-    ]
-    return problems
+    for part in config.work:
+        if part in parts:
+            yield (
+                f"work: '{part}' is in the kernels that {key}: upstream takes as they are: "
+                f"{otherwise}, or take it off the list"
+            )
 
 
 def require_inputs(plan: Plan, *, with_locks: bool) -> None:
@@ -238,26 +253,28 @@ def _variant(plan: Plan, variant: str) -> None:
         _ = plan.buildable.cuda
     built_for = plan.buildable.built_for(variant)
     if known := plan.wheels.known_kernels(variant):
-        refuse_lacking(known, variant, built_for)
+        layout = borrowed_layout(plan.config, variant)
+        assert layout is not None
+        refuse_lacking(layout, known, variant, built_for)
 
 
-def _kernel_patches(sources: Sources, behind: tuple[str, str]) -> None:
+def _kernel_patches(sources: Sources, behind: kernel_patches.Behind) -> None:
     """Raise UserError for patches that kernels which are not compiled here would lack."""
-    variant, repo = behind
-    series = patch_file.series(sources.project / "patches" / repo, sources.config.origin_of(repo))
+    origin = sources.config.origin_of(behind.repo)
+    series = patch_file.series(sources.project / "patches" / behind.repo, origin)
     shown = ((os.path.relpath(path, sources.project), path.read_bytes()) for path in series)
-    if lines := [*kernel_patches.problems(variant, repo, shown)]:
+    if lines := [*behind.patch_problems(shown)]:
         raise UserError("\n".join(lines))
 
 
 def _kernel_edits(sources: Sources, repo: str) -> Iterator[str]:
     """What a work folder changes of kernels that are not compiled here."""
-    variants = [v for v, name in kernel_patches.behind(sources.config) if name == repo]
-    if not variants:
+    behind = [one for one in kernel_patches.behind(sources.config) if one.repo == repo]
+    if not behind:
         return
     work = sources.opened_work_folder(repo)
     commits = [(f"{work}: {patch.name}", patch.data) for patch in work.patches]
     edited = work.uncommitted()
-    for variant in variants:
-        yield from kernel_patches.problems(variant, repo, commits)
-        yield from kernel_patches.edit_problems(variant, repo, str(work), edited)
+    for one in behind:
+        yield from one.patch_problems(commits)
+        yield from one.edit_problems(str(work), edited)

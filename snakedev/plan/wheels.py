@@ -32,9 +32,8 @@ class Wheels:
         assert recipe.environment is not None
         build = self.build_environment(recipe.environment.format(variant=variant))
         source, crates = self.sources.source(repo), self.sources.crates(repo)
-        target, kernels = self.buildable.target(repo, variant), None
-        if repo == "vllm":
-            kernels = self._kernels(variant)
+        target = self.buildable.target(repo, variant)
+        kernels = self._kernels(variant) if target.borrows_kernels else None
         return WheelSpec(
             repo=repo,
             variant=variant,
@@ -166,13 +165,13 @@ class Wheels:
 
     def known_kernels(self, variant: str) -> BorrowedKernels | None:
         """What there is in the wheel that a variant takes its kernels from, as far as known."""
-        if self.config.borrowed(variant) is None:
+        if (borrower := self.config.borrower(variant)) is None:
             return None
         stamp = self.kernels_stamp(variant)
         if stamp.is_file():
             return KernelsRecord.read(stamp).kernels
         # somebody else may have built it; a work folder's wheel is of this machine
-        built = None if self.config.work else self.artifacts.record(self.wheel("vllm", variant))
+        built = None if self.config.work else self.artifacts.record(self.wheel(borrower, variant))
         if built is None or not built.is_file():
             return None
         return BorrowedKernels.model_validate(json.loads(built.read_bytes())["borrowed"])

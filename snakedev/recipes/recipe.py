@@ -8,7 +8,7 @@ keeps that from being forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +47,12 @@ class Target:
         if self.variant == ANY:
             return version
         label = f"cu{self.cuda.major}{self.cuda.minor}" if self.cuda else self.variant
-        return f"{version}+{label}{'.upstream' if self.config.borrowed(self.variant) else ''}"
+        return f"{version}+{label}{'.upstream' if self.borrows_kernels else ''}"
+
+    @property
+    def borrows_kernels(self) -> bool:
+        """Whether the repo's kernels are taken from a finished wheel of it."""
+        return self.config.borrower(self.variant) == self.repo
 
     @property
     def architectures(self) -> tuple[str, ...]:
@@ -111,3 +116,28 @@ class Recipe:
     left_out: Callable[[Target], dict[str, str | None]] = _nothing_left_out
     """Repos of `build_needs` that a variant's build does without, with the reason; None for one
     that it has no use for."""
+
+
+@dataclass(frozen=True)
+class KernelLayout:
+    """Where kernels lie in a repo and in its wheels, for `kernels: upstream`: not compiled here,
+    but taken from a finished wheel of the same version."""
+
+    parts: Mapping[str, tuple[str, ...]]
+    """By variant that can take them: the repos of `build_needs` that are in them."""
+    sources: tuple[str, ...]
+    """Beginnings of paths in the repo: what decides what is in the kernels."""
+    other_sources: Mapping[str, tuple[str, ...]]
+    """By variant: what of that is not in its kernels, or is compiled all the same."""
+    compiled_here: tuple[str, ...]
+    """Extensions that use more of Python than kernels do, and so are compiled all the same: paths
+    in a wheel, without suffixes."""
+    folders: tuple[str, ...]
+    """Folders of a wheel whose other files go with the kernels."""
+    for_each_gpu: tuple[str, ...]
+    """Libraries of a variant for GPUs that nothing works without: they must have code for each GPU
+    that is asked for. Others may be for some GPUs only."""
+    by_instruction_set: Mapping[str, str]
+    """The library of the cpu variant for each instruction set."""
+    libraries: Mapping[str, tuple[str, ...]]
+    """By variant: libraries of the machine that the kernels load."""

@@ -1,7 +1,8 @@
 """All recipes by name, and the recipe numbers of the other keyed artifacts."""
 
+from snakedev.config.model import Config
 from snakedev.recipes import maturin, opencv, scikit_build, setuptools, source, vllm
-from snakedev.recipes.recipe import Recipe
+from snakedev.recipes.recipe import KernelLayout, Recipe
 
 RECIPES: dict[str, Recipe] = {
     "setuptools": setuptools.RECIPE,
@@ -11,6 +12,10 @@ RECIPES: dict[str, Recipe] = {
     "vllm": vllm.RECIPE,
     "source": source.RECIPE,
 }
+
+KERNEL_LAYOUTS: dict[str, KernelLayout] = {"vllm": vllm.KERNELS}
+"""By recipe whose kernels can be taken from a finished wheel. Not a part of the recipe: its code
+decides what is in a wheel, while all else that a recipe says is in the key."""
 
 RECIPE_NUMBERS = {
     "source": 1,
@@ -23,3 +28,10 @@ RECIPE_NUMBERS = {
     "kernels": 1,
 }
 """The recipe numbers of the other keyed artifacts, raised by hand in the same way."""
+
+
+def borrowed_layout(config: Config, variant: str) -> KernelLayout | None:
+    """The layout of the kernels that a variant takes from a finished wheel; None where it compiles
+    them."""
+    borrower = config.borrower(variant)
+    return KERNEL_LAYOUTS[config.repos[borrower].recipe] if borrower else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snakedev.machine.gpu_architectures import torch_arch_list
-from snakedev.recipes.recipe import Recipe, Target, source_of
+from snakedev.recipes.recipe import KernelLayout, Recipe, Target, source_of
 
 CUDA_PARTS = {
     "cutlass": ("VLLM_CUTLASS_SRC_DIR", "${}", None),
@@ -24,9 +24,47 @@ CUDA_PARTS = {
 (${} stands for that), and the name under which vLLM builds without it (CUTLASS it always needs)."""
 
 
-KERNEL_PARTS = {"cpu": ("onednn",), "cuda": tuple(CUDA_PARTS)}
-"""By variant whose kernels may come from a finished wheel: the repos that are in them besides
-vLLM."""
+_COMPILED_HERE = (
+    "csrc/cumem_allocator.cpp",
+    "csrc/cumem_allocator_compat.h",
+    "csrc/fs_io.cpp",
+    "csrc/spinloop.cpp",
+)
+KERNELS = KernelLayout(
+    parts={"cpu": ("onednn",), "cuda": tuple(CUDA_PARTS)},
+    # the kernels and headers, the scripts that generate some of them, and what is compiled into
+    # which library, and how
+    sources=("CMakeLists.txt", "cmake/", "csrc/"),
+    other_sources={
+        "cuda": (
+            *_COMPILED_HERE,
+            *("csrc/cpu/", "csrc/rocm/", "cmake/cpu_extension.cmake", "cmake/hipify.py"),
+        ),
+        "cpu": (
+            *_COMPILED_HERE,
+            *("csrc/libtorch_stable/", "csrc/rocm/", "cmake/external_projects/"),
+            "cmake/hipify.py",
+        ),
+    },
+    compiled_here=("vllm/cumem_allocator", "vllm/fs_io_C", "vllm/spinloop"),
+    # what external projects bring besides libraries: Python, and sources of kernels that are
+    # compiled when they are used. Not deep_gemm: nothing of it works without its library, and vLLM
+    # takes the folder for a sign that it is all there.
+    folders=(
+        "vllm/third_party/flashmla/",
+        "vllm/third_party/fmha_sm100/",
+        "vllm/third_party/tml_fa4/",
+        "vllm/third_party/triton_kernels/",
+        "vllm/vllm_flash_attn/cute/",
+        "vllm/vllm_flash_attn/layers/",
+        "vllm/vllm_flash_attn/ops/",
+    ),
+    for_each_gpu=("_C_stable_libtorch", "_moe_C_stable_libtorch"),
+    # vLLM loads the best that runs
+    by_instruction_set={"amx": "_C", "avx512": "_C_AVX512", "avx2": "_C_AVX2"},
+    # to bind memory to NUMA nodes
+    libraries={"cpu": ("libnuma",)},
+)
 
 
 def settings(target: Target) -> dict[str, str]:
@@ -38,7 +76,7 @@ def settings(target: Target) -> dict[str, str]:
         # where compiled objects are kept from build to build; .deps of the source tree is not
         "FETCHCONTENT_BASE_DIR": "${tree}/build/temp.deps",
     }
-    if target.config.borrowed(target.variant):
+    if target.borrows_kernels:
         return shared | {"VLLM_BORROWED_KERNELS": "${SNAKEDEV_KERNELS}"}
     own = {"cpu": _for_cpus, "cuda": _for_cuda, "rocm": _for_rocm}
     return shared | own[target.variant](target)
@@ -84,7 +122,7 @@ def _for_rocm(target: Target) -> dict[str, str]:
 def left_out(target: Target) -> dict[str, str | None]:
     """Repos that a variant's build does without: reasons, and None where it has no use for one."""
     config = target.config
-    if config.borrowed(target.variant):
+    if target.borrows_kernels:
         # snakedev/wheels/upstream_kernels.py says of each library of the wheel whether it is taken
         return dict.fromkeys(["onednn", *CUDA_PARTS])
     if target.variant == "cpu":

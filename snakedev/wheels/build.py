@@ -23,6 +23,7 @@ from snakedev.config.model import Build
 from snakedev.machine import buildlock, jobserver
 from snakedev.machine.probe import Machine
 from snakedev.machine.sandbox import Sandbox
+from snakedev.recipes.registry import KERNEL_LAYOUTS
 from snakedev.sources.source import SourceRecord
 from snakedev.store.layout import Layout
 from snakedev.store.publish import found, published
@@ -74,7 +75,7 @@ def build_wheel(
         for repo, reason in spec.without.items():
             running.say(f"without {repo}: {reason}")
         if kernels is not None:
-            _unpack_kernels(kernels, folder / "kernels", running)
+            _unpack_kernels(spec.recipe, kernels, folder / "kernels", running)
         network = "none" if settings.network == "none" and machine.empty_network else "open"
         environment = layout.environment(spec.environment_name, spec.environment_key).resolve()
         mount_point = folder / "root"
@@ -196,10 +197,10 @@ def check_instrumented(spec: WheelSpec, instrumented: Mapping[str, bool], runnin
     running.say(f"ThreadSanitizer does not see {', '.join(plain)}{reason}")
 
 
-def _unpack_kernels(found: KernelsRecord, folder: Path, running: Job) -> None:
+def _unpack_kernels(recipe: str, found: KernelsRecord, folder: Path, running: Job) -> None:
     """Lay out the kernels of a finished wheel for a build."""
     shutil.rmtree(folder, ignore_errors=True)
-    unpack(found.wheel, found.kernels, folder)
+    unpack(KERNEL_LAYOUTS[recipe], found.wheel, found.kernels, folder)
     names = ", ".join(library.name for library in found.kernels.libraries)
     running.say(f"not compiled, but from {found.kernels.file}: {names}")
     for member, reason in found.kernels.left_out.items():

@@ -1,9 +1,10 @@
-"""Kernels that are not compiled: those of vLLM's own wheel of the same version.
+"""Kernels that are not compiled: those of a project's own wheel of the same version.
 
-Its kernel libraries use nothing of Python but PyModule_Create2, in the init function that `import`
-calls. Loaded through torch instead they serve any interpreter, whatever its ABI. Libraries that
-use more of Python are not taken: vLLM's own are compiled here, and those of others are left out.
-The Python files that vLLM's build adds to its source go with the kernels that they call.
+Kernel libraries may use nothing of Python but PyModule_Create2, in the init function that `import`
+calls; vLLM's are like that. Loaded through torch instead they serve any interpreter, whatever its
+ABI. Libraries that use more of Python are not taken: the project's own are compiled here, and those
+of others are left out. The Python files that its build adds to the source go with the kernels that
+they call. Which is which, the layout of the kernels says.
 """
 
 import re
@@ -20,34 +21,15 @@ from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import output
 from snakedev.base.records import Record
+from snakedev.config.model import Config
 from snakedev.config.repos import WheelPin
 from snakedev.fetch import archive
+from snakedev.recipes.recipe import KernelLayout
+from snakedev.recipes.registry import borrowed_layout
 from snakedev.wheels.device_code import embedded, find_cuobjdump, runs
 from snakedev.wheels.metadata import read_metadata
 
-COMPILED_HERE = ("vllm/cumem_allocator", "vllm/fs_io_C", "vllm/spinloop")
-"""vLLM's extensions that use more of Python, without their suffixes."""
-# What external projects bring to vLLM's build besides libraries: Python, and sources of kernels
-# that are compiled when they are used. Not deep_gemm: nothing of it works without its library, and
-# vLLM takes the folder for a sign that it is all there.
-_FOLDERS = (
-    "vllm/third_party/flashmla/",
-    "vllm/third_party/fmha_sm100/",
-    "vllm/third_party/tml_fa4/",
-    "vllm/third_party/triton_kernels/",
-    "vllm/vllm_flash_attn/cute/",
-    "vllm/vllm_flash_attn/layers/",
-    "vllm/vllm_flash_attn/ops/",
-)
 _INIT_ALONE = {"PyModule_Create2"}
-
-ALWAYS_USED = ("_C_stable_libtorch", "_moe_C_stable_libtorch")
-"""The libraries that vLLM for CUDA cannot do without: they must have code for each GPU that is
-asked for. Others are for some GPUs only, and vLLM looks which there are."""
-
-
-CPU_LIBRARIES = {"amx": "_C", "avx512": "_C_AVX512", "avx2": "_C_AVX2"}
-"""The library of vLLM for x86-64 CPUs for each instruction set; it loads the best that runs."""
 
 
 class KernelLibrary(Record):
@@ -83,33 +65,40 @@ class KernelsRecord(Record):
     wheel: Path
 
 
-def refuse_lacking(kernels: BorrowedKernels, variant: str, asked: Sequence[str]) -> None:
-    """Raise UserError for what is asked for of a variant and kernels are not compiled for.
+def refuse_lacking(
+    layout: KernelLayout, kernels: BorrowedKernels, variant: str, built_for: Sequence[str]
+) -> None:
+    """Raise UserError for what a variant is built for and kernels are not compiled for.
 
-    ``asked`` are GPU architectures, or instruction sets of the cpu variant.
+    ``built_for`` are GPU architectures, or instruction sets of the cpu variant.
     """
     if variant == "cpu":
-        _refuse_instruction_sets(kernels, asked)
+        _refuse_instruction_sets(layout, kernels, built_for)
     else:
-        _refuse_architectures(kernels, asked)
+        _refuse_architectures(layout, kernels, built_for)
 
 
-def _refuse_instruction_sets(kernels: BorrowedKernels, asked: Sequence[str]) -> None:
+def _refuse_instruction_sets(
+    layout: KernelLayout, kernels: BorrowedKernels, isas: Sequence[str]
+) -> None:
+    libraries = {isa: layout.by_instruction_set[isa] for isa in isas}
     there = {library.name for library in kernels.libraries}
-    if lacking := [isa for isa in asked if CPU_LIBRARIES[isa] not in there]:
+    if lacking := [isa for isa, library in libraries.items() if library not in there]:
         raise UserError(
             f"config.yaml: variants.cpu.isa: {', '.join(lacking)}: {kernels.file} has no "
-            f"{' and no '.join(CPU_LIBRARIES[isa] for isa in lacking)} that serves any Python: "
+            f"{' and no '.join(libraries[isa] for isa in lacking)} that serves any Python: "
             f"take it off the list, or set variants.cpu.kernels: source"
         )
 
 
-def _refuse_architectures(kernels: BorrowedKernels, asked: Sequence[str]) -> None:
+def _refuse_architectures(
+    layout: KernelLayout, kernels: BorrowedKernels, architectures: Sequence[str]
+) -> None:
     for library in kernels.libraries:
         # few kernels of a library have PTX
         binaries = [code for code in library.device_code if code.startswith("sm_")]
-        lacking = [one for one in asked if not runs(binaries, one)]
-        if lacking and library.name in ALWAYS_USED:
+        lacking = [one for one in architectures if not runs(binaries, one)]
+        if lacking and library.name in layout.for_each_gpu:
             raise UserError(
                 f"config.yaml: variants.cuda.architectures: {', '.join(lacking)}: {library.name} "
                 f"of {kernels.file} is compiled for {', '.join(binaries)}: take it off the list, "
@@ -118,15 +107,19 @@ def _refuse_architectures(kernels: BorrowedKernels, asked: Sequence[str]) -> Non
 
 
 def examine(
-    wheel: Path, pin: WheelPin, variant: str, torch: str, environment: Path, running: Job
+    wheel: Path, config: Config, variant: str, torch: str, environment: Path, running: Job
 ) -> BorrowedKernels:
-    """Look into a wheel: its libraries, what they use of Python, and their device code.
+    """Look into a wheel that a variant is to take kernels from: its libraries, what they use of
+    Python, and their device code.
 
     ``torch`` is the version that the kernels will run with; for GPUs the build environment has the
     program that lists device code. Raises UserError for a wheel that is not what was pinned or is
-    made for another torch, and for one without kernels that vLLM cannot do without.
+    made for another torch, and for one without kernels that nothing works without.
     """
-    _refuse_other(wheel, pin, variant, torch)
+    pin, layout = config.borrowed(variant), borrowed_layout(config, variant)
+    assert pin is not None and layout is not None
+    _refuse_other(wheel, pin, f"repos.{config.borrower(variant)}.kernels.{variant}")
+    _refuse_other_torch(wheel, variant, torch)
     cuobjdump = find_cuobjdump(environment, None) if variant == "cuda" else None
     libraries, left_out = [], {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -139,11 +132,11 @@ def examine(
                 codes = tuple(sorted(held, key=_in_order))
                 libraries.append(KernelLibrary(member=member, device_code=codes))
                 running.note(f"{member}: {', '.join(codes) or 'no device code'}")
-            elif not member.startswith(COMPILED_HERE):
+            elif not member.startswith(layout.compiled_here):
                 left_out[str(PurePosixPath(member).with_suffix("")).split(".")[0]] = (
                     "it is made for another ABI of Python"
                 )
-    for name in ALWAYS_USED if variant == "cuda" else ():
+    for name in layout.for_each_gpu if variant == "cuda" else ():
         if name not in (library.name for library in libraries):
             raise UserError(
                 f"{wheel.name}: it has no {name} that serves any Python: set "
@@ -159,12 +152,12 @@ def examine(
     )
 
 
-def unpack(wheel: Path, kernels: BorrowedKernels, folder: Path) -> None:
+def unpack(layout: KernelLayout, wheel: Path, kernels: BorrowedKernels, folder: Path) -> None:
     """Unpack what a build takes from a wheel: the libraries, and the files that go with them."""
     taken = {library.member for library in kernels.libraries}
 
     def wanted(path: str) -> bool:
-        return path in taken or (path.startswith(_FOLDERS) and not path.endswith(".so"))
+        return path in taken or (path.startswith(layout.folders) and not path.endswith(".so"))
 
     archive.unpack_some(wheel, wanted, folder)
 
@@ -183,15 +176,19 @@ def _in_order(code: str) -> tuple[str, int, str]:
     return "" if kind == "sm" else kind, int(digits), number
 
 
-def _refuse_other(wheel: Path, pin: WheelPin, variant: str, torch: str) -> None:
+def _refuse_other(wheel: Path, pin: WheelPin, key: str) -> None:
+    """Raise UserError for a wheel that is not the one of a key of config.yaml."""
     metadata = read_metadata(wheel)
-    found = canonicalize_name(metadata.name), str(metadata.version)
-    if found != (canonicalize_name(pin.name), pin.version):
+    its = canonicalize_name(metadata.name), str(metadata.version)
+    if its != (canonicalize_name(pin.name), pin.version):
         raise UserError(
-            f"{wheel.name}: it is {' '.join(found)}, and repos.vllm.kernels.{variant} says "
-            f"{pin.name} {pin.version}"
+            f"{wheel.name}: it is {' '.join(its)}, and {key} says {pin.name} {pin.version}"
         )
-    for requirement in map(Requirement, map(str, metadata.requires_dist or ())):
+
+
+def _refuse_other_torch(wheel: Path, variant: str, torch: str) -> None:
+    """Raise UserError for a wheel that is made for other versions of torch."""
+    for requirement in map(Requirement, map(str, read_metadata(wheel).requires_dist or ())):
         if requirement.name != "torch" or not (
             requirement.marker is None or requirement.marker.evaluate({"extra": ""})
         ):

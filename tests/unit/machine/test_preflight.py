@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from snakedev.machine.preflight import LIBNUMA, Disk, missing
+from snakedev.machine.preflight import LIBRARIES, Disk, missing
 from snakedev.machine.probe import Machine, Tool
 
 ALL = ("cc", "cxx", "rustc", "cargo")
@@ -121,7 +121,7 @@ def test_the_disk_that_counts_is_the_one_of_results(tmp_path: Path) -> None:
 
 def test_a_library_that_does_not_load_is_missing(path: Path) -> None:
     offer(path, "apt-get")
-    (name,) = LIBNUMA
+    (name,) = LIBRARIES
     assert missing(machine("cc"), (), {name: "libc.so.6"}, ANY) == []
     (line,) = missing(machine("cc"), (), {name: "libnowhere.so.1"}, ANY)
     assert line == "libnuma is missing: apt-get install libnuma1"

@@ -39,6 +39,12 @@ def test_the_default_configuration_fits_together(origin):
             "repos.vllm.recipe: there is no recipe 'vlm': one of maturin, opencv, "
             "scikit-build-core, setuptools, source, vllm (did you mean 'vllm'?)",
         ),
+        (
+            "repos/safetensors/kernels",
+            {"cpu": {"name": "safetensors", "version": "0.8.0", "sha256": "0" * 64}},
+            "repos.safetensors.kernels: recipe maturin has no kernels that a finished wheel could "
+            "give: take it out",
+        ),
         ("repos/vllm/build_needs", ["onedn"], "repos.vllm.build_needs: there is no repo 'onedn'"),
         (
             "smoke/variants",

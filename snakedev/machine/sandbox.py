@@ -32,7 +32,7 @@ class Sandbox:
         Without ``fixed_paths``, where the kernel does not permit them, a build sees real paths.
         """
         self.fixed_paths = fixed_paths
-        self._mount_point, self._cut = mount_point, cut_network
+        self._mount_point, self.cut_network = mount_point, cut_network
         self._places: dict[str, Path] = {}
 
     def place(self, name: str, real: Path) -> Path:
@@ -48,12 +48,12 @@ class Sandbox:
 
     def command(self, *command: str | Path) -> list[str | Path]:
         """The command that runs another in the sandbox."""
-        unshare = ["unshare", "--user", "--map-root-user", *(["--net"] if self._cut else [])]
+        unshare = ["unshare", "--user", "--map-root-user", *(["--net"] if self.cut_network else [])]
         if self.fixed_paths:
             enter = ["--mount", sys.executable, "-I", "-S", __file__, self._mount_point]
             places = [word for name, real in self._places.items() for word in (real, ROOT / name)]
             return [*unshare, *enter, *places, "--", *command]
-        return [*unshare, *command] if self._cut else [*command]
+        return [*unshare, *command] if self.cut_network else [*command]
 
 
 def _mount(source: str | None, target: str, kind: str | None, flags: int) -> None:

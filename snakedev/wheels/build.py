@@ -76,13 +76,8 @@ def build_wheel(
             running.say(f"without {repo}: {reason}")
         if kernels is not None:
             _unpack_kernels(spec.recipe, kernels, folder / "kernels", running)
-        network = "none" if settings.network == "none" and machine.empty_network else "open"
         environment = layout.environment(spec.environment_name, spec.environment_key).resolve()
-        mount_point = folder / "root"
-        mount_point.mkdir(exist_ok=True)
-        sandbox = Sandbox(
-            mount_point, fixed_paths=machine.fixed_paths, cut_network=network == "none"
-        )
+        sandbox = _sandbox(folder, machine, settings)
         places = build_variables.place(spec, layout, folder, environment, sandbox)
         variables = build_variables.make(
             spec,
@@ -96,68 +91,15 @@ def build_wheel(
         # a build script of a crate may call a make that is too old for such a job server
         flags = "MAKEFLAGS" if spec.crates_key is None else "CARGO_MAKEFLAGS"
         variables[flags] = jobserver.make_flags(places.folder / "jobs", jobs)
-        shutil.rmtree(folder / "dist", ignore_errors=True)
-        build = [
-            find_uv_bin(),
-            *("build", "--wheel", "--no-build-isolation", "--no-config", "--offline"),
-            *(
-                "--python",
-                places.environment / "bin" / "python",
-                "--out-dir",
-                places.folder / "dist",
-            ),
-            places.tree / spec.subdirectory,
-        ]
-        output = BuildOutput(running)
-        try:
-            running.run(sandbox.command(*build), env=variables, cwd=folder, watch=output)
-        except CommandError as error:
-            # the last lines are tracebacks of what called the compiler
-            raise CommandError(
-                list(map(str, build)), error.code, output.failure or error.tail
-            ) from None
-        wheels = sorted((folder / "dist").glob("*.whl"))
-        if len(wheels) != 1:
-            raise UserError(f"{spec.repo}: the build made {len(wheels)} wheels where one is due")
+        wheel = _run(spec, places, variables, running)
         device = _expected_device_code(spec, tree, environment)
         checked = check.check(
-            wheels[0], spec.repo, spec.version, environment, running, device, abi=spec.abi
+            wheel, spec.repo, spec.version, environment, running, device, abi=spec.abi
         )
         if spec.sanitizer is not None:
             check_instrumented(spec, checked.instrumented, running)
-        data = wheels[0].read_bytes()
-        record = WheelRecord(
-            key=spec.key,
-            repo=spec.repo,
-            variant=spec.variant,
-            version=checked.version,
-            file=wheels[0].name,
-            sha256=hashlib.sha256(data).hexdigest(),
-            size=len(data),
-            tags=checked.tags,
-            requires=checked.requires,
-            origin=source.origin,
-            pin=source.pin,
-            patches=tuple(WheelPatch(name=p.name, subject=p.subject) for p in source.patches),
-            recipe=spec.recipe,
-            recipe_number=spec.recipe_number,
-            settings=spec.settings,
-            passed=spec.passed,
-            needs=spec.needs,
-            without=spec.without,
-            compilers=spec.compilers,
-            interpreter=spec.interpreter,
-            environment=f"{spec.environment_name}-{spec.environment_key}",
-            network=network,
-            paths="fixed" if machine.fixed_paths else "real",
-            borrowed=kernels.kernels if kernels else None,
-            gil=checked.gil,
-            device_code=checked.device_code,
-            instrumented=checked.instrumented if spec.sanitizer is not None else {},
-            built=datetime.now(UTC).isoformat(timespec="seconds"),
-            seconds=round(running.seconds, 1),
-        )
-        (scratch / wheels[0].name).write_bytes(data)
+        record = _record(spec, source, kernels, sandbox, checked, wheel, running)
+        shutil.copyfile(wheel, scratch / wheel.name)
         shutil.copyfile(running.log_path, scratch / "build.log")
         record.write(scratch / spec.record_name)
         shutil.rmtree(folder / "kernels", ignore_errors=True)
@@ -167,17 +109,20 @@ def build_wheel(
     return record
 
 
-def _expected_device_code(
-    spec: WheelSpec, tree: Path, environment: Path
-) -> device_code.Expected | None:
-    """What device code a wheel for NVIDIA GPUs should have, by its build files."""
-    if spec.variant != "cuda" or not spec.architectures:
-        return None
-    asked: dict[str, frozenset[str]] = {}
-    for file in (tree / spec.subdirectory).glob("build/temp.*/build.ninja"):
-        asked |= device_code.asked_for(file)
-    cuobjdump = device_code.find_cuobjdump(environment, spec.toolkit)
-    return device_code.Expected(cuobjdump, asked, spec.architectures)
+class BuildOutput(FirstFailure):
+    """Watches a build's output: says how far ninja or cargo is, and keeps what went wrong first."""
+
+    def __init__(self, running: Job):
+        super().__init__()
+        self._running, self._crates = running, 0
+
+    def __call__(self, line: str) -> None:
+        super().__call__(line)
+        if match := re.match(r"\[(\d+)/(\d+)\]", line.strip()):
+            self._running.status(f"{match[1]} of {match[2]} compilations")
+        elif match := re.match(r"\s*Compiling (\S+ \S+)", line):
+            self._crates += 1
+            self._running.status(f"crate {self._crates}: {match[1]}")
 
 
 def check_instrumented(spec: WheelSpec, instrumented: Mapping[str, bool], running: Job) -> None:
@@ -195,32 +140,6 @@ def check_instrumented(spec: WheelSpec, instrumented: Mapping[str, bool], runnin
         )
     reason = "" if spec.instruments else ": Rust's stable compiler has no sanitizers"
     running.say(f"ThreadSanitizer does not see {', '.join(plain)}{reason}")
-
-
-def _unpack_kernels(recipe: str, found: KernelsRecord, folder: Path, running: Job) -> None:
-    """Lay out the kernels of a finished wheel for a build."""
-    shutil.rmtree(folder, ignore_errors=True)
-    unpack(KERNEL_LAYOUTS[recipe], found.wheel, found.kernels, folder)
-    names = ", ".join(library.name for library in found.kernels.libraries)
-    running.say(f"not compiled, but from {found.kernels.file}: {names}")
-    for member, reason in found.kernels.left_out.items():
-        running.say(f"without {member}: {reason}")
-
-
-class BuildOutput(FirstFailure):
-    """Watches a build's output: says how far ninja or cargo is, and keeps what went wrong first."""
-
-    def __init__(self, running: Job):
-        super().__init__()
-        self._running, self._crates = running, 0
-
-    def __call__(self, line: str) -> None:
-        super().__call__(line)
-        if match := re.match(r"\[(\d+)/(\d+)\]", line.strip()):
-            self._running.status(f"{match[1]} of {match[2]} compilations")
-        elif match := re.match(r"\s*Compiling (\S+ \S+)", line):
-            self._crates += 1
-            self._running.status(f"crate {self._crates}: {match[1]}")
 
 
 def _move_tree(tree: Path, source: Path, running: Job) -> Path:
@@ -243,3 +162,105 @@ def _clean(tree: Path, project: Path) -> None:
     run_git(["clean", "-q", "-ffdx", *kept], tree)
     for leftover in project.glob("build/lib*"):
         shutil.rmtree(leftover)
+
+
+def _unpack_kernels(recipe: str, taken: KernelsRecord, folder: Path, running: Job) -> None:
+    """Lay out the kernels of a finished wheel for a build."""
+    shutil.rmtree(folder, ignore_errors=True)
+    unpack(KERNEL_LAYOUTS[recipe], taken.wheel, taken.kernels, folder)
+    names = ", ".join(library.name for library in taken.kernels.libraries)
+    running.say(f"not compiled, but from {taken.kernels.file}: {names}")
+    for member, reason in taken.kernels.left_out.items():
+        running.say(f"without {member}: {reason}")
+
+
+def _sandbox(folder: Path, machine: Machine, settings: Build) -> Sandbox:
+    """What the build runs in: its folders at fixed paths and no network, as far as that goes."""
+    mount_point = folder / "root"
+    mount_point.mkdir(exist_ok=True)
+    cut_network = settings.network == "none" and machine.empty_network
+    return Sandbox(mount_point, fixed_paths=machine.fixed_paths, cut_network=cut_network)
+
+
+def _run(
+    spec: WheelSpec, places: build_variables.Places, variables: Mapping[str, str], running: Job
+) -> Path:
+    """Run the build; returns the wheel that it made."""
+    made = places.real_folder / "dist"
+    shutil.rmtree(made, ignore_errors=True)
+    build = [
+        find_uv_bin(),
+        *("build", "--wheel", "--no-build-isolation", "--no-config", "--offline"),
+        *("--python", places.environment / "bin" / "python"),
+        *("--out-dir", places.folder / "dist"),
+        places.tree / spec.subdirectory,
+    ]
+    output = BuildOutput(running)
+    try:
+        command = places.sandbox.command(*build)
+        running.run(command, env=variables, cwd=places.real_folder, watch=output)
+    except CommandError as error:
+        # the last lines are tracebacks of what called the compiler
+        failure = output.failure or error.tail
+        raise CommandError(list(map(str, build)), error.code, failure) from None
+    wheels = sorted(made.glob("*.whl"))
+    if len(wheels) != 1:
+        raise UserError(f"{spec.repo}: the build made {len(wheels)} wheels where one is due")
+    return wheels[0]
+
+
+def _expected_device_code(
+    spec: WheelSpec, tree: Path, environment: Path
+) -> device_code.Expected | None:
+    """What device code a wheel for NVIDIA GPUs should have, by its build files."""
+    if spec.variant != "cuda" or not spec.architectures:
+        return None
+    by_library: dict[str, frozenset[str]] = {}
+    for file in (tree / spec.subdirectory).glob("build/temp.*/build.ninja"):
+        by_library |= device_code.by_target(file)
+    cuobjdump = device_code.find_cuobjdump(environment, spec.toolkit)
+    return device_code.Expected(cuobjdump, by_library, spec.architectures)
+
+
+def _record(
+    spec: WheelSpec,
+    source: SourceRecord,
+    kernels: KernelsRecord | None,
+    sandbox: Sandbox,
+    checked: check.CheckedWheel,
+    wheel: Path,
+    running: Job,
+) -> WheelRecord:
+    """What is recorded of a wheel that is as it should be."""
+    data = wheel.read_bytes()
+    return WheelRecord(
+        key=spec.key,
+        repo=spec.repo,
+        variant=spec.variant,
+        version=checked.version,
+        file=wheel.name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        tags=checked.tags,
+        requires=checked.requires,
+        origin=source.origin,
+        pin=source.pin,
+        patches=tuple(WheelPatch(name=p.name, subject=p.subject) for p in source.patches),
+        recipe=spec.recipe,
+        recipe_number=spec.recipe_number,
+        settings=spec.settings,
+        passed=spec.passed,
+        needs=spec.needs,
+        without=spec.without,
+        compilers=spec.compilers,
+        interpreter=spec.interpreter,
+        environment=f"{spec.environment_name}-{spec.environment_key}",
+        network="none" if sandbox.cut_network else "open",
+        paths="fixed" if sandbox.fixed_paths else "real",
+        borrowed=kernels.kernels if kernels else None,
+        gil=checked.gil,
+        device_code=checked.device_code,
+        instrumented=checked.instrumented if spec.sanitizer is not None else {},
+        built=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(running.seconds, 1),
+    )

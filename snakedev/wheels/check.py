@@ -58,17 +58,17 @@ def check(
     thing that is wrong with it.
     """
     try:
-        found_name, found_version, _, tags = parse_wheel_filename(wheel.name)
+        its_name, its_version, _, tags = parse_wheel_filename(wheel.name)
     except InvalidWheelFilename as error:
         raise UserError(f"{wheel.name}: {error}") from None
-    if found_name != canonicalize_name(name):
-        raise UserError(f"{wheel.name}: this is a wheel of {found_name}, not of {name}")
-    if canonicalize_version(found_version) != canonicalize_version(version):
+    if its_name != canonicalize_name(name):
+        raise UserError(f"{wheel.name}: this is a wheel of {its_name}, not of {name}")
+    if canonicalize_version(its_version) != canonicalize_version(version):
         raise UserError(
-            f"{wheel.name}: its version is {found_version} where config.yaml says {version}"
+            f"{wheel.name}: its version is {its_version} where config.yaml says {version}"
         )
     metadata = read_metadata(wheel)
-    if (canonicalize_name(metadata.name), metadata.version) != (found_name, found_version):
+    if (canonicalize_name(metadata.name), metadata.version) != (its_name, its_version):
         raise UserError(
             f"{wheel.name}: its METADATA are those of {metadata.name} {metadata.version}"
         )
@@ -93,7 +93,7 @@ def check(
             f"must declare Py_MOD_GIL_NOT_USED (in PyO3: gil_used = false)"
         )
     return CheckedWheel(
-        version=str(found_version),
+        version=str(its_version),
         tags=tuple(sorted(map(str, tags))),
         requires=tuple(map(str, metadata.requires_dist or ())),
         gil=gil,
@@ -150,8 +150,8 @@ def _device_code(
     codes = {}
     for extension in extensions:
         held = device_code.embedded(root / extension, expected.cuobjdump)
-        asked = expected.asked.get(extension.name.split(".")[0])
-        device_code.check(str(extension), held, asked, expected.architectures)
+        built = expected.by_library.get(extension.name.split(".")[0])
+        device_code.check(str(extension), held, built, expected.architectures)
         if held:
             codes[_module(extension)] = tuple(sorted(held))
             running.note(f"{extension}: device code {', '.join(sorted(held))}")

@@ -24,8 +24,8 @@ class Expected:
     """What the device code of a wheel should be."""
 
     cuobjdump: Path
-    asked: Mapping[str, frozenset[str]]
-    """By library, without its suffixes: what its build asked for."""
+    by_library: Mapping[str, frozenset[str]]
+    """By library, without its suffixes: what its build has nvcc make."""
     architectures: tuple[str, ...]
     """What every library with device code must run on."""
 
@@ -40,13 +40,13 @@ def find_cuobjdump(environment: Path, toolkit: Path | None) -> Path:
         *sorted(environment.glob("lib/python*/site-packages/nvidia/cu*/bin/cuobjdump")),
         *sorted(environment.glob("lib/python*/site-packages/triton/backends/nvidia/bin/cuobjdump")),
     ]
-    found = next((path for path in candidates if path.is_file()), None)
-    if found is None:
+    program = next((path for path in candidates if path.is_file()), None)
+    if program is None:
         raise UserError(
             f"{environment.name}: there is no cuobjdump in it, which lists a wheel's device code: "
             f"add nvidia-cuda-cuobjdump to its .in file and run `snakemake locks`"
         )
-    return found
+    return program
 
 
 def embedded(library: Path, cuobjdump: Path) -> frozenset[str]:
@@ -64,7 +64,7 @@ def embedded(library: Path, cuobjdump: Path) -> frozenset[str]:
     )
 
 
-def asked_for(build_file: Path) -> dict[str, frozenset[str]]:
+def by_target(build_file: Path) -> dict[str, frozenset[str]]:
     """By CMake target, the device code that a build.ninja has nvcc make for its sources."""
     targets: dict[str, set[str]] = {}
     by_nvcc, flags = False, ""
@@ -73,23 +73,23 @@ def asked_for(build_file: Path) -> dict[str, frozenset[str]]:
             by_nvcc, flags = ": CUDA_COMPILER__" in line, ""
         elif by_nvcc and line.startswith("  FLAGS = "):
             flags = line
-        elif by_nvcc and (found := re.match(r"  OBJECT_DIR = CMakeFiles/(.+)\.dir$", line)):
-            targets.setdefault(found[1], set()).update(_GENCODE.findall(flags) or [_DEFAULT])
+        elif by_nvcc and (target := re.match(r"  OBJECT_DIR = CMakeFiles/(.+)\.dir$", line)):
+            targets.setdefault(target[1], set()).update(_GENCODE.findall(flags) or [_DEFAULT])
     return {target: frozenset(codes) for target, codes in targets.items()}
 
 
 def check(
     name: str,
     held: frozenset[str],
-    asked: frozenset[str] | None,
+    built: frozenset[str] | None,
     architectures: Iterable[str],
 ) -> None:
-    """Raise UserError where a library's device code is not what its build asked for (if that is
+    """Raise UserError where a library's device code is not what its build had nvcc make (if that is
     known), or does not run on each of the architectures that the wheel is for."""
-    if asked is not None and held != asked:
+    if built is not None and held != built:
         raise UserError(
             f"{name}: it holds device code {_listed(held)}, and its build asked for "
-            f"{_listed(asked)}"
+            f"{_listed(built)}"
         )
     lacking = [wanted for wanted in architectures if not runs(held, wanted)]
     if held and lacking:

@@ -111,19 +111,9 @@ def make(
         shutil.rmtree(fresh, ignore_errors=True)
     for made in (places.real_folder / "home", tools, scratch):
         made.mkdir(exist_ok=True)
-    path = [str(places.folder / "bin"), str(places.environment / "bin")]
-    for name in ("cc", "cxx", "rustc", "cargo"):
-        if name in machine.tools:
-            path.append(str(machine.tools[name].path.parent))
-    path += ["/usr/local/bin", "/usr/bin", "/bin"]
-    mapped = places.sandbox.maps("-ffile-prefix-map")
-    added = {"CFLAGS": mapped, "CXXFLAGS": mapped}
-    if spec.instruments:
-        added = dict.fromkeys(added, f"{sanitizer.FLAGS} {mapped}")
-        added["LDFLAGS"] = sanitizer.LINK_FLAGS
     variables = {
         **scrubbed(_KEPT, os.environ),
-        "PATH": ":".join(dict.fromkeys(path)),
+        "PATH": _path(machine, places),
         "HOME": str(places.folder / "home"),
         # of its own: uv locks a source there by its path, which is the same for every build
         "TMPDIR": str(places.folder / "tmp"),
@@ -140,7 +130,7 @@ def make(
         "MAX_JOBS": str(jobs),
         "NVCC_THREADS": str(nvcc_threads),
         **spec.passed,
-        **{name: f"{spec.passed.get(name, '')} {flags}".strip() for name, flags in added.items()},
+        **_flags(spec, places),
         **spec.settings,
     }
     if spec.sanitizer is not None:
@@ -149,31 +139,8 @@ def make(
     for variable, name in (("CC", "cc"), ("CXX", "cxx")):
         if name in machine.tools:
             variables[variable] = str(machine.tools[name].path)
-    ccache = shutil.which("ccache")
-    if ccache:
-        (tools / "ccache").symlink_to(ccache)
-        variables |= {
-            "CCACHE_DIR": str((layout.cache / "ccache").resolve()),
-            "CMAKE_C_COMPILER_LAUNCHER": "ccache",
-            "CMAKE_CXX_COMPILER_LAUNCHER": "ccache",
-        }
-        if not places.sandbox.fixed_paths:
-            variables |= {"CCACHE_BASEDIR": str(places.folder), "CCACHE_NOHASHDIR": "true"}
-        if not compiler_cache:
-            # the launcher stays, since a tree that was configured with it goes on calling it
-            variables["CCACHE_DISABLE"] = "1"
-    environment = layout.environment(spec.environment_name, spec.environment_key)
-    toolkit = EnvironmentRecord.read(environment / "env.json").cuda_toolkit
-    root = spec.toolkit or (places.environment / toolkit if toolkit else None)
-    if spec.variant == "rocm":
-        _refuse_no_rocm(root)
-    elif root is not None:
-        # CMake's old FindCUDA, which torch uses, reads CUDA_PATH
-        variables |= {
-            "CUDA_HOME": str(root),
-            "CUDA_PATH": str(root),
-            "CUDACXX": str(root / "bin" / "nvcc"),
-        }
+    variables |= _compiler_cache(layout, places, tools, used=compiler_cache)
+    variables |= _toolkit(spec, layout, places)
     if places.crates is not None:
         crates = layout.crates(spec.repo, spec.crates_key)
         variables |= _cargo_variables(machine, crates, places)
@@ -186,12 +153,61 @@ def make(
     return {name: _filled(value, named) for name, value in variables.items()}
 
 
-def _refuse_no_rocm(toolkit: Path | None) -> None:
-    if toolkit is None or not (toolkit / "bin" / "hipcc").is_file():
-        raise UserError(
-            f"variants.rocm.toolkit: {toolkit} has no bin/hipcc, the compiler of ROCm: install "
-            f"ROCm (its packages hip-dev and rocm-llvm at least), or name its folder"
-        )
+def _path(machine: Machine, places: Places) -> str:
+    """Where a build finds programs: those made here, the environment's, compilers, the system's."""
+    path = [str(places.folder / "bin"), str(places.environment / "bin")]
+    for name in ("cc", "cxx", "rustc", "cargo"):
+        if name in machine.tools:
+            path.append(str(machine.tools[name].path.parent))
+    return ":".join(dict.fromkeys([*path, "/usr/local/bin", "/usr/bin", "/bin"]))
+
+
+def _flags(spec: WheelSpec, places: Places) -> dict[str, str]:
+    """Flags of the user's, and what hides real paths and brings in the interpreter's sanitizer."""
+    mapped = places.sandbox.maps("-ffile-prefix-map")
+    added = {"CFLAGS": mapped, "CXXFLAGS": mapped}
+    if spec.instruments:
+        added = dict.fromkeys(added, f"{sanitizer.FLAGS} {mapped}")
+        added["LDFLAGS"] = sanitizer.LINK_FLAGS
+    return {name: f"{spec.passed.get(name, '')} {flags}".strip() for name, flags in added.items()}
+
+
+def _compiler_cache(layout: Layout, places: Places, tools: Path, *, used: bool) -> dict[str, str]:
+    """What leads C and C++ compilations through ccache, where there is one."""
+    ccache = shutil.which("ccache")
+    if not ccache:
+        return {}
+    (tools / "ccache").symlink_to(ccache)
+    variables = {
+        "CCACHE_DIR": str((layout.cache / "ccache").resolve()),
+        "CMAKE_C_COMPILER_LAUNCHER": "ccache",
+        "CMAKE_CXX_COMPILER_LAUNCHER": "ccache",
+    }
+    if not places.sandbox.fixed_paths:
+        variables |= {"CCACHE_BASEDIR": str(places.folder), "CCACHE_NOHASHDIR": "true"}
+    if not used:
+        # the launcher stays, since a tree that was configured with it goes on calling it
+        variables["CCACHE_DISABLE"] = "1"
+    return variables
+
+
+def _toolkit(spec: WheelSpec, layout: Layout, places: Places) -> dict[str, str]:
+    """Where the compiler for GPUs is; raises UserError where that of ROCm is not."""
+    if spec.variant == "rocm":
+        if spec.toolkit is None or not (spec.toolkit / "bin" / "hipcc").is_file():
+            raise UserError(
+                f"variants.rocm.toolkit: {spec.toolkit} has no bin/hipcc, the compiler of ROCm: "
+                f"install ROCm (its packages hip-dev and rocm-llvm at least), or name its folder"
+            )
+        return {}
+    environment = layout.environment(spec.environment_name, spec.environment_key)
+    toolkit = EnvironmentRecord.read(environment / "env.json").cuda_toolkit
+    root = spec.toolkit or (places.environment / toolkit if toolkit else None)
+    if root is None:
+        return {}
+    # CMake's old FindCUDA, which torch uses, reads CUDA_PATH
+    nvcc = str(root / "bin" / "nvcc")
+    return {"CUDA_HOME": str(root), "CUDA_PATH": str(root), "CUDACXX": nvcc}
 
 
 def _filled(value: str, places: Mapping[str, str]) -> str:

@@ -42,7 +42,7 @@ END
 def test_a_build_file_says_what_each_library_is_compiled_for(tmp_path):
     file = tmp_path / "build.ninja"
     file.write_text(BUILD)
-    assert device_code.asked_for(file) == {
+    assert device_code.by_target(file) == {
         "_C": {"sm_80", "compute_80", "sm_90a"},
         # nvcc's default, which nobody asked for
         "_D": {"sm_75"},
@@ -90,7 +90,7 @@ def test_what_runs_where(held, architecture, runs):
     assert device_code.runs(held, architecture) is runs
 
 
-def test_code_that_nobody_asked_for_and_code_that_is_missing_are_named():
+def test_code_that_nobody_by_target_and_code_that_is_missing_are_named():
     held = frozenset({"sm_80", "sm_90a"})
     device_code.check("_C", held, held, ["8.0", "9.0a"])
     with pytest.raises(UserError, match="_C: it holds device code sm_80, sm_90a, and its build"):

@@ -18,103 +18,7 @@ from snakedev.base.cpu import CPU_ISAS
 from snakedev.machine.gpu_architectures import checked
 from snakedev.machine.gpu_names import CUDA_ARCHITECTURES, ROCM_GPUS
 
-Origin = Literal["release", "git"]
-
-
 VARIANTS = ("cpu", "cuda", "rocm")
-
-
-Variant = Literal["cpu", "cuda", "rocm"]
-
-
-Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-
-
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
-
-
-def _inside(value: str) -> str:
-    path = PurePosixPath(value)
-    if not value or path.is_absolute() or ".." in path.parts:
-        raise ValueError("not a relative path inside the source")
-    return value
-
-
-def a_folder(path: Path) -> Path:
-    if path == Path():
-        raise ValueError("not a folder: name one, or null for results/")
-    return path
-
-
-def is_none(value: object) -> bool:
-    return value is None
-
-
-def _known_isa(value: object) -> object:
-    listed = isinstance(value, list | tuple) and all(isa in CPU_ISAS for isa in value) and value
-    if value in ("native", "all") or listed:
-        return value
-    raise ValueError(f"not native, all, or a list of {', '.join(CPU_ISAS)}")
-
-
-Kernels = Literal["source", "upstream"]
-
-
-Isa = Annotated[
-    Literal["native", "all"] | tuple[Literal["avx2", "avx512", "amx"], ...],
-    BeforeValidator(_known_isa),
-]
-
-
-def _one_of_these(spellings: Sequence[str]) -> Any:
-    """Text that an editor offers these spellings for."""
-    return Annotated[str, Field(json_schema_extra={"enum": [*spellings]})]
-
-
-CudaArchitectures = Annotated[
-    Literal["native"] | tuple[_one_of_these(CUDA_ARCHITECTURES), ...],
-    BeforeValidator(partial(checked, "cuda")),
-]
-
-
-RocmArchitectures = Annotated[
-    Literal["native"] | tuple[_one_of_these(tuple(ROCM_GPUS)), ...],
-    BeforeValidator(partial(checked, "rocm")),
-]
-
-
-def _whole_path(path: Path) -> Path:
-    try:
-        path = path.expanduser()
-    except RuntimeError:
-        raise ValueError("there is no user of that name, whose home folder ~ would be") from None
-    if not path.is_absolute():
-        raise ValueError("not a whole path: let it begin with / or ~")
-    return path
-
-
-Toolkit = Annotated[Path, AfterValidator(_whole_path)]
-
-
-def comma_separated(value: object) -> object:
-    """A list that was given as words with commas between, as `--config work=vllm` gives it."""
-    return (
-        [word.strip() for word in value.split(",") if word.strip()]
-        if isinstance(value, str)
-        else value
-    )
-
-
-Subdirectory = Annotated[str, AfterValidator(_inside)]
-
-
-# What git allows in the name of a branch or tag, near enough; none can pass for an option.
-GitRef = Annotated[str, StringConstraints(pattern=r"^[^\s~^:?*\[\\-][^\s~^:?*\[\\]*$")]
-
-
 # What a value must look like, for the error line of a pattern that did not match.
 PATTERNS = {
     r"^[0-9a-f]{40}$": "a full git commit: 40 hex digits, lower case",
@@ -132,10 +36,76 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+def a_folder(path: Path) -> Path:
+    """Refuse an empty path, which would stand for the working folder."""
+    if path == Path():
+        raise ValueError("not a folder: name one, or null for results/")
+    return path
+
+
+def is_none(value: object) -> bool:
+    """Whether a field is left out where it is dumped."""
+    return value is None
+
+
+def comma_separated(value: object) -> object:
+    """A list that was given as words with commas between, as `--config work=vllm` gives it."""
+    if not isinstance(value, str):
+        return value
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def _inside(value: str) -> str:
+    path = PurePosixPath(value)
+    if not value or path.is_absolute() or ".." in path.parts:
+        raise ValueError("not a relative path inside the source")
+    return value
+
+
+def _whole_path(path: Path) -> Path:
+    try:
+        path = path.expanduser()
+    except RuntimeError:
+        raise ValueError("there is no user of that name, whose home folder ~ would be") from None
+    if not path.is_absolute():
+        raise ValueError("not a whole path: let it begin with / or ~")
+    return path
+
+
+def _known_isa(value: object) -> object:
+    listed = isinstance(value, list | tuple) and all(isa in CPU_ISAS for isa in value) and value
+    if value in ("native", "all") or listed:
+        return value
+    raise ValueError(f"not native, all, or a list of {', '.join(CPU_ISAS)}")
+
+
+def _one_of_these(spellings: Sequence[str]) -> Any:
+    """Text that an editor offers these spellings for."""
+    return Annotated[str, Field(json_schema_extra={"enum": [*spellings]})]
+
+
+Origin = Literal["release", "git"]
+Variant = Literal["cpu", "cuda", "rocm"]
+Kernels = Literal["source", "upstream"]
 Sanitizer = Literal["thread"]
-
-
 BenchPart = Literal["threads", "import", "offline", "server"]
-
-
 Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+# What git allows in the name of a branch or tag, near enough; none can pass for an option.
+GitRef = Annotated[str, StringConstraints(pattern=r"^[^\s~^:?*\[\\-][^\s~^:?*\[\\]*$")]
+Subdirectory = Annotated[str, AfterValidator(_inside)]
+Toolkit = Annotated[Path, AfterValidator(_whole_path)]
+Isa = Annotated[
+    Literal["native", "all"] | tuple[Literal["avx2", "avx512", "amx"], ...],
+    BeforeValidator(_known_isa),
+]
+CudaArchitectures = Annotated[
+    Literal["native"] | tuple[_one_of_these(CUDA_ARCHITECTURES), ...],
+    BeforeValidator(partial(checked, "cuda")),
+]
+RocmArchitectures = Annotated[
+    Literal["native"] | tuple[_one_of_these(tuple(ROCM_GPUS)), ...],
+    BeforeValidator(partial(checked, "rocm")),
+]

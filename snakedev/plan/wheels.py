@@ -12,9 +12,7 @@ from snakedev.recipes.registry import RECIPE_NUMBERS
 from snakedev.store.spec import digest
 from snakedev.store.specs import EnvironmentSpec, KernelsInput, WheelInput, WheelSpec
 from snakedev.wheels.upstream_kernels import BorrowedKernels, KernelsRecord
-
-# Variables of the user's environment that builds see; they are part of the key.
-_PASSED = ("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_ARGS")
+from snakedev.wheels.variables import PASSED
 
 
 class Wheels:
@@ -49,7 +47,7 @@ class Wheels:
             | {"libc": self.buildable.machine.libc}
             | ({"cuda": str(self.buildable.cuda)} if variant == "cuda" else {}),
             settings=recipe.settings(target),
-            passed={name: os.environ[name] for name in _PASSED if os.environ.get(name)},
+            passed={name: os.environ[name] for name in PASSED if os.environ.get(name)},
             needs={
                 need: self.sources.source(need).key
                 for need in self.buildable.build_needs(repo, variant)

@@ -1,4 +1,7 @@
-"""Projects in Rust, which maturin builds."""
+"""Projects in Rust, which maturin builds.
+
+Their variables are those of every build: wheels/variables.py.
+"""
 
 from snakedev.recipes.recipe import Recipe
 

@@ -3,7 +3,8 @@
 It names the build environment, the compilers that enter the wheel's key, and the variables that its
 build sees. Each recipe is the RECIPE of a module of this folder, and a line of registry.py. Raise
 its ``number`` whenever the way of building changes: it is part of every key made with it. lock.py
-keeps that from being forgotten.
+keeps that from being forgotten. The variables enter the key by themselves, and need no other
+number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Projects that scikit-build-core builds, with CMake."""
+"""Projects that scikit-build-core builds, with CMake.
+
+Their variables are those of every build: wheels/variables.py.
+"""
 
 from snakedev.recipes.recipe import Recipe
 

@@ -1,4 +1,7 @@
-"""Projects that setuptools builds."""
+"""Projects that setuptools builds.
+
+Their variables are those of every build: wheels/variables.py.
+"""
 
 from snakedev.recipes.recipe import Recipe
 

@@ -1,4 +1,8 @@
-"""What a build of a wheel sees: its folders, and the whole of its environment variables."""
+"""What a build of a wheel sees: its folders, and its environment variables.
+
+The flags of compilers come together here: the user's, those of every build, and those of the
+recipe. build.py adds the job server's variable.
+"""
 
 import os
 import re
@@ -21,7 +25,9 @@ from snakedev.store.specs import WheelSpec
 
 # 2020-01-01: any fixed date after 1980 serves, since zip archives know no earlier one.
 _SOURCE_DATE_EPOCH = "1577836800"
-# What builds see of the user's environment besides the variables that are in the key.
+PASSED = ("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_ARGS")
+"""Variables of the user's environment that builds see; they are part of the key."""
+# What builds see of it besides.
 _KEPT = ("LANG", "TZ", "TERM")
 
 
@@ -131,6 +137,7 @@ def make(
         "NVCC_THREADS": str(nvcc_threads),
         **spec.passed,
         **_flags(spec, places),
+        # last: a recipe that set CFLAGS would drop the user's and those of every build
         **spec.settings,
     }
     if spec.sanitizer is not None:

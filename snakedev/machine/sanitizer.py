@@ -73,6 +73,8 @@ def run_variables(environment: Path) -> dict[str, str]:
 
 def is_instrumented(library: Path) -> bool:
     """Whether a shared object asks for ThreadSanitizer's runtime; raises ELFError for no such."""
+    # imported only here: a plan should not wait for it
+
     with library.open("rb") as stream:
         table = ELFFile(stream).get_section_by_name(".dynsym")
         return table is not None and any(

@@ -79,9 +79,9 @@ def _known_isa(value: object) -> object:
     raise ValueError(f"not native, all, or a list of {', '.join(CPU_ISAS)}")
 
 
-def _one_of_these(spellings: Sequence[str]) -> Any:
-    """Text that an editor offers these spellings for."""
-    return Annotated[str, Field(json_schema_extra={"enum": [*spellings]})]
+def _offered(spellings: Sequence[str]) -> Any:
+    """What has an editor offer these spellings for a text."""
+    return Field(json_schema_extra={"enum": [*spellings]})
 
 
 Origin = Literal["release", "git"]
@@ -102,10 +102,10 @@ Isa = Annotated[
     BeforeValidator(_known_isa),
 ]
 CudaArchitectures = Annotated[
-    Literal["native"] | tuple[_one_of_these(CUDA_ARCHITECTURES), ...],
+    Literal["native"] | tuple[Annotated[str, _offered(CUDA_ARCHITECTURES)], ...],
     BeforeValidator(partial(checked, "cuda")),
 ]
 RocmArchitectures = Annotated[
-    Literal["native"] | tuple[_one_of_these(tuple(ROCM_GPUS)), ...],
+    Literal["native"] | tuple[Annotated[str, _offered(tuple(ROCM_GPUS))], ...],
     BeforeValidator(partial(checked, "rocm")),
 ]

@@ -169,14 +169,17 @@ class Config(Section):
     def borrowed(self, variant: str) -> WheelPin | None:
         """The wheel that a variant takes kernels from; None for one that compiles them."""
         borrower = self.borrower(variant)
-        return self.repos[borrower].kernels[variant] if borrower else None
+        pins = self.repos[borrower].kernels.items() if borrower else ()
+        return next((pin for name, pin in pins if name == variant), None)
 
     def torch_index(self, variant: Variant | None) -> str | None:
         """The index that a variant's torch comes from, where that is not the usual one.
 
         What is built for no variant alone (None) takes the usual one's.
         """
-        chosen = {"cpu": self.registries.torch, "rocm": self.registries.torch_rocm}.get(variant)
+        chosen = {"cpu": self.registries.torch, "rocm": self.registries.torch_rocm}.get(
+            variant or ""
+        )
         return str(chosen) if chosen else None
 
     def configured_variants(self) -> tuple[str, ...]:

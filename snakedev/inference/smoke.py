@@ -122,7 +122,7 @@ class _Run:
             throughput=ThroughputResult(
                 prompts=self.spec.throughput.prompts,
                 tokens=timed["tokens"],
-                rounds=[round(seconds, 6) for seconds in timed["rounds"]],
+                rounds=tuple(round(seconds, 6) for seconds in timed["rounds"]),
             )
             if timed
             else None,

@@ -89,9 +89,10 @@ def _references(config: Config) -> list[str]:
         if variant not in variants and "variants" in config.bench_report.model_fields_set:
             right = one_of(variant, variants)
             problems.append(f"bench_report.variants: '{variant}' is not under variants: {right}")
-    if (model := config.bench_report.model) not in (None, *config.models):
-        right = one_of(model, models)
-        problems.append(f"bench_report.model: there is no model '{model}': {right}")
+    benched = config.bench_report.model
+    if benched is not None and benched not in config.models:
+        right = one_of(benched, models)
+        problems.append(f"bench_report.model: there is no model '{benched}': {right}")
     for name in config.patch_report.refs:
         if name not in config.repos:
             right = one_of(name, repos)
@@ -181,7 +182,8 @@ def _against_upstream(
 ) -> Iterator[str]:
     """What stands against taking a repo's kernels for a variant from its finished wheel."""
     repo, settings = config.repos[name], getattr(config.variants, variant)
-    pin, key = repo.kernels.get(variant), f"variants.{variant}.kernels"
+    pin = config.borrowed(variant) if config.borrower(variant) == name else None
+    key = f"variants.{variant}.kernels"
     otherwise = f"set {key}: source"
     if pin is None:
         yield (
@@ -226,7 +228,7 @@ def require_inputs(plan: Plan, *, with_locks: bool) -> None:
     checks: list[tuple[Callable[[Any], object], Iterable[object]]] = [
         (partial(_kernel_patches, sources), kernel_patches.behind(config)),
         (partial(_variant, plan), config.configured_variants() if with_locks else ()),
-        (sources.pinned_source, filter(config.has_pin, config.repos)),
+        (sources.pinned_source, [name for name in config.repos if config.has_pin(name)]),
         (plan.wheels.check_lock, sorted(environments) if with_locks else ()),
     ]
     problems = []

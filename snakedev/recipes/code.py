@@ -85,7 +85,8 @@ class Code:
 
     def _find_named(self, root: ast.stmt, file: str) -> tuple[_Name, ...]:
         """What a piece of a file names."""
-        module, named = self._module(file), []
+        module = self._module(file)
+        named: list[_Name] = []
         for node in _nodes(root):
             if (path := _path_inside(node)) is not None:
                 named += [(found, None) for found in self._files(path)]
@@ -116,22 +117,24 @@ class Code:
     def _read(self, file: str) -> _Module:
         tree = ast.parse((self._project / file).read_bytes(), file)
         definitions: dict[str, tuple[ast.stmt, ...]] = {}
-        statements, imported = [], {}
-        for node in tree.body:
-            if isinstance(node, ast.Import | ast.ImportFrom) or _runs_nothing(node):
+        statements: list[ast.stmt] = []
+        for statement in tree.body:
+            if isinstance(statement, ast.Import | ast.ImportFrom) or _runs_nothing(statement):
                 continue
-            names = [*_defined(node)]
+            names = [*_defined(statement)]
             for name in names:
-                definitions[name] = (*definitions.get(name, ()), node)
+                definitions[name] = (*definitions.get(name, ()), statement)
             if not names:
-                statements.append(node)
+                statements.append(statement)
+        imported: dict[str, _Name] = {}
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("snakedev"):
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            if isinstance(node, ast.ImportFrom) and module.startswith("snakedev"):
                 for alias in node.names:
-                    imported[alias.asname or alias.name] = self._found(node.module, alias.name)
+                    imported[alias.asname or alias.name] = self._taken(module, alias.name)
         return _Module(definitions, tuple(statements), imported)
 
-    def _found(self, module: str, name: str) -> _Name:
+    def _taken(self, module: str, name: str) -> _Name:
         """What `from module import name` takes: a module, or what a module has under the name."""
         folder = module.replace(".", "/")
         for file in (f"{folder}/{name}.py", f"{folder}/{name}/__init__.py"):
@@ -191,7 +194,7 @@ def _path_inside(node: ast.AST) -> str | None:
     """The path that `inside.FOLDER / "name"` stands for; None for other code."""
     if isinstance(node, ast.BinOp) and isinstance(node.right, ast.Constant):
         above = _path_inside(node.left)
-        return above and f"{above}/{node.right.value}"
+        return above and f"{above}/{node.right.value!s}"
     return _INSIDE if _used(node) == ("inside", "FOLDER") else None
 
 

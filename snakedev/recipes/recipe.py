@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from snakedev.base.cpu import CPU_ISAS
 from snakedev.base.text import shouted
-from snakedev.machine.gpu_architectures import resolve
+from snakedev.machine.gpu_architectures import Platform, resolve
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -87,7 +87,8 @@ def architectures(variant: str, config: Config, machine: Machine) -> tuple[str, 
     settings = getattr(config.variants, variant)
     if variant == "cpu":
         return {"all": CPU_ISAS, "native": (machine.isa,)}.get(settings.isa, settings.isa)
-    return resolve(variant, settings.architectures, machine.gpus)
+    platform: Platform = "cuda" if variant == "cuda" else "rocm"
+    return resolve(platform, settings.architectures, machine.gpus)
 
 
 def _no_settings(target: Target) -> dict[str, str]:

@@ -188,7 +188,7 @@ def _run(
     """Run the build; returns the wheel that it made."""
     made = places.real_folder / "dist"
     shutil.rmtree(made, ignore_errors=True)
-    build = [
+    build: list[str | Path] = [
         find_uv_bin(),
         *("build", "--wheel", "--no-build-isolation", "--no-config", "--offline"),
         *("--python", places.environment / "bin" / "python"),

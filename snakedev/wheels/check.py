@@ -125,7 +125,7 @@ def _probe_extensions(
 
     def ask(extension: Path) -> dict[str, str]:
         python = environment / "bin" / "python"
-        command = [python, "-I", _PROBE, _module(extension), root / extension]
+        command: list[str | Path] = [python, "-I", _PROBE, _module(extension), root / extension]
         return json.loads(output(command, env=variables))
 
     variables = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **sanitizer.QUIET}

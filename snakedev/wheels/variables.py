@@ -148,9 +148,10 @@ def make(
             variables[variable] = str(machine.tools[name].path)
     variables |= _compiler_cache(layout, places, tools, used=compiler_cache)
     variables |= _toolkit(spec, layout, places)
-    if places.crates is not None:
+    if spec.crates_key is not None and places.crates is not None:
         crates = layout.crates(spec.repo, spec.crates_key)
-        variables |= _cargo_variables(machine, crates, places)
+        configuration = cargo_configuration(crates, places.crates)
+        variables |= _cargo_variables(machine, configuration, places)
     for need, source in places.sources.items():
         variables[source_variable(need)] = str(source)
     if places.kernels is not None:
@@ -221,11 +222,10 @@ def _filled(value: str, places: Mapping[str, str]) -> str:
     return re.sub(r"\$\{(\w+)\}", lambda match: places[match[1]], value)
 
 
-def _cargo_variables(machine: Machine, crates: Path, places: Places) -> dict[str, str]:
-    """A private CARGO_HOME that knows the vendored crates and nothing else."""
+def _cargo_variables(machine: Machine, configuration: str, places: Places) -> dict[str, str]:
+    """A private CARGO_HOME, whose configuration knows the vendored crates and nothing else."""
     home = places.real_folder / "cargo"
     home.mkdir(exist_ok=True)
-    configuration = cargo_configuration(crates, places.crates)
     (home / "config.toml").write_text(configuration, encoding="utf-8")
     variables = {
         "CARGO_HOME": str(places.folder / "cargo"),

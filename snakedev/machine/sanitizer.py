@@ -10,8 +10,6 @@ import os
 import tempfile
 from pathlib import Path
 
-from elftools.elf.elffile import ELFFile
-
 from snakedev.base.errors import UserError
 from snakedev.base.process import CommandError, output
 
@@ -74,6 +72,9 @@ def run_variables(environment: Path) -> dict[str, str]:
 def is_instrumented(library: Path) -> bool:
     """Whether a shared object asks for ThreadSanitizer's runtime; raises ELFError for no such."""
     # imported only here: a plan should not wait for it
+
+    # imported only here: a plan should not wait for it
+    from elftools.elf.elffile import ELFFile
 
     with library.open("rb") as stream:
         table = ELFFile(stream).get_section_by_name(".dynsym")

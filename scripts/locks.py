@@ -4,15 +4,17 @@ from pathlib import Path
 
 from snakedev.base.job import job
 from snakedev.config.read import check
-from snakedev.environments.locks import compile_lock, of_variants
+from snakedev.environments.locks import compile_lock, of_variants, require_lists
 from snakedev.store.layout import Layout
 
 if __name__ == "__main__":
     with job("locks", snakemake.log[0]) as running:
         config = check(snakemake.config)
-        for lock in of_variants(config.configured_variants()):
+        folder, locks = Path(snakemake.params.folder), of_variants(config.configured_variants())
+        require_lists(folder, locks)
+        for lock in locks:
             compile_lock(
-                Path(snakemake.params.folder),
+                folder,
                 lock.name,
                 Layout.of(config).python,
                 config.torch_index(lock.variant),

@@ -121,14 +121,44 @@ def lock_pins(lock: Path) -> dict[str, Pin]:
 
 
 def check_lock(folder: Path, name: str, torch_index: str | None = None) -> None:
-    """Raise UserError when a lock is missing or was compiled from something else."""
+    """Raise UserError when a lock or its `.in` file is missing, or was compiled from something
+    else."""
+    require_lists(folder, [LOCKS[name]])
     lock = folder / f"{name}.lock"
-    recorded = _INPUTS.search(lock.read_text(encoding="utf-8")) if lock.is_file() else None
+    if not lock.is_file():
+        raise UserError(f"{lock} is missing: run `snakemake locks`")
+    recorded = _INPUTS.search(lock.read_text(encoding="utf-8"))
     if recorded is None or recorded[1] != inputs_digest(folder, name, torch_index):
         files = ", ".join(file.name for file in lock_sources(folder, name, torch_index))
         key = "registries.torch_rocm" if LOCKS[name].variant == "rocm" else "registries.torch"
         setting = f" with {key} {public_address(torch_index)}" if torch_index else ""
         raise UserError(f"{lock} does not fit {files}{setting}: run `snakemake locks`")
+
+
+def require_lists(folder: Path, wanted: Iterable[Lock]) -> None:
+    """Raise UserError for all `.in` files of locks that are missing, with what belongs in each."""
+    files = {folder / f"{lock.name}.in": lock for lock in wanted}
+    if lines := [
+        f"{file} is missing: list in it {_content(lock)}, then run `snakemake locks`"
+        for file, lock in files.items()
+        if not file.is_file()
+    ]:
+        raise UserError("\n".join(lines))
+
+
+def _content(lock: Lock) -> str:
+    """What a lock is compiled from, in words."""
+    if lock.purpose == "tool":
+        return "the programs that people run"
+    if lock.purpose == "run":
+        return f"what running vLLM on {lock.variant} needs"
+    names = [
+        name
+        for name, recipe in RECIPES.items()
+        if recipe.environment and recipe.environment.format(variant=lock.variant) == lock.name
+    ]
+    several, device = "s" if len(names) > 1 else "", f" for {lock.variant}" if lock.variant else ""
+    return f"what builds of recipe{several} {', '.join(names)}{device} need"
 
 
 def compile_lock(

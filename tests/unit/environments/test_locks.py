@@ -124,6 +124,40 @@ def test_a_lock_stands_until_its_inputs_say_something_else(
             locks.check_lock(folder, "run-cpu")
 
 
+def test_a_lock_that_is_missing_is_not_called_stale(folder):
+    with pytest.raises(UserError, match=r"run-cpu\.lock is missing: run `snakemake locks`$"):
+        locks.check_lock(folder, "run-cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [
+        ("build-opencv", "what builds of recipe opencv need"),
+        ("build-cuda", "what builds of recipe vllm for cuda need"),
+        ("build-any", "what builds of recipes setuptools, scikit-build-core, maturin need"),
+        ("run-cuda", "what running vLLM on cuda needs"),
+        ("docs", "the programs that people run"),
+    ],
+)
+def test_what_a_missing_list_should_hold_is_said(folder, name, needed):
+    with pytest.raises(UserError) as caught:
+        locks.check_lock(folder, name)
+    assert str(caught.value) == (
+        f"{folder}/{name}.in is missing: list in it {needed}, then run `snakemake locks`"
+    )
+
+
+def test_all_lists_that_are_missing_are_said_before_the_first_lock_is_compiled(folder):
+    three = [locks.LOCKS[name] for name in ("run-cpu", "docs", "build-opencv")]
+    with pytest.raises(UserError) as caught:
+        locks.require_lists(folder, three)
+    said = [line.split(" is missing")[0] for line in str(caught.value).splitlines()]
+    assert said == [f"{folder}/docs.in", f"{folder}/build-opencv.in"]
+    (folder / "docs.in").touch()
+    (folder / "build-opencv.in").touch()
+    locks.require_lists(folder, three)
+
+
 def test_what_one_lock_leaves_out_another_may_hold(folder, index, running):
     (folder / "exclusions.yaml").write_text(f"{EXCLUSIONS}lock run-cpu:\n  needed: {WHY}\n")
     compile_here(folder, running)

@@ -8,6 +8,7 @@ import pytest
 from snakedev.base.errors import UserError
 from snakedev.base.process import CommandError
 from snakedev.environments import locks
+from snakedev.recipes.registry import RECIPES
 from tests.project import PROJECT
 from tests.unit.package_index import make_wheel, publish, served
 
@@ -183,11 +184,12 @@ def test_the_lock_digest_leaves_comments_out(tmp_path):
 
 def test_each_lock_says_what_it_is_for():
     said = {lock.name: (lock.purpose, lock.variant) for lock in locks.of_variants(["rocm"])}
+    shapes = {recipe.environment for recipe in RECIPES.values() if recipe.environment}
+    assert {"build-any", "build-opencv", "build-{variant}"} <= shapes
     assert said == {
         "tools": ("tool", None),
         "docs": ("tool", None),
-        "build-any": ("build", None),
-        "build-opencv": ("build", None),
+        **{shape: ("build", None) for shape in shapes if "{" not in shape},
         **{
             f"{purpose}-{variant}": (purpose, variant)
             for purpose in ("build", "run")

@@ -8,6 +8,7 @@ from snakedev.base.errors import UserError
 from snakedev.config.model import Config
 from snakedev.config.read import check
 from snakedev.plan import checks
+from snakedev.recipes.registry import RECIPES
 from tests.unit.default_config import DEFAULT, changed
 
 
@@ -36,8 +37,8 @@ def test_the_default_configuration_fits_together(origin):
         (
             "repos/vllm/recipe",
             "vlm",
-            "repos.vllm.recipe: there is no recipe 'vlm': one of maturin, opencv, "
-            "scikit-build-core, setuptools, source, vllm (did you mean 'vllm'?)",
+            f"repos.vllm.recipe: there is no recipe 'vlm': one of {', '.join(sorted(RECIPES))} "
+            "(did you mean 'vllm'?)",
         ),
         (
             "repos/safetensors/kernels",

@@ -63,6 +63,11 @@ def keys(made: Plan) -> dict[str, str]:
     return wheels | {"environment": made.wheels.run_environment("cpu").key}
 
 
+def rust_repos(made: Plan) -> set[str]:
+    """The repos whose wheels are compiled by rustc."""
+    return {r for r in made.buildable.wheel_repos() if "rustc" in made.sources.recipe(r).tools}
+
+
 def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {name for name in before if before[name] != after.get(name)}
 
@@ -102,7 +107,8 @@ def test_only_builds_of_c_and_c_plus_plus_are_instrumented():
         r: made.wheels.wheel(r, made.buildable.variant_of(r, "cpu")).instruments
         for r in made.buildable.wheel_repos()
     }
-    assert {name for name, instrumented in seen.items() if instrumented} == {"vllm", "xgrammar"}
+    assert seen == {name: name not in rust_repos(made) for name in seen}
+    assert seen["vllm"] and seen["xgrammar"] and not seen["safetensors"]
     assert not plan().wheels.wheel("vllm", "cpu").instruments
 
 
@@ -170,7 +176,11 @@ def test_what_a_build_needs_by_way_of_another_is_in_its_key():
 def test_a_machine_without_cargo_leaves_rust_repos_out_and_says_so():
     tools = {name: tool for name, tool in MACHINE.tools.items() if name not in ("rustc", "cargo")}
     without = plan(MACHINE.model_copy(update={"tools": tools}))
-    assert set(without.buildable.wheel_repos()) == {"vllm"}
+    whole = plan()
+    rust = rust_repos(whole)
+    assert {"openai-harmony", "outlines-core", "safetensors"} <= rust
+    assert set(without.buildable.wheel_repos()) == set(whole.buildable.wheel_repos()) - rust
+    assert "vllm" in without.buildable.wheel_repos()
     assert without.buildable.left_out["safetensors"] == "this machine has no rustc and no cargo"
 
 

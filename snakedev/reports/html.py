@@ -77,6 +77,6 @@ def rate(value: float) -> str:
     return f"{shown:.{2 if shown < 10 else 1 if shown < 100 else 0}f}{letter}"
 
 
-def number(count: int, word: str) -> str:
-    """So many of something: `1 patch`, `2 files`."""
-    return f"{count} {word if count == 1 else f'{word}s'}"
+def number(count: int, word: str, plural: str | None = None) -> str:
+    """So many of something: `1 file`, `2 files`; ``plural`` where an s is not enough."""
+    return f"{count} {word if count == 1 else plural or f'{word}s'}"

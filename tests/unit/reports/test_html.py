@@ -55,6 +55,7 @@ def test_words_are_listed_as_in_a_sentence() -> None:
 
 def test_counts_have_their_words() -> None:
     assert [number(count, "file") for count in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
+    assert [number(count, "patch", "patches") for count in (1, 25)] == ["1 patch", "25 patches"]
 
 
 @pytest.mark.parametrize(

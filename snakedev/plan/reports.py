@@ -235,7 +235,8 @@ class Reports:
         return self._page("patches", self.patch_page_key())
 
     def _page(self, name: str, key: str) -> Path:
-        return self.artifacts.view(name, key, self._layout.reports / f"{name}.html")
+        files = (self._layout.reports / f"{name}.{kind}" for kind in ("html", "csv", "json"))
+        return self.artifacts.view(name, key, *files)
 
 
 def _digests(series: tuple[Path, ...]) -> tuple[tuple[str, str], ...]:

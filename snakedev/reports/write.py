@@ -22,8 +22,7 @@ def write(
     """Write NAME.html, NAME.csv and NAME.json into ``folder``, each in one step.
 
     ``template`` is a file below this folder, and ``context`` what it shows; base.html.j2 says what
-    all of them show. When the report was made is now, unless ``context`` has ``made``. The record
-    comes last: where it is, the others are.
+    all of them show. When the report was made is now, unless ``context`` has ``made``.
     """
     made = when(datetime.now(UTC).isoformat())
     page = render(template, {"made": made, "name": name, **context})

@@ -51,10 +51,10 @@ class Artifacts:
             write_text(stamp, record.read_text(encoding="utf-8"))
         return stamp
 
-    def view(self, name: str, key: str, shown: Path) -> Path:
-        """Where Snakemake sees that ``shown``, a file under its plain name, shows a key."""
+    def view(self, name: str, key: str, *shown: Path) -> Path:
+        """Where Snakemake sees that ``shown``, files under their plain names, show a key."""
         stamp = self.layout.view(name, key)
-        return self.settled(stamp, stamp, shown.is_file() and stamp.is_file())
+        return self.settled(stamp, stamp, all(path.is_file() for path in (stamp, *shown)))
 
     def spec_file(self, spec: Spec) -> Path:
         """The file that hands a spec to its job, written when the run begins."""

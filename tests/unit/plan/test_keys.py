@@ -421,6 +421,19 @@ def test_a_gil_trial_is_of_the_environment_alone():
     }
 
 
+@pytest.mark.parametrize("lost", [None, "html", "csv", "json"])
+def test_a_report_is_shown_only_where_all_of_its_files_are(tmp_path, lost):
+    made = plan(root=tmp_path)
+    stamp = made.reports.gil_view()
+    for path in (stamp, *(made.layout.reports / f"gil.{kind}" for kind in ("html", "csv", "json"))):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    if lost:
+        (made.layout.reports / f"gil.{lost}").unlink()
+    assert made.reports.gil_view() == stamp
+    assert stamp.is_file() == (lost is None)
+
+
 def test_a_mirrors_address_is_not_part_of_a_source():
     spec = plan(origin="release").sources.source("vllm")
     moved = spec.model_copy(update={"pin": spec.pin.model_copy(update={"name": "other"})})

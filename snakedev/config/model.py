@@ -62,7 +62,8 @@ class Build(Section):
     nvcc_threads: Annotated[int, Field(ge=1)] = 1
     """Threads of one nvcc, which compile for several architectures at once."""
     compiler_cache: bool = True
-    """Whether C and C++ compilations go through ccache (in results/cache/ccache)."""
+    """Whether what CMake compiles of C and C++ goes through ccache (in results/cache/ccache), and
+    CPython where it is built from source; what setuptools or Rust compiles does not."""
     network: Literal["none", "open"] = "none"
     """`none` builds in an empty network namespace where the kernel permits that."""
 

@@ -182,7 +182,7 @@ rule wheelhouse:
 
 rule sources:
     """
-    Fetch and patch the sources of all enabled repos.
+    Download and patch the sources of all repos that are used.
     """
     input:
         lambda _: [ARTIFACTS.stamp(SOURCES.source(repo)) for repo in BUILDABLE.repos],

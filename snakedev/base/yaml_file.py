@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -24,8 +24,11 @@ def read_yaml(path: Path) -> Any:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
 
 
-# libyaml's parser, where PyYAML was built with it, takes a tenth of the time
-_SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+if TYPE_CHECKING:
+    _SafeLoader = yaml.SafeLoader
+else:
+    # libyaml's parser, where PyYAML was built with it, takes a tenth of the time
+    _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _StrictLoader(_SafeLoader):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -18,7 +18,6 @@ from snakedev.base.cpu import CPU_ISAS
 from snakedev.machine.gpu_architectures import checked
 from snakedev.machine.gpu_names import CUDA_ARCHITECTURES, ROCM_GPUS
 
-VARIANTS = ("cpu", "cuda", "rocm")
 # What a value must look like, for the error line of a pattern that did not match.
 PATTERNS = {
     r"^[0-9a-f]{40}$": "a full git commit: 40 hex digits, lower case",
@@ -86,6 +85,7 @@ def _offered(spellings: Sequence[str]) -> Any:
 
 Origin = Literal["release", "git"]
 Variant = Literal["cpu", "cuda", "rocm"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
 Kernels = Literal["source", "upstream"]
 Sanitizer = Literal["thread"]
 BenchPart = Literal["threads", "import", "offline", "server"]

@@ -183,6 +183,6 @@ class Config(Section):
         )
         return str(chosen) if chosen else None
 
-    def configured_variants(self) -> tuple[str, ...]:
+    def configured_variants(self) -> tuple[Variant, ...]:
         """The variants that have settings, in the order of VARIANTS."""
         return tuple(v for v in VARIANTS if getattr(self.variants, v) is not None)

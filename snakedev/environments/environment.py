@@ -97,7 +97,13 @@ def make_environment(
             ],
             running,
         )
-        locked = ["--require-hashes", "--only-binary", ":all:", "--requirements", spec.lock]
+        locked: list[str | Path] = [
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "--requirements",
+            spec.lock,
+        ]
         _install(spec, scratch, locked, running, torch_index)
         if wheels:
             running.say(f"installing {', '.join(wheel.name for wheel in wheels)}")
@@ -143,7 +149,7 @@ def point_view(view: Path, environment: Path) -> None:
 def _install(
     spec: EnvironmentSpec,
     environment: Path,
-    arguments: list[str | Path],
+    arguments: Sequence[str | Path],
     running: Job,
     torch_index: str | None,
 ) -> None:

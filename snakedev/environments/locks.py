@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from snakedev.base.errors import UserError
@@ -40,7 +40,7 @@ class Pin:
     """One package of a lock."""
 
     version: Version
-    extras: frozenset[str]
+    extras: frozenset[NormalizedName]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from snakedev.base.errors import UserError
 from snakedev.base.records import Record
@@ -34,6 +34,15 @@ class RequirementsRecord(Record):
     requirements: tuple[CheckedRequirement, ...]
 
 
+_Group = tuple[
+    Path,
+    Iterator[tuple[str, Requirement]],
+    Mapping[NormalizedName, str],
+    Mapping[NormalizedName, str],
+]
+# A lock, what is asked of it, what is built here instead, and what this machine does not build.
+
+
 def check_requirements(
     tree: Path,
     folder: Path,
@@ -49,7 +58,7 @@ def check_requirements(
     the repos that are built here to their versions, ``left_out`` those that this machine does not
     build to the reason. Raises UserError with a line for each requirement that nothing answers.
     """
-    groups = (
+    groups: tuple[_Group, ...] = (
         (folder / f"build-{variant}.lock", _build_requirements(tree), {}, {}),
         (
             folder / f"run-{variant}.lock",
@@ -84,13 +93,15 @@ def _answer(
     file: str,
     requirement: Requirement,
     pins: Mapping[str, Pin],
-    built: Mapping[str, str],
-    left_out: Mapping[str, str],
+    built: Mapping[NormalizedName, str],
+    left_out: Mapping[NormalizedName, str],
     exclusions: Exclusions,
 ) -> CheckedRequirement | str:
     """What answers a requirement; else, as text, what the lock has in its place."""
 
-    def checked(answer: Literal["lock", "built here", "left out", "excluded"], detail: str):
+    def checked(
+        answer: Literal["lock", "built here", "left out", "excluded"], detail: str
+    ) -> CheckedRequirement:
         return CheckedRequirement(
             file=file, requirement=str(requirement), answer=answer, detail=detail
         )

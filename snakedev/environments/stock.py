@@ -61,12 +61,12 @@ def stock_environment(
     write_text(folder / "constraints.txt", "\n".join(same) + "\n")
     write_text(folder / "overrides.txt", "\n".join(overrides) + "\n")
     uv = find_uv_bin()
-    for command in (
+    limits = (f"--constraints={folder}/constraints.txt", f"--overrides={folder}/overrides.txt")
+    commands: list[list[str | Path]] = [
         [uv, "venv", "--quiet", "--allow-existing", "--python", python, folder],
-        [uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python"]
-        + ["--constraints", folder / "constraints.txt"]
-        + ["--overrides", folder / "overrides.txt", requirement],
-    ):
+        [uv, "pip", "install", "--quiet", "--python", folder, *limits, requirement],
+    ]
+    for command in commands:
         try:
             output(command, env=uv_environment())
         except CommandError as error:

@@ -28,6 +28,7 @@ def load(module: str, file: str) -> str:
     while True:
         loader = importlib.machinery.ExtensionFileLoader(names[0], file)
         spec = importlib.util.spec_from_file_location(names[0], file, loader=loader)
+        assert spec is not None
         try:
             loader.exec_module(loader.create_module(spec))
             return "on" if sys._is_gil_enabled() else "off"

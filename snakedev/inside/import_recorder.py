@@ -8,7 +8,7 @@ after each part, so that a crash leaves what was known. Standard library only.
 
 import builtins
 import ctypes
-import importlib._bootstrap as bootstrap
+import importlib._bootstrap
 import importlib.machinery
 import importlib.util
 import json
@@ -40,6 +40,7 @@ class Recorder:
     def install(self) -> None:
         """Watch all imports of this process from now on."""
         # what every import goes through: a finder or loader of our own would be seen by modules
+        bootstrap: Any = importlib._bootstrap
         load, statement = bootstrap._load_unlocked, builtins.__import__
 
         def recorded_load(spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
@@ -83,7 +84,7 @@ class Recorder:
             self._local.progress = []
         return self._local.progress
 
-    def _watch_extensions(self, loader: type[importlib.machinery.ExtensionFileLoader]) -> None:
+    def _watch_extensions(self, loader: Any) -> None:
         create = loader.create_module
 
         def recorded_create(own: Any, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:

@@ -8,8 +8,10 @@ a .pth file, so that every process of the environment has it.
 import json
 import os
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import spec_from_file_location
+from types import ModuleType
 
 _SITE = os.path.dirname(os.path.realpath(__file__))
 _PACKAGES = os.path.join(_SITE, "_snakedev_work.json")
@@ -18,14 +20,19 @@ _PACKAGES = os.path.join(_SITE, "_snakedev_work.json")
 class WorkFinder:
     """Finds the modules of packages whose Python files are edited in work folders."""
 
-    def __init__(self, packages, written):
+    def __init__(self, packages: Mapping[str, str], written: Iterable[str]) -> None:
         """``packages`` are folders by the package's dotted name.
 
         ``written`` are the modules that the build writes, whatever the folder has in their place.
         """
         self._packages, self._written = packages, frozenset(written)
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(
+        self,
+        name: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
         """The spec of a module of these packages; None for every other."""
         root = next((r for r in self._packages if name == r or name.startswith(f"{r}.")), None)
         if root is None:
@@ -49,7 +56,7 @@ class WorkFinder:
         return spec
 
 
-def _install():
+def _install() -> None:
     with open(_PACKAGES, encoding="utf-8") as file:
         known = json.load(file)
     packages = {

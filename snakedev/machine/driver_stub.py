@@ -31,8 +31,8 @@ def write(names: Set[str], stub: Path, compiler: Sequence[str | Path], running: 
         source = Path(scratch, "libcuda.c")
         functions = (f"int {name}(void) {{ return {_NO_DEVICE}; }}\n" for name in sorted(names))
         source.write_text("".join(functions))
-        library = ["-shared", "-fPIC", "-nostdlib", f"-Wl,-soname,{_SONAME}", "-o", stub]
-        running.run([*compiler, *library, source])
+        library = ["-shared", "-fPIC", "-nostdlib", f"-Wl,-soname,{_SONAME}", "-o"]
+        running.run([*compiler, *library, stub, source])
 
 
 def functions_of(header: Path) -> set[str]:

@@ -85,10 +85,10 @@ def checked(platform: Platform, value: object) -> Architectures:
         built = [entry for entry in right if _built_of(entry, right) == entry]
         raise ValueError(f"write {json.dumps(built)}{': ' if why else ''}{why}")
     for entry in entries:
-        built = _built_of(entry, entries)
-        if built != entry:
+        taken = _built_of(entry, entries)
+        if taken != entry:
             raise ValueError(
-                f"{entry} and {built} are for the same GPUs, and vLLM would build {built} alone: "
+                f"{entry} and {taken} are for the same GPUs, and vLLM would build {taken} alone: "
                 f"keep one"
             )
     if len(right) < len(entries):

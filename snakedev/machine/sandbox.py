@@ -50,7 +50,7 @@ class Sandbox:
         """The command that runs another in the sandbox."""
         unshare = ["unshare", "--user", "--map-root-user", *(["--net"] if self.cut_network else [])]
         if self.fixed_paths:
-            enter = ["--mount", sys.executable, "-I", "-S", __file__, self._mount_point]
+            enter = ["--mount", sys.executable, "-I", "-S", __file__, str(self._mount_point)]
             places = [word for name, real in self._places.items() for word in (real, ROOT / name)]
             return [*unshare, *enter, *places, "--", *command]
         return [*unshare, *command] if self.cut_network else [*command]

@@ -71,14 +71,13 @@ def run_variables(environment: Path) -> dict[str, str]:
 
 def is_instrumented(library: Path) -> bool:
     """Whether a shared object asks for ThreadSanitizer's runtime; raises ELFError for no such."""
-    # imported only here: a plan should not wait for it
-
-    # imported only here: a plan should not wait for it
+    # imported only here: a plan should not wait for them
     from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
 
     with library.open("rb") as stream:
         table = ELFFile(stream).get_section_by_name(".dynsym")
-        return table is not None and any(
+        return isinstance(table, SymbolTableSection) and any(
             symbol["st_shndx"] == "SHN_UNDEF" and symbol.name == "__tsan_init"
             for symbol in table.iter_symbols()
         )

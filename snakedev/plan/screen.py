@@ -89,6 +89,7 @@ class Screen(logging.Handler):
         if not self._over.is_set():
             self._over.set()
             verdicts = Path(os.environ.pop(VERDICTS))
+            assert self.lock is not None
             with self.lock:
                 if self._done or self._running or self._failed:
                     said = verdicts.read_text(encoding="utf-8").splitlines()
@@ -123,6 +124,7 @@ class Screen(logging.Handler):
                 self._done, self._total = told["done"], told["total"]
 
     def _redraw(self) -> None:
+        assert self.lock is not None
         while not self._over.wait(1):
             with self.lock:
                 if not self._over.is_set():

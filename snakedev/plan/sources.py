@@ -81,7 +81,7 @@ class Sources:
         if repo not in self.config.work:
             return pinned
         seen = self.work[repo]
-        outside = {"patches": (), "patch_bodies": (), "version_files": {}}
+        outside: dict[str, object] = {"patches": (), "patch_bodies": (), "version_files": {}}
         return pinned.model_copy(update=outside | {"work": seen.compiled, "work_tree": seen.tree})
 
     @cache

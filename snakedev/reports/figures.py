@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import matplotlib
 from markupsafe import Markup
@@ -13,6 +14,7 @@ from markupsafe import Markup
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 # Colours that stand for the page's variables: an SVG from matplotlib knows no `var()`, so these
 # are drawn and then replaced.
@@ -86,7 +88,7 @@ class Line:
     """A line of a panel, with a band between the lowest and the highest value at each point."""
 
     label: str
-    points: Mapping[float, Sequence[float]]
+    points: Mapping[int, Sequence[float]] | Mapping[float, Sequence[float]]
     """By x: all values that were seen; the line goes through the median ones."""
     kind: int = 0
     """Which of the bar colours."""
@@ -130,7 +132,7 @@ def _grid(
         try:
             for axes in grid.flat[len(drawn) :]:
                 axes.set_axis_off()
-            labels: dict[str, object] = {}
+            labels: dict[str, Line2D] = {}
             tops = [
                 max(max(seen) for line in p.lines for seen in line.points.values()) for p in drawn
             ]
@@ -140,8 +142,8 @@ def _grid(
                 axes.set_ylim(0, 1.06 * (max(tops) if alike else top))
                 axes.set_xlabel(across, loc="left")
             figure.legend(
-                labels.values(),
-                labels.keys(),
+                [*labels.values()],
+                [*labels],
                 loc="outside lower left",
                 ncols=2 if columns == 1 else 4,
                 frameon=False,
@@ -152,11 +154,11 @@ def _grid(
             plt.close(figure)
 
 
-def _panel(axes: Axes, panel: Panel) -> dict[str, object]:
+def _panel(axes: Axes, panel: Panel) -> dict[str, Line2D]:
     """Draw a panel; returns what stands for each label."""
     places = {tick: number for number, tick in enumerate(panel.ticks)}
     axes.set_title(panel.title, loc="left", fontsize=10, color=_INK)
-    drawn: dict[str, object] = {}
+    drawn: dict[str, Line2D] = {}
     for line in panel.lines:
         colour = _SOFT if line.dashed else _BARS[line.kind % len(_BARS)]
         at = [places[x] for x in line.points]
@@ -183,7 +185,7 @@ def _axes(width: float, height: float, salt: str) -> Iterator[Axes]:
             plt.close(figure)
 
 
-def _style(salt: str) -> dict[str, object]:
+def _style(salt: str) -> dict[Any, Any]:
     return {
         "svg.fonttype": "none",  # text stays text: it takes the page's font and can be read aloud
         "svg.hashsalt": salt,  # ids must differ between the figures of a page
@@ -208,7 +210,9 @@ def _style(salt: str) -> dict[str, object]:
 def _svg(axes: Axes, title: str) -> str:
     """The figure as an SVG element that names itself and scales with its column."""
     buffer = io.StringIO()
-    axes.figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     element = text[text.index("<svg") :]
     for colour, variable in _VARIABLES.items():

@@ -49,7 +49,7 @@ def vendor(spec: CratesSpec, layout: Layout, machine: Machine, running: Job) -> 
         lines: list[str] = []
         options = ("--respect-source-config", "--locked", "--versioned-dirs", "--manifest-path")
         folder = (scratch / "vendor").resolve()
-        command = ["cargo", "vendor", *options, manifest, folder]
+        command: list[str | Path] = ["cargo", "vendor", *options, manifest, folder]
         try:
             running.run(command, env=variables, watch=lines.append)
         except CommandError as error:

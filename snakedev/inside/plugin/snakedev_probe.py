@@ -91,6 +91,6 @@ def _extensions() -> int:
     for module in list(sys.modules.values()):
         spec = getattr(module, "__spec__", None)
         file = getattr(spec, "origin", None)
-        if isinstance(file, str) and file.endswith(tuple(EXTENSION_SUFFIXES)):
+        if spec is not None and isinstance(file, str) and file.endswith(tuple(EXTENSION_SUFFIXES)):
             found.add(spec.name)
     return len(found)

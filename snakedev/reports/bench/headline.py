@@ -2,7 +2,7 @@
 
 from statistics import geometric_mean, median
 
-from snakedev.reports.bench.record import CONTENDERS, OFF, ON, STOCK, BenchRecord
+from snakedev.reports.bench.record import CONTENDERS, OFF, ON, STOCK, BenchRecord, ServerResult
 from snakedev.reports.html import listed, times
 
 _WORTH = 1.1
@@ -11,8 +11,8 @@ _WORTH = 1.1
 
 def headline(run: BenchRecord) -> str:
     """The verdict in a sentence: what threads give, or else what came of offline or server."""
-    if (threads := run.headline_threads()) and (off := overall(run, OFF, threads)):
-        on = overall(run, ON, threads)
+    threads = run.headline_threads()
+    if threads and (off := overall(run, OFF, threads)) and (on := overall(run, ON, threads)):
         gains = f"{times(off)} with the GIL off against {times(on)} with it on"
         return f"{threads} threads give {gains}."
     if run.offline:
@@ -22,15 +22,13 @@ def headline(run: BenchRecord) -> str:
             f"against {median(other.tokens_per_second):,.0f} with it on."
         )
     if run.server:
-        most = max(load.clients for load in run.server.loads)
-        off_load, on_load = run.server.load(OFF, most), run.server.load(ON, most)
+        served = _served(run.server)
         return (
-            f"Under {most} clients, the server answers "
-            f"{median(off_load.requests_per_second):.2f} requests/s with the GIL off against "
-            f"{median(on_load.requests_per_second):.2f} with it on."
+            f"Under {_most_clients(run.server)} clients, the server answers {served[OFF]:.2f} "
+            f"requests/s with the GIL off against {served[ON]:.2f} with it on."
         )
-    one, other = (median(x.seconds) for x in run.imports[:2])
-    return f"Importing vLLM takes {one:.1f} s with the GIL off against {other:.1f} s with it on."
+    off, on = (median(x.seconds) for x in run.imports[:2])
+    return f"Importing vLLM takes {off:.1f} s with the GIL off against {on:.1f} s with it on."
 
 
 def state(run: BenchRecord) -> str:
@@ -78,14 +76,10 @@ def summary(run: BenchRecord) -> str:
         ]
         said.append(f"Offline, vLLM writes {listed(told)} tokens in a second.")
     if run.server:
-        most = max(load.clients for load in run.server.loads)
-        told = [
-            f"{median(load.requests_per_second):.2f} ({_with(name)})"
-            for name in CONTENDERS
-            if (load := run.server.load(name, most))
-        ]
+        told = [f"{rate:.2f} ({_with(name)})" for name, rate in _served(run.server).items()]
         said.append(
-            f"Under {most} clients, its server answers {listed(told)} requests in a second."
+            f"Under {_most_clients(run.server)} clients, its server answers {listed(told)} "
+            f"requests in a second."
         )
     return " ".join(said)
 
@@ -106,11 +100,21 @@ def tiles(run: BenchRecord) -> list[tuple[str, str]]:
         ratio = median(one.tokens_per_second) / median(other.tokens_per_second)
         pairs.append((times(ratio), "tokens/s offline, GIL off over GIL on"))
     if run.server:
-        most = max(load.clients for load in run.server.loads)
-        off, on = run.server.load(OFF, most), run.server.load(ON, most)
-        ratio = median(off.requests_per_second) / median(on.requests_per_second)
+        served, most = _served(run.server), _most_clients(run.server)
+        ratio = served[OFF] / served[ON]
         pairs.append((times(ratio), f"server, {most} clients, GIL off over GIL on"))
     return pairs
+
+
+def _most_clients(server: ServerResult) -> int:
+    return max(load.clients for load in server.loads)
+
+
+def _served(server: ServerResult) -> dict[str, float]:
+    """Requests per second under the most clients, by contender."""
+    most = _most_clients(server)
+    loads = {name: server.load(name, most) for name in CONTENDERS}
+    return {name: median(load.requests_per_second) for name, load in loads.items() if load}
 
 
 def _with(contender: str) -> str:

@@ -35,12 +35,13 @@ def part_results(parts: Mapping[str, Any]) -> dict[str, Any]:
 
 def refuse_wrong_gil(record: BenchRecord) -> None:
     """Raise UserError that names whose GIL was not as its name says: its figures mean nothing."""
-    seen = [(one.name, one.gil_enabled, "its interpreter") for one in record.interpreters]
-    seen += [
-        (one.contender, process.gil, process.role)
-        for one in (*record.offline, *(record.server.servers if record.server else ()))
-        for process in one.processes
+    seen: list[tuple[str, bool | None, str]] = [
+        (one.name, one.gil_enabled, "its interpreter") for one in record.interpreters
     ]
+    loaded: list[OfflineResult | ServerProcesses] = [*record.offline]
+    if record.server:
+        loaded += record.server.servers
+    seen += [(one.contender, p.gil, p.role) for one in loaded for p in one.processes]
     wrong = [
         f"{name}: the GIL is {'on' if gil else 'off'} in: {role}"
         for name, gil, role in seen

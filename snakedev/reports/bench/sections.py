@@ -1,6 +1,6 @@
 """A benchmark run as the page shows it, section by section."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -12,7 +12,11 @@ from snakedev.reports.bench.record import (
     STOCK,
     BenchRecord,
     Latency,
+    OfflineResult,
     ScalingPart,
+    ServerLoad,
+    ServerProcesses,
+    ServerResult,
 )
 from snakedev.reports.html import TIMES, duration, listed, rate, size, spread, times, when
 
@@ -153,7 +157,7 @@ def _server(run: BenchRecord) -> dict[str, Any]:
         if (load := server.load(name, clients))
     ]
     panels = [
-        figures.Panel(title, _load_lines(run, counts, values), counts)
+        figures.Panel(title, _load_lines(server, counts, values), counts)
         for title, values in (
             ("requests/s", lambda load: load.requests_per_second),
             ("first token, p50, ms", lambda load: [load.ttft.p50]),
@@ -170,10 +174,14 @@ def _server(run: BenchRecord) -> dict[str, Any]:
     }
 
 
-def _load_lines(run: BenchRecord, counts: Sequence[int], values: Any) -> list[figures.Line]:
+def _load_lines(
+    server: ServerResult,
+    counts: Sequence[int],
+    values: Callable[[ServerLoad], Sequence[float]],
+) -> list[figures.Line]:
     lines = []
     for name in CONTENDERS:
-        loads = {count: run.server.load(name, count) for count in counts}
+        loads = {count: server.load(name, count) for count in counts}
         points = {count: values(load) for count, load in loads.items() if load}
         if points:
             lines.append(figures.Line(name, points, kind=_KINDS[name]))
@@ -187,8 +195,10 @@ def _latency(latency: Latency) -> tuple[str, str]:
 def _memory(run: BenchRecord) -> list[dict[str, Any]]:
     """The processes of each engine and server, with their memory."""
     servers = run.server.servers if run.server else ()
-    loaded = [(f"offline, {one.mode}", one) for one in run.offline]
-    loaded += [("server", one) for one in servers]
+    loaded: list[tuple[str, OfflineResult | ServerProcesses]] = [
+        *((f"offline, {one.mode}", one) for one in run.offline),
+        *(("server", one) for one in servers),
+    ]
     return [
         {
             "what": what,

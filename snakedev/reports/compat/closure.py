@@ -71,14 +71,15 @@ def resolve(
     """
     requirements = _requirements(tree, variant, python)
     pages = index.pages(requirement.name for requirement in requirements)
-    met, unmet = [], []
+    met: list[Requirement] = []
+    unmet: list[Requirement] = []
     for requirement in requirements:
         there = versions(pages[canonicalize_name(requirement.name)])
         fits = any(requirement.specifier.contains(version, prereleases=True) for version in there)
         (met if fits else unmet).append(requirement)
     running.say(f"{variant}: resolving {len(met)} requirements for Python {python}")
     lines = _compiled(variant, met, lock, python, running, torch_index, offline)
-    packages = {}
+    packages: dict[str, Dependency] = {}
     for line in lines:
         if match := _ANNOTATED.match(line):
             via = (ROOT if asker.startswith("-r ") else asker for asker in match["via"].split(", "))

@@ -12,14 +12,14 @@ from packaging.utils import parse_wheel_filename
 from snakedev.base.errors import UserError
 from snakedev.base.records import Record
 from snakedev.reports.compat.availability import Availability
-from snakedev.reports.compat.rows import CompatRecord, Row
+from snakedev.reports.compat.rows import CompatRecord, Row, Status
 
 _TIMES = "%Y-%m-%dT%H%M%SZ"
 # How near a project is to a wheel that can be had: none, of a pre-release, of a release, of the
 # version itself.
 _NONE, _PRE, _FINAL, _HERE = range(4)
 
-WORDS = {
+WORDS: dict[Status, str] = {
     "pure": "pure Python",
     "no abi": "binaries for any Python",
     "free-threaded": "free-threaded wheel",

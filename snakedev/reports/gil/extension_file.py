@@ -6,6 +6,8 @@ from typing import Literal
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
+from elftools.elf.hash import ELFHashSection, GNUHashSection
+from elftools.elf.sections import SymbolTableSection
 
 from snakedev.base.records import Record
 
@@ -49,13 +51,18 @@ def examine(file: Path) -> FileEvidence | None:
         with file.open("rb") as stream:
             elf = ELFFile(stream)
             # by its hash table: libraries have some hundred thousand symbols
-            tables = filter(None, map(elf.get_section_by_name, (".gnu.hash", ".hash")))
+            tables = map(elf.get_section_by_name, (".gnu.hash", ".hash"))
             init = f"PyInit_{file.name.partition('.')[0]}"
-            if not any(table.get_symbol(init) for table in tables):
+            if not any(
+                isinstance(table, GNUHashSection | ELFHashSection) and table.get_symbol(init)
+                for table in tables
+            ):
                 return None
+            symbols = elf.get_section_by_name(".dynsym")
+            assert isinstance(symbols, SymbolTableSection)
             called = {
                 symbol.name
-                for symbol in elf.get_section_by_name(".dynsym").iter_symbols()
+                for symbol in symbols.iter_symbols()
                 if symbol["st_shndx"] == "SHN_UNDEF"
             }
     except (OSError, ELFError):

@@ -42,12 +42,15 @@ _MODULE_SECONDS, _ENTRY_SECONDS = 180, 600
 """Time limits: what takes longer hangs."""
 
 
+Ended = Literal["crash", "hang", "failed"]
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a process that imported something has told, however far it came."""
 
     result: Mapping[str, Any]
-    ended: Literal["crash", "hang", "failed"] | None
+    ended: Ended | None
     """How it ended, unless it ended well."""
     detail: str = ""
 
@@ -251,8 +254,9 @@ class Trial:
         told = given.with_suffix(".result.json")
         given.write_text(json.dumps(request), encoding="utf-8")
         # -P: what lies beside the program is not to be imported
-        command = [self.python, "-P", "-X", "faulthandler", _PROGRAM, given, told]
-        ended, detail = None, ""
+        command: list[str | Path] = [self.python, "-P", "-X", "faulthandler", _PROGRAM, given, told]
+        ended: Ended | None = None
+        detail = ""
         try:
             output(command, env=self.variables[gil_off], cwd=self.scratch, timeout=seconds)
         except subprocess.TimeoutExpired:

@@ -67,7 +67,9 @@ def _fetched(spec: PatchTrialSpec, layout: Layout, running: Job) -> PatchTrialSp
     try:
         if spec.moves:
             spec = spec.at(look_up(layout, spec.repo, pin.url, ref, running))
-        ensure_commit(layout, spec.repo, pin.url, spec.pin.commit, pin.submodules, running)
+        commit = spec.pin.commit
+        assert commit is not None
+        ensure_commit(layout, spec.repo, pin.url, commit, pin.submodules, running)
     except UserError as error:
         raise UserError(f"patch_report.refs.{spec.repo}: {error}") from None
     return spec

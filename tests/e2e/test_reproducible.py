@@ -21,6 +21,7 @@ def test_every_default_wheel_is_the_same_in_another_folder(clone, another):
     hits, misses = clone.compilations()
     assert another.wheels() == found
     hits_then, misses_then = clone.compilations()
-    assert misses_then == misses and hits_then - hits > 200
+    # what misses is CMake's trying out of the compiler, in folders with names at random
+    assert hits_then - hits > 200 and misses_then - misses < 10
     records = another.folder.glob("results/wheels/*/*/*/wheel.json")
     assert {json.loads(file.read_text())["paths"] for file in records} == {"fixed"}

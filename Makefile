@@ -43,6 +43,8 @@ stress: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
 
 # The documentation as a site, in results/docs; a link inside it that leads nowhere is an error.
 # LINKS=external looks at those that lead out, too.

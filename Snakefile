@@ -87,7 +87,8 @@ onstart:
 
 
 # When there is nothing to be done Snakemake calls no hook, and the run reaches as much.
-atexit.register(lambda: workflow.executor_plugin and not workflow.dryrun and note_reached(PLAN))
+if workflow.is_main_process:
+    atexit.register(lambda: workflow.executor_plugin and not workflow.dryrun and note_reached(PLAN))
 
 
 rule smoke_report:

@@ -5,21 +5,15 @@ Makefile, the rooms. A test keeps the pages current.
 """
 
 import ast
-import inspect
 import json
 import re
-import textwrap
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema
-
 from snakedev import ROOMS
 from snakedev.config.model import Config
-from snakedev.schemas import MODELS
+from snakedev.schemas import MODELS, described
 
 PROJECT = Path(__file__).parents[1]
 FOLDER = PROJECT / "docs/reference"
@@ -89,7 +83,7 @@ def _targets() -> str:
 
 
 def _config() -> str:
-    schema = _schema(Config)
+    schema = described(Config)
     scalars, sections = [], []
     for name, value in schema["properties"].items():
         if _resolve(value, schema).get("type") == "object":
@@ -155,7 +149,7 @@ def _records() -> str:
     for name, model in MODELS.items():
         if model is Config:
             continue
-        schema = _schema(model)
+        schema = described(model)
         lines += ["", f"## `{name}`", "", *_paragraph(schema)]
         lines += [f"[Its schema](../../schemas/{name}.schema.json)", ""]
         lines += _fields(schema, schema)
@@ -221,44 +215,6 @@ def _rooms() -> str:
         text = ast.get_docstring(ast.parse((PROJECT / f"snakedev/{room}/__init__.py").read_text()))
         lines += [f"- **`{room}`**: {_lower(_text(text or ''))}"]
     return _page(lines)
-
-
-def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    return model.model_json_schema(schema_generator=_Documented)
-
-
-class _Documented(GenerateJsonSchema):
-    """A model's schema with the texts below its fields, which records do not read at run time."""
-
-    def model_schema(self, schema: Any) -> dict[str, Any]:
-        made = super().model_schema(schema)
-        for name, text in _texts(schema["cls"]):
-            if name in made.get("properties", {}):
-                made["properties"][name].setdefault("description", text)
-        return made
-
-
-@cache
-def _texts(model: type[BaseModel]) -> tuple[tuple[str, str], ...]:
-    """The fields of a model that have a text below them, with it."""
-    return tuple(
-        pair
-        for base in model.__mro__
-        if issubclass(base, BaseModel) and base is not BaseModel
-        for pair in _texts_in(textwrap.dedent(inspect.getsource(base)))
-    )
-
-
-def _texts_in(source: str) -> Iterator[tuple[str, str]]:
-    (made,) = ast.parse(source).body
-    assert isinstance(made, ast.ClassDef)
-    for field, text in zip(made.body, made.body[1:], strict=False):
-        match field, text:
-            case (
-                ast.AnnAssign(target=ast.Name(id=name)),
-                ast.Expr(value=ast.Constant(value=str(said))),
-            ):
-                yield name, inspect.cleandoc(said)
 
 
 def _resolve(value: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:

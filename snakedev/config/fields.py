@@ -32,7 +32,7 @@ PATTERNS = {
 class Section(BaseModel):
     """A mapping of config.yaml; an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def a_folder(path: Path) -> Path:

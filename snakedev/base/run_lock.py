@@ -1,8 +1,7 @@
 """One run at a time in a results folder."""
 
-import hashlib
 import os
-import time
+import secrets
 from pathlib import Path
 
 from snakedev.base.errors import UserError
@@ -18,7 +17,7 @@ class RunLock:
 
     def __init__(self, root: Path):
         self._path = root / ".run.lock"
-        self.name = hashlib.sha256(f"{os.getpid()} {time.time_ns()}".encode()).hexdigest()[:16]
+        self.name = secrets.token_hex(8)
         """The run's name, which no other has: what must be done anew each time goes by it."""
 
     @classmethod

@@ -1,14 +1,14 @@
 """Words for counts and lists in messages, and for variables."""
 
 import re
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 
 _SHOWN = 5
 
 
-def counted(items: Sized, name: str, ending: str = "s") -> str:
-    """How many there are, as `1 commit` or `2 commits`; ``ending`` is that of the plural."""
-    return f"{len(items)} {name}{'' if len(items) == 1 else ending}"
+def counted(count: int, word: str, plural: str | None = None) -> str:
+    """So many of something: `1 file`, `2 files`; ``plural`` where an s is not enough."""
+    return f"{count} {word if count == 1 else plural or f'{word}s'}"
 
 
 def shouted(name: str) -> str:

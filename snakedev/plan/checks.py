@@ -8,9 +8,7 @@ from typing import Any
 from snakedev.base.errors import UserError
 from snakedev.config.explain import one_of
 from snakedev.config.model import Config, Cpu
-from snakedev.config.repos import (
-    Interpreter,
-)
+from snakedev.config.repos import Interpreter
 from snakedev.plan.plan import Plan
 from snakedev.plan.sources import Sources
 from snakedev.recipes.registry import KERNEL_LAYOUTS, RECIPES, borrowed_layout

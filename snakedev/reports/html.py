@@ -75,8 +75,3 @@ def rate(value: float) -> str:
     factor, letter = next((one for one in ((1e6, " M"), (1e3, " k")) if value >= one[0]), (1, ""))
     shown = value / factor
     return f"{shown:.{2 if shown < 10 else 1 if shown < 100 else 0}f}{letter}"
-
-
-def number(count: int, word: str, plural: str | None = None) -> str:
-    """So many of something: `1 file`, `2 files`; ``plural`` where an s is not enough."""
-    return f"{count} {word if count == 1 else plural or f'{word}s'}"

@@ -62,7 +62,7 @@ def _is_current(work: WorkFolder, spec: SourceSpec) -> bool:
 def _ready(work: WorkFolder, files: Sequence[Path]) -> str:
     """What there is in the folder, and what can be done with it."""
     record = work.record
-    count = counted(work.patches, "commit")
+    count = counted(len(work.patches), "commit")
     said = f"{work} is ready, on {record.origin} {record.version} with {count}"
     if found := work.uncommitted():
         said += f"; not committed: {first_of(found)}"

@@ -39,7 +39,9 @@ def export(spec: SourceSpec, folder: Path, patches: Path, running: Job) -> None:
     for line in series.write_series(target, spec.patches):
         running.say(line)
     work.write_series(list(target))
-    running.say(f"patches/{spec.repo} holds what {work} does: {counted(target, 'patch', 'es')}")
+    running.say(
+        f"patches/{spec.repo} holds what {work} does: {counted(len(target), 'patch', 'patches')}"
+    )
 
 
 def _refuse_changed(work: WorkFolder, files: Sequence[Path]) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from snakedev.reports.html import number
+from snakedev.base.text import counted
 from snakedev.reports.patches.record import PatchTrialRecord, Verdict
 
 _TILES: dict[Verdict, str] = {
@@ -90,7 +90,7 @@ def tiles(pins: Sequence[PatchTrialRecord]) -> list[tuple[int, str]]:
     """The few numbers that a person looks for first: those of the pins."""
     counts = verdict_counts(pins)
     total = counts.total()
-    patches = f"{'patch' if total == 1 else 'patches'} to {number(len(pins), 'repo')}"
+    patches = f"{'patch' if total == 1 else 'patches'} to {counted(len(pins), 'repo')}"
     return [
         (total, patches),
         *((counts[verdict], label) for verdict, label in _TILES.items()),

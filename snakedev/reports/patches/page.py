@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from snakedev.base.records import Record
-from snakedev.reports.html import number
+from snakedev.base.text import counted
 from snakedev.reports.patches.headline import (
     headline,
     on_pins,
@@ -197,7 +197,7 @@ def _repo(trials: Sequence[PatchTrialRecord]) -> dict[str, Any]:
             {
                 "anchor": anchor,
                 "patch": tries[0][1].patch,
-                "size": number(len(tries[0][1].patch.changes), "file"),
+                "size": counted(len(tries[0][1].patch.changes), "file"),
                 "author": tries[0][1].patch.author.partition(" <")[0],
                 "paragraphs": _paragraphs(tries[0][1].patch.message),
                 "tries": [_try(trial, tried, len(trials) > 1) for trial, tried in tries],
@@ -221,7 +221,7 @@ def _try(trial: PatchTrialRecord, tried: TriedPatch, named: bool) -> dict[str, A
         "conflicts": [
             {
                 "file": conflict.file,
-                "reason": f"{number(len(conflict.hunks), 'hunk')} without a place"
+                "reason": f"{counted(len(conflict.hunks), 'hunk')} without a place"
                 if conflict.hunks
                 else conflict.reason,
                 "lines": [
@@ -239,7 +239,7 @@ def _try(trial: PatchTrialRecord, tried: TriedPatch, named: bool) -> dict[str, A
 
 def _word(tried: TriedPatch) -> str:
     if tried.verdict == "offsets":
-        return f"applies, {number(tried.farthest, 'line')} off"
+        return f"applies, {counted(tried.farthest, 'line')} off"
     if tried.three_way == "resolves":
         return "conflicts, a merge resolves it"
     return _WORDS[tried.verdict]
@@ -248,7 +248,7 @@ def _word(tried: TriedPatch) -> str:
 def _hunks(offsets: Sequence[Offset]) -> str:
     """The hunks of a file that apply elsewhere: `hunk 1 is 12 lines further down`."""
     return ", ".join(
-        f"hunk {offset.hunk} is {number(abs(offset.lines), 'line')} further "
+        f"hunk {offset.hunk} is {counted(abs(offset.lines), 'line')} further "
         f"{'down' if offset.lines > 0 else 'up'}"
         for offset in offsets
     )

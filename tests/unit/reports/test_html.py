@@ -8,7 +8,6 @@ from snakedev.reports.html import (
     day,
     duration,
     listed,
-    number,
     rate,
     size,
     spread,
@@ -51,11 +50,6 @@ def test_words_are_listed_as_in_a_sentence() -> None:
     assert listed(["a"]) == "a"
     assert listed(["a", "b"]) == "a and b"
     assert listed(["a", "b", "c"]) == "a, b and c"
-
-
-def test_counts_have_their_words() -> None:
-    assert [number(count, "file") for count in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
-    assert [number(count, "patch", "patches") for count in (1, 25)] == ["1 patch", "25 patches"]
 
 
 @pytest.mark.parametrize(

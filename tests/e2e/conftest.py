@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import PROJECT, Result, git
+from tests.small_project import PROJECT, Result, git
 
 # what `make smoke` makes: tools, and all that is built
 _BUILT = (".venv", ".snakemake", "results")

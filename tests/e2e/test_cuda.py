@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests.e2e.conftest import Clone
-from tests.workflow.conftest import PROJECT
+from tests.small_project import PROJECT
 
 pytestmark = pytest.mark.e2e
 

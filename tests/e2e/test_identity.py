@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.e2e.conftest import Clone
-from tests.workflow.conftest import git
+from tests.small_project import git
 
 pytestmark = pytest.mark.e2e
 

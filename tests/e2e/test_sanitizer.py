@@ -15,7 +15,7 @@ import pytest
 
 from snakedev.config.read import check
 from snakedev.store.layout import Layout
-from tests.workflow.conftest import GREETER, Project, git
+from tests.small_project import GREETER, Project, git
 
 REPOSITORY = os.environ.get("CPYTHON_REPOSITORY")
 REF = os.environ.get("CPYTHON_REF")

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from snakedev.reports.bench.record import OFF, ON
+from tests.small_project import Project
 from tests.unit.small_hub import SmallHub
 from tests.workflow import small_engine
-from tests.workflow.conftest import Project
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.workflow.conftest import git
+from tests.small_project import git
 
 
 @pytest.fixture

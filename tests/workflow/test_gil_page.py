@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from tests.workflow.conftest import Project
+from tests.small_project import Project
 
 
 def rows(project: Project) -> list[tuple[str, str, str]]:

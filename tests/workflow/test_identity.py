@@ -22,10 +22,10 @@ from pathlib import Path
 import pytest
 
 from snakedev.recipes.code import Code
+from tests.small_project import EXTENSION, PROJECT, PYPROJECT, Project, git
 from tests.unit.package_index import publish, served
 from tests.unit.small_hub import SmallHub
 from tests.workflow import small_engine
-from tests.workflow.conftest import EXTENSION, PROJECT, PYPROJECT, Project, git
 
 TARGETS = ("smoke_report", "wheelhouse")
 RUST = shutil.which("cargo") is not None

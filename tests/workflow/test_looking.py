@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.small_project import GREETER, Project, git
 from tests.unit.package_index import make_wheel, publish, served
-from tests.workflow.conftest import GREETER, Project, git
 
 LOOKS = ("-n", "--summary", "--dag")
 

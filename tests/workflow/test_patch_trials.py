@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from tests.workflow.conftest import git
+from tests.small_project import git
 
 GREET = "greeter/_greet.c"
 

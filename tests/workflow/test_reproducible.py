@@ -2,7 +2,7 @@
 
 import hashlib
 
-from tests.workflow.conftest import Project, git
+from tests.small_project import Project, git
 
 ADDED = """
 #include <Python.h>

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from snakedev.sources.patch_file import describe
-from tests.workflow.conftest import PROJECT, git
+from tests.small_project import PROJECT, git
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import GREETER, SETUP, Project
+from tests.small_project import GREETER, SETUP, Project
 
 # Each build waits until the other one has begun, too. Both see their folders at the same paths.
 MEETING = """

@@ -2,8 +2,8 @@
 
 import re
 
+from tests.small_project import GREETER
 from tests.terminal import at_a_terminal
-from tests.workflow.conftest import GREETER
 
 # what is written at once by Snakemake itself, before it reads the Snakefile
 PROFILE = "Using workflow specific profile"

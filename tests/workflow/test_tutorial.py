@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.pages import blocks, run
-from tests.workflow.conftest import PROJECT, git
+from tests.small_project import PROJECT, git
 
 TOOLS = Path(sys.executable).parent
 

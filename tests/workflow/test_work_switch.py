@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.workflow.conftest import git
+from tests.small_project import git
 
 SETUP = """
 from setuptools import Extension, setup

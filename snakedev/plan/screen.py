@@ -1,7 +1,8 @@
 """What a person at a terminal sees of a run in place of Snakemake's blocks of rules.
 
-Jobs write their own lines there. Below them one line is drawn again each second: how many jobs are
-done, and which run for how long. At the end stand the count, what failed, and the verdicts.
+Jobs write their own lines there. Below them one line is drawn again each second, and when a job
+starts: how many jobs are done, and which run for how long. At the end stand the count, what failed,
+and the verdicts.
 """
 
 import logging
@@ -113,8 +114,10 @@ class Screen(logging.Handler):
             case "job_info":
                 self._running[told["jobid"]] = _Running(_name(told), told["log"])
                 # what a lone job says is enough, and it may be asking something
-                if self._total > 1 and not self._clock.ident:
-                    self._clock.start()
+                if self._total > 1:
+                    self._draw()
+                    if not self._clock.ident:
+                        self._clock.start()
             case "job_finished":
                 self._running.pop(told["job_id"], None)
             case "job_error":
@@ -128,7 +131,10 @@ class Screen(logging.Handler):
         while not self._over.wait(1):
             with self.lock:
                 if not self._over.is_set():
-                    draw(sys.stderr, " · ".join([self._count(), *map(str, self._running.values())]))
+                    self._draw()
+
+    def _draw(self) -> None:
+        draw(sys.stderr, " · ".join([self._count(), *map(str, self._running.values())]))
 
     def _count(self) -> str:
         taken = clock(time.monotonic() - self._started)

@@ -57,7 +57,7 @@ def test_nothing_a_touched_file_a_comment_and_a_patch_s_message(settled):
     git(folder, "checkout", "--quiet", "--", "snakedev", str(patch.relative_to(folder)))
 
 
-def test_a_patch_s_content_and_back(settled, tmp_path):
+def test_a_patch_s_content_and_a_release_and_back(settled, tmp_path):
     folder = settled.folder
     # the source of the series as it stands, with a line more in one C++ file
     key = max(folder.glob("results/sources/vllm/*"), key=lambda path: path.stat().st_mtime)
@@ -67,21 +67,16 @@ def test_a_patch_s_content_and_back(settled, tmp_path):
     git(tmp_path / "vllm", "commit", "--quiet", "--all", "-m", "Know the size of a float")
     target = str(folder / "patches/vllm")
     git(tmp_path / "vllm", "format-patch", "-1", "--start-number", "9001", "-o", target)
+    other = folder / "release.yaml"
+    other.write_text(yaml.safe_dump({"repos": {"safetensors": SAFETENSORS}}))
 
-    changed = settled.snakemake(TARGET)
-    assert changed.named_jobs == {"source vllm", "wheel vllm"} | AFTER_WHEEL
+    changed = settled.snakemake(TARGET, "--configfile", "release.yaml")
+    patched = {"source vllm", "wheel vllm"}
+    released = {f"{rule} safetensors" for rule in ("download", "source", "crates", "wheel")}
+    assert changed.named_jobs == patched | released | AFTER_WHEEL
     # one file, and what links it
     compiled = max(map(int, re.findall(r"\[wheel vllm\] \d+ of (\d+) compilations", changed.text)))
     assert compiled < 10
 
     next(folder.glob("patches/vllm/9001-*.patch")).unlink()
-    assert settled.snakemake(TARGET).named_jobs == VIEWS
-
-
-def test_a_release_and_back(settled):
-    other = settled.folder / "release.yaml"
-    other.write_text(yaml.safe_dump({"repos": {"safetensors": SAFETENSORS}}))
-    changed = settled.snakemake(TARGET, "--configfile", "release.yaml")
-    again = {f"{rule} safetensors" for rule in ("download", "source", "crates", "wheel")}
-    assert changed.named_jobs == again | AFTER_WHEEL
     assert settled.snakemake(TARGET).named_jobs == VIEWS

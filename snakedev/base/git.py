@@ -5,6 +5,7 @@ commits or trees must give the same result for everybody.
 """
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,9 @@ _SETTINGS = {
     "core.hooksPath": "/dev/null",
     "core.fileMode": "true",
     "core.symlinks": "true",
+    # names that only another system takes for .git
+    "core.protectNTFS": "false",
+    "core.protectHFS": "false",
     "core.excludesFile": "/dev/null",
     "core.attributesFile": "/dev/null",
     "core.whitespace": "",
@@ -47,6 +51,14 @@ def isolated_environment(extra: Mapping[str, str] | None = None) -> dict[str, st
         variables[f"GIT_CONFIG_KEY_{number}"] = key
         variables[f"GIT_CONFIG_VALUE_{number}"] = value
     return {**variables, **(extra or {})}
+
+
+def said_by_git(error: CommandError) -> str:
+    """Why a git command failed: its lines that say so, else the last one, in one line."""
+    lines = [line.strip() for line in error.tail if line.strip()]
+    telling = [line for line in lines if re.match("(error|fatal): ", line)]
+    reasons = [re.sub("^(error|fatal): ", "", line) for line in telling or lines[-1:]]
+    return "; ".join(dict.fromkeys(reasons)) or str(error)
 
 
 def run_git(

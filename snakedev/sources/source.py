@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from snakedev.base.errors import UserError
-from snakedev.base.git import run_git
+from snakedev.base.git import run_git, said_by_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.base.records import Record
@@ -14,6 +14,7 @@ from snakedev.config.repos import GitPin, ReleasePin
 from snakedev.fetch.archive import unpack, unpack_folder
 from snakedev.fetch.indexes import public_address
 from snakedev.fetch.mirror import Submodules, ref_of, submodule, wanted_links
+from snakedev.sources import untracked
 from snakedev.sources.patch_file import PatchRecord, describe
 from snakedev.store.layout import Layout
 from snakedev.store.publish import found, published
@@ -74,6 +75,9 @@ def make_source(
         tree = scratch / "tree"
         base_tree = lay_base(spec, layout, archive, tree)
         apply_series(tree, spec.patches, running)
+        untracked.lay_out(tree)
+        if line := untracked.left_out(tree):
+            running.say(line)
         record = SourceRecord(
             key=spec.key,
             repo=spec.repo,
@@ -107,17 +111,26 @@ def make_base(spec: PinnedSpec, layout: Layout, archive: Path | None, tree: Path
     """Lay out a pin's files in a folder, as a git repository with one commit; returns its tree id.
 
     ``archive`` is the release's, None for origin git (the mirror has the commit then). Raises
-    UserError when the archive is unsafe.
+    UserError when the archive is unsafe, or holds what git cannot.
     """
     tree.mkdir(parents=True, exist_ok=True)
+    aside = None
     if isinstance(spec.pin, GitPin):
         write_commit(layout, spec.repo, spec.pin.url, spec.pin.commit, spec.pin.submodules, tree)
     else:
         assert archive is not None
         _unpack(spec.pin, archive, tree)
+        aside = untracked.set_aside(tree)
     run_git(["init", "--quiet"], tree)
     keep_bytes(tree / ".git")
-    _commit(tree, f"{spec.repo} {spec.version} ({spec.origin})")
+    if aside is not None:
+        untracked.keep(aside, tree)
+    try:
+        _commit(tree, f"{spec.repo} {spec.version} ({spec.origin})")
+    except CommandError as error:
+        raise UserError(
+            f"{spec.repo}: git cannot hold its {spec.origin}: {said_by_git(error)}"
+        ) from None
     return run_git(["rev-parse", "HEAD^{tree}"], tree)
 
 

@@ -16,7 +16,6 @@ from uv import find_uv_bin
 
 from snakedev.base.cpu import parallel_jobs
 from snakedev.base.errors import UserError
-from snakedev.base.git import run_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError, FirstFailure
 from snakedev.config.model import Build
@@ -29,12 +28,10 @@ from snakedev.store.layout import Layout
 from snakedev.store.publish import found, published
 from snakedev.store.specs import WheelSpec
 from snakedev.wheels import check, device_code
+from snakedev.wheels import tree as build_tree
 from snakedev.wheels import variables as build_variables
 from snakedev.wheels.record import WheelPatch, WheelRecord
 from snakedev.wheels.upstream_kernels import KernelsRecord, unpack
-
-# Left in place between builds: compiled objects. Everything else that git does not track goes.
-_KEPT_BUILD_FOLDERS = ("build/temp.*",)
 
 
 def build_wheel(
@@ -70,8 +67,8 @@ def build_wheel(
         published(final) as scratch,
         jobserver.joined(layout.jobserver, folder / "jobs", jobs, running, memory_gb),
     ):
-        tree = _move_tree(folder / "tree", source_folder / "tree", running)
-        _clean(tree, tree / spec.subdirectory)
+        checkout = source_folder / "tree"
+        tree = build_tree.move(folder / "tree", checkout, spec.subdirectory, running)
         for repo, reason in spec.without.items():
             running.say(f"without {repo}: {reason}")
         if kernels is not None:
@@ -140,28 +137,6 @@ def check_instrumented(spec: WheelSpec, instrumented: Mapping[str, bool], runnin
         )
     reason = "" if spec.instruments else ": Rust's stable compiler has no sanitizers"
     running.say(f"ThreadSanitizer does not see {', '.join(plain)}{reason}")
-
-
-def _move_tree(tree: Path, source: Path, running: Job) -> Path:
-    """Bring the build tree to the source's commit, touching only the files that differ."""
-    if not (tree / ".git").is_dir():
-        shutil.rmtree(tree, ignore_errors=True)
-        tree.mkdir(parents=True)
-        run_git(["init", "--quiet"], tree)
-    run_git(["fetch", "--quiet", "--no-tags", "--force", str(source.resolve()), "HEAD"], tree)
-    for lock in tree.glob(".git/*.lock"):
-        lock.unlink()  # a killed build's; the folder's own lock is held here
-    run_git(["checkout", "--quiet", "--force", "--detach", "FETCH_HEAD"], tree)
-    running.note(f"tree at {run_git(['rev-parse', 'HEAD'], tree)}")
-    return tree
-
-
-def _clean(tree: Path, project: Path) -> None:
-    """Drop everything that git does not track, except compiled objects."""
-    kept = [word for pattern in _KEPT_BUILD_FOLDERS for word in ("-e", pattern)]
-    run_git(["clean", "-q", "-ffdx", *kept], tree)
-    for leftover in project.glob("build/lib*"):
-        shutil.rmtree(leftover)
 
 
 def _unpack_kernels(recipe: str, taken: KernelsRecord, folder: Path, running: Job) -> None:

@@ -8,6 +8,7 @@ from snakedev.base.errors import UserError
 from snakedev.base.git import run_git
 from snakedev.base.job import Job
 from snakedev.base.text import counted, first_of
+from snakedev.sources import untracked
 from snakedev.sources.patch_file import body
 from snakedev.sources.source import IDENTITY
 from snakedev.store.layout import Layout
@@ -101,11 +102,13 @@ def _move(
         lenders = [work.path, *lenders_of(layout, spec.repo)]
         done = replay(spec, layout, archive, scratch, lenders, running)
         work.git("fetch", "--quiet", "--no-tags", scratch.resolve(), "HEAD")
+        untracked.copy(scratch, work.path)
     kept = work.keep_earlier()
     moved = work.record.pin_key != pin_key(spec)
     _record(spec, done).write(work.path / RECORD)
     run_git(["checkout", "--quiet", "-B", BRANCH, done.tip], work.path, IDENTITY)
     work.git("tag", "--force", PIN, done.base)
+    untracked.lay_out_folders(work.path)
     what = f"moved from {before}" if moved else "made again from the patches as they are now"
     running.say(f"{work}: {what}; what it was is on the branch {kept}")
     return done.waiting

@@ -11,6 +11,7 @@ from snakedev.base.errors import UserError
 from snakedev.base.git import run_git
 from snakedev.base.job import Job
 from snakedev.environments.editable import in_package
+from snakedev.sources import untracked
 from snakedev.sources.patch_file import PatchRecord
 from snakedev.sources.source import IDENTITY, SourceRecord, keep_bytes, public_pin
 from snakedev.store.layout import Layout
@@ -84,6 +85,8 @@ def make_work_source(spec: SourceSpec, layout: Layout, folder: Path, running: Jo
         fetch = ["fetch", "--quiet", "--no-tags", str(mirror), f"refs/work/{spec.key}"]
         run_git(fetch, tree)
         run_git(["checkout", "--quiet", "--detach", "FETCH_HEAD"], tree)
+        untracked.copy(work.path, tree)
+        untracked.lay_out(tree)
         changed = run_git(["diff-tree", "-r", "--name-only", "-z", base, commit], mirror)
         record = SourceRecord(
             key=spec.key,

@@ -1,0 +1,64 @@
+"""A build tree is the source, byte for byte, and what the release has beside what git tracks."""
+
+from pathlib import Path
+
+from snakedev.base.job import Job
+from snakedev.sources import untracked
+from snakedev.wheels.tree import move
+from tests.unit.repositories import commit, git, repository
+
+
+def source(folder: Path, files: dict[str, str | bytes], kept: dict[str, bytes | None]) -> Path:
+    """A source's checkout that keeps files, and folders (None), that git does not track."""
+    repository(folder, files)
+    for name, content in kept.items():
+        place = folder / ".git/untracked" / name
+        (place if content is None else place.parent).mkdir(parents=True, exist_ok=True)
+        if content is not None:
+            place.write_bytes(content)
+    return folder
+
+
+def test_attributes_of_the_source_change_no_byte(tmp_path: Path, running: Job) -> None:
+    files = {
+        ".gitattributes": "*.bat text eol=crlf ident\n*.txt working-tree-encoding=UTF-16\n",
+        "a.bat": "rem $Id$\n",
+        "a.txt": "plain\n",
+        "b.bat": b"rem\r\n",
+    }
+    repository(tmp_path / "source", {name: files[name] for name in ("a.bat", "a.txt", "b.bat")})
+    commit(tmp_path / "source", {".gitattributes": files[".gitattributes"]})
+    tree = move(tmp_path / "tree", tmp_path / "source", ".", running)
+    found = {name: (tree / name).read_bytes() for name in files}
+    assert found == {n: c if isinstance(c, bytes) else c.encode() for n, c in files.items()}
+
+
+def test_what_git_does_not_track_comes_and_goes_with_its_source(
+    tmp_path: Path, running: Job
+) -> None:
+    kept = {"logs/empty": None, "vendored/.git": b"gitdir: x\n", "other/.git/HEAD": b"x\n"}
+    files = {"a.c": "x\n", "vendored/v.c": "x\n", "other/o.c": "x\n"}
+    first = source(tmp_path / "first", files, kept)
+    tree = move(tmp_path / "tree", first, ".", running)
+    assert (tree / "logs/empty").is_dir()
+    assert (tree / "vendored/.git").read_bytes() == b"gitdir: x\n"
+    assert (tree / "other/.git/HEAD").is_file()
+    second = source(tmp_path / "second", files, {"spool": None})
+    move(tree, second, ".", running)
+    assert (tree / "spool").is_dir() and (tree / "vendored/v.c").is_file()
+    gone = ("logs", "vendored/.git", "other/.git")
+    assert not any((tree / name).exists() for name in gone)
+    assert git(tree, "status", "--porcelain", "--ignored") == ""
+    move(tree, first, ".", running)
+    assert (tree / "vendored/.git").is_file() and untracked.left_out(tree) is None
+
+
+def test_compiled_objects_stay_and_nothing_else(tmp_path: Path, running: Job) -> None:
+    origin = source(tmp_path / "source", {"a.c": "x\n", "sub/a.c": "x\n"}, {})
+    tree = move(tmp_path / "tree", origin, ".", running)
+    for name in ("build/temp.linux/a.o", "build/lib.linux/a.so", "left/over"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text("x")
+    move(tree, origin, ".", running)
+    assert (tree / "build/temp.linux/a.o").is_file()
+    assert not (tree / "build/lib.linux").exists() and not (tree / "left").exists()

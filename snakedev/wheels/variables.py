@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snakedev.base.errors import UserError
-from snakedev.base.job import scrubbed
 from snakedev.base.text import shouted
 from snakedev.environments.environment import EnvironmentRecord
 from snakedev.machine import buildlock, sanitizer
@@ -27,8 +26,6 @@ from snakedev.store.specs import WheelSpec
 _SOURCE_DATE_EPOCH = "1577836800"
 PASSED = ("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_ARGS")
 """Variables of the user's environment that builds see; they are part of the key."""
-# What builds see of it besides.
-_KEPT = ("LANG", "TZ", "TERM")
 
 
 @dataclass(frozen=True)
@@ -108,7 +105,7 @@ def make(
     nvcc_threads: int,
     compiler_cache: bool,
 ) -> dict[str, str]:
-    """The whole environment of a build: nothing of the user's but what is named.
+    """The whole environment of a build: nothing of the user's but `PASSED`, which is in the key.
 
     Raises UserError without the compiler of a variant's toolkit.
     """
@@ -118,12 +115,12 @@ def make(
     for made in (places.real_folder / "home", tools, scratch):
         made.mkdir(exist_ok=True)
     variables = {
-        **scrubbed(_KEPT, os.environ),
         "PATH": _path(machine, places),
         "HOME": str(places.folder / "home"),
         # of its own: uv locks a source there by its path, which is the same for every build
         "TMPDIR": str(places.folder / "tmp"),
         "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
         "SOURCE_DATE_EPOCH": _SOURCE_DATE_EPOCH,
         "PYTHONHASHSEED": "0",
         # a build that runs a script of a source that it needs must leave nothing there
@@ -137,7 +134,7 @@ def make(
         "NVCC_THREADS": str(nvcc_threads),
         **spec.passed,
         **_flags(spec, places),
-        # last: a recipe that set CFLAGS would drop the user's and those of every build
+        # after the flags: a recipe that set CFLAGS would drop the user's and those of every build
         **spec.settings,
     }
     if spec.sanitizer is not None:

@@ -76,6 +76,14 @@ def test_a_build_sees_no_path_of_the_results(layout, machine, monkeypatch):
     assert said.startswith("/snakedev/environment /snakedev/interpreter/include/python3")
 
 
+def test_nothing_outside_the_key_decides_what_a_build_sees(layout, machine, monkeypatch):
+    _, usual = seen(layout, machine, fixed_paths=True)
+    for name, value in {"LANG": "tr_TR.UTF-8", "TZ": "Asia/Tokyo", "TERM": "vt100"}.items():
+        monkeypatch.setenv(name, value)
+    shutil.rmtree(layout.build("any", "tiny"))
+    assert seen(layout, machine, fixed_paths=True)[1] == usual
+
+
 def test_builds_at_the_same_paths_have_temporary_files_of_their_own(layout, machine):
     places, variables = seen(layout, machine, fixed_paths=True)
     assert variables["TMPDIR"] == "/snakedev/build/tmp"

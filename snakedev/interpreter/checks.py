@@ -147,7 +147,7 @@ def _compile(source: Path, facts: Facts, folder: Path, flags: str = "") -> None:
     if compiler is None:
         raise UserError("this machine has no C compiler: install gcc")
     options = ["-O1", "-shared", "-fPIC", *flags.split(), f"-I{facts.include}"]
-    output([compiler, *options, "-o", folder / f"{source.stem}{facts.suffix}", source])
+    output([*compiler, *options, "-o", folder / f"{source.stem}{facts.suffix}", source])
 
 
 def _check_headers(python: Path, facts: Facts, folder: Path, refuse: _Refusal) -> str:

@@ -63,8 +63,8 @@ def build(
         **scrubbed(_KEPT, os.environ),
         **sanitizer.QUIET,
         "LC_ALL": "C.UTF-8",
-        "CC": str(compiler),
-        "CXX": str(cxx),
+        "CC": shlex.join(compiler),
+        "CXX": shlex.join(cxx),
         # what is reported names files of CPython's, not of a folder that is gone by then
         "CFLAGS_NODIST": f"-ffile-prefix-map={tree}=cpython",
     }

@@ -59,7 +59,7 @@ def stand_in(libraries: Sequence[Path], folder: Path, running: Job) -> Path | No
     if compiler is None:
         raise UserError("a C compiler is missing: it makes the stub of libcuda that is loaded here")
     folder.mkdir(exist_ok=True)
-    write(names, folder / _SONAME, [compiler], running)
+    write(names, folder / _SONAME, compiler, running)
     running.note(f"no driver here: {_SONAME} is a stub with {len(names)} functions")
     return folder
 

@@ -1,16 +1,15 @@
 """The probe of this machine: compilers, libc, instruction sets, GPUs, memory.
 
-It is cached in results/machine.json and made again when a tool's file, one of the variables that
-choose tools, a GPU's driver, or the probe itself changes, so that computing keys starts no
-subprocess.
+It is cached in results/machine.json, and made again when a tool's file, one of the variables that
+choose tools, the CPU, the C library, a GPU's driver, or the probe itself is another: computing keys
+starts no subprocess, and a folder that several machines share serves each of them.
 """
 
 import os
 import platform
 import re
 import shutil
-import subprocess
-import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -19,19 +18,25 @@ from snakedev.base.errors import UserError
 from snakedev.base.process import CommandError, output
 from snakedev.base.records import Record
 from snakedev.machine import gpus
-from snakedev.machine.compilers import find_compiler
-from snakedev.machine.sandbox import Sandbox
+from snakedev.machine.compilers import VARIABLES, find_compiler
 
-_PROBE_NUMBER = 5
-_WATCHED_VARIABLES = ("CC", "CXX", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN")
+_PROBE_NUMBER = 6
+_WATCHED_VARIABLES = (*VARIABLES.values(), "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN")
 
 
 class Tool(Record):
     """A compiler or another program that builds use."""
 
     path: Path
+    arguments: tuple[str, ...] = ()
+    """What CC or CXX says besides."""
     identity: str
-    """What enters keys: its version, as it says it itself."""
+    """What enters keys: its version, as it says it itself, and the arguments."""
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The program with its arguments."""
+        return (str(self.path), *self.arguments)
 
 
 class Gpu(Record):
@@ -50,7 +55,10 @@ class Machine(Record):
     watched: dict[str, str]
     """Files (with mtimes) and variables that the probe depends on."""
     tools: dict[str, Tool]
-    """cc, cxx, rustc, cargo, make: those that are there and answer."""
+    """cc, cxx, rustc, cargo, make: those that are there and answer. And cudahostcxx, where nvcc is
+    to call another compiler than the gcc that it finds."""
+    refused: dict[str, str] = {}
+    """By tool: what is wrong with the variable that chooses it."""
     rust_toolchain: str | None
     """The name that RUSTUP_TOOLCHAIN takes, where rustup is used."""
     libc: str
@@ -58,10 +66,6 @@ class Machine(Record):
     """The best instruction set of the CPU among those that vLLM compiles for."""
     gpus: tuple[Gpu, ...]
     """In the order of the program that shows them; none where there is no such program."""
-    empty_network: bool
-    """Whether a program can be started in an empty network namespace."""
-    fixed_paths: bool
-    """Whether builds can see their folders at fixed paths, in a mount namespace."""
 
 
 def probe(
@@ -76,54 +80,102 @@ def probe(
     ``root`` is where proc/ and dev/ show the GPUs' drivers; ``gpu_seconds`` is how long a program
     that shows GPUs may take.
     """
-    watched = _watched(root)
+    cheap = {
+        "watched": _watched(root),
+        "libc": "-".join(platform.libc_ver()),
+        "isa": best_isa(cpu_flags(root)),
+    }
     if path.is_file():
         try:
             known = Machine.read(path)
         except UserError:
             known = None  # written by another version of the probe
-        if known and known.probe == _PROBE_NUMBER and known.watched == watched:
+        if known and known.probe == _PROBE_NUMBER and cheap.items() <= dict(known).items():
             return known
+    compilers, refused = _compilers()
     machine = Machine(
-        watched=watched,
-        tools=_tools(),
+        **cheap,
+        tools=compilers | _other_tools(),
+        refused=refused,
         rust_toolchain=_rust_toolchain(),
-        libc="-".join(platform.libc_ver()),
-        isa=best_isa(cpu_flags()),
         gpus=_gpus(gpu_seconds),
-        empty_network=_can_use(cut_network=True),
-        fixed_paths=_can_use(fixed_paths=True),
     )
     if keep:
         machine.write(path)
     return machine
 
 
-def _tools() -> dict[str, Tool]:
-    """The tools that are there. Rust's are asked outside any project: a rust-toolchain file in
-    the working folder would make rustup answer for another toolchain."""
-    candidates = {
-        "cc": (find_compiler("cc"), ["-dumpfullversion", "-dumpversion"]),
-        "cxx": (find_compiler("cxx"), ["-dumpfullversion", "-dumpversion"]),
-        "rustc": (shutil.which("rustc"), ["-vV"]),
-        "cargo": (shutil.which("cargo"), ["-V"]),
-        "make": (shutil.which("make"), ["--version"]),
-    }
+def _compilers() -> tuple[dict[str, Tool], dict[str, str]]:
+    """The compilers that are there, and what is wrong with the variables that name others."""
+    found: dict[str, Tool] = {}
+    refused: dict[str, str] = {}
+    for kind, variable in VARIABLES.items():
+        try:
+            command = find_compiler(kind) if kind != "cudahostcxx" else _host_compiler(found)
+            if command:
+                found[kind] = _compiler(command)
+        except UserError as error:
+            refused[kind] = str(error)
+        except (CommandError, OSError, ValueError) as error:
+            if os.environ.get(variable, "").strip():
+                refused[kind] = (
+                    f"{variable}: {os.environ[variable]} does not answer as a compiler does "
+                    f"({error}): name another, or unset {variable}"
+                )
+    return found, refused
+
+
+def _host_compiler(found: Mapping[str, Tool]) -> tuple[str, ...] | None:
+    """What nvcc is to call, CUDAHOSTCXX's or CXX's, where the gcc that it finds is another GCC.
+
+    It takes a program, and no arguments.
+    """
+    if os.environ.get("CUDAHOSTCXX", "").strip():
+        command = find_compiler("cudahostcxx")
+    else:
+        command = (str(found["cxx"].path),) if "cxx" in found else None
+    usual = find_compiler("cudahostcxx", {})
+    if command is None:
+        return None
+    if len(command) > 1:
+        raise UserError(
+            f"CUDAHOSTCXX: {os.environ['CUDAHOSTCXX']} has arguments, and nvcc takes none: name "
+            f"the program alone, or one that calls it so"
+        )
+    if usual is None:
+        return command
+    asked = _compiler(command).identity.replace("g++", "gcc", 1)
+    return None if asked == _compiler(usual).identity else command
+
+
+def _compiler(command: tuple[str, ...]) -> Tool:
+    """A compiler, as it answers; raises ValueError for a program that is none."""
+    program, *arguments = command
+    version = _ask([*command, "-dumpfullversion", "-dumpversion"])
+    if not re.match(r"\d+(\.\d+)*", version):
+        raise ValueError(f"its version is {version.partition(chr(10))[0][:40]!r}")
+    names = " ".join([Path(program).name, *arguments])
+    identity = f"{names} {version} {_ask([*command, '-dumpmachine'])}"
+    return Tool(path=Path(program), arguments=tuple(arguments), identity=identity)
+
+
+def _other_tools() -> dict[str, Tool]:
+    """Rust's tools and make. Rust's are asked outside any project: a rust-toolchain file in the
+    working folder would make rustup answer for another toolchain."""
     found = {}
-    for name, (path, question) in candidates.items():
+    for name, question in (("rustc", "-vV"), ("cargo", "-V"), ("make", "--version")):
+        path = shutil.which(name)
         if path is None:
             continue
         try:
-            answer = _ask([path, *question])
-            if name in ("cc", "cxx"):
-                answer = f"{Path(path).name} {answer} {_ask([path, '-dumpmachine'])}"
-            elif name == "make":
-                answer = answer.partition("\n")[0]
-                if not answer.startswith("GNU Make"):
-                    continue  # another make cannot read the makefiles of what is built here
-            found[name] = Tool(path=Path(path), identity=answer)
+            answer = _ask([path, question])
         except (CommandError, OSError):
             continue  # a shim without a toolchain behind it is as good as none
+        if name == "make":
+            answer = answer.partition("\n")[0]
+            if not answer.startswith("GNU Make"):
+                continue  # another make cannot read the makefiles of what is built here
+        found[name] = Tool(path=Path(path), identity=answer)
     return found
 
 
@@ -155,13 +207,14 @@ def _rust_toolchain() -> str | None:
 
 
 def _watched(root: Path) -> dict[str, str]:
-    rustup = Path(os.environ.get("RUSTUP_HOME", Path.home() / ".rustup"))
+    rustup = rustup_home()
     of_gpus, of_drivers = gpus.watched(root)
     files = [
-        find_compiler("cc"),
-        find_compiler("cxx"),
+        *_words(),
         *(shutil.which(name) for name in ("rustc", "cargo", "rustup", "make")),
         rustup / "settings.toml",
+        # a toolchain is updated in its place, and shims stay as they are
+        *rustup.glob("toolchains/*/bin/rustc"),
         rustup / "toolchains",
         *of_gpus,
     ]
@@ -176,12 +229,17 @@ def _watched(root: Path) -> dict[str, str]:
     return seen
 
 
-def _can_use(*, fixed_paths: bool = False, cut_network: bool = False) -> bool:
-    """Whether a program can be started in a sandbox of this kind."""
-    with tempfile.TemporaryDirectory() as folder:
-        sandbox = Sandbox(Path(folder), fixed_paths=fixed_paths, cut_network=cut_network)
-        try:
-            done = subprocess.run(sandbox.command("true"), capture_output=True, timeout=10)
-        except (OSError, subprocess.TimeoutExpired):
-            return False
-        return done.returncode == 0
+def _words() -> Iterator[str | None]:
+    """The programs that compilers' commands name; some are wrappers of others."""
+    for kind in VARIABLES:
+        for environment in (dict[str, str](), os.environ):
+            try:
+                words = find_compiler(kind, environment) or ()
+            except UserError:
+                continue
+            yield from map(shutil.which, words)
+
+
+def rustup_home() -> Path:
+    """Where rustup keeps its toolchains."""
+    return Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup")

@@ -11,7 +11,9 @@ imports nothing but the standard library.
 
 import ctypes
 import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path("/snakedev")
@@ -54,6 +56,20 @@ class Sandbox:
             places = [word for name, real in self._places.items() for word in (real, ROOT / name)]
             return [*unshare, *enter, *places, "--", *command]
         return [*unshare, *command] if self.cut_network else [*command]
+
+
+def permitted(*, fixed_paths: bool = False, cut_network: bool = False) -> bool:
+    """Whether a program can be started in a sandbox of this kind, here and now.
+
+    Each build asks: what the kernel permits depends on settings, on the container, on the user.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        sandbox = Sandbox(Path(folder), fixed_paths=fixed_paths, cut_network=cut_network)
+        try:
+            done = subprocess.run(sandbox.command("true"), capture_output=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return done.returncode == 0
 
 
 def _mount(source: str | None, target: str, kind: str | None, flags: int) -> None:

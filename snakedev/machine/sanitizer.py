@@ -8,6 +8,7 @@ not. Its runtime reads TSAN_OPTIONS when a program starts.
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from snakedev.base.errors import UserError
@@ -32,16 +33,16 @@ _STARTS = 20
 _MEMORY_MAPPING = "unexpected memory mapping"
 
 
-def require_runtime(compiler: Path) -> None:
+def require_runtime(compiler: Sequence[str]) -> None:
     """Raise UserError where a compiler has no ThreadSanitizer, or its runtime does not start."""
     with tempfile.TemporaryDirectory() as folder:
         source, program = Path(folder) / "nothing.c", Path(folder) / "nothing"
         source.write_text("int main(void) { return 0; }\n", encoding="utf-8")
         try:
-            output([compiler, *FLAGS.split(), source, "-o", program])
+            output([*compiler, *FLAGS.split(), source, "-o", program])
         except CommandError as error:
             raise UserError(
-                f"interpreter.sanitizer: {compiler} cannot build with {LINK_FLAGS} "
+                f"interpreter.sanitizer: {' '.join(compiler)} cannot build with {LINK_FLAGS} "
                 f"({_last(error)}): install its runtime (Debian, Ubuntu: gcc has it; Fedora: "
                 f"libtsan; openSUSE: libtsan2), or set CC and CXX to compilers that have it"
             ) from None

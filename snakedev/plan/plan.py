@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from snakedev.config.model import Config
+from snakedev.machine.compilers import VARIABLES, launcher
 from snakedev.machine.probe import Machine
 from snakedev.plan.buildable import Buildable
 from snakedev.plan.reports import Reports
@@ -62,6 +63,13 @@ class Plan:
 
     def announce(self) -> None:
         """Say on the terminal what comes from work folders, what is left out, and why."""
+        for kind, variable in VARIABLES.items():
+            if before := launcher(kind):
+                print(
+                    f"{variable}: {before} is left out: builds start compilers by themselves, and "
+                    f"ccache where there is one (build.compiler_cache)",
+                    file=sys.stderr,
+                )
         for repo in self.config.work:
             print(f"{repo} is taken from work/{repo} as it stands", file=sys.stderr)
         for repo, reason in self.buildable.left_out.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 from snakedev.environments import locks
 from snakedev.fetch.indexes import public_address
 from snakedev.plan.buildable import Buildable
+from snakedev.recipes.recipe import Target
 from snakedev.recipes.registry import RECIPE_NUMBERS
 from snakedev.store.spec import digest
 from snakedev.store.specs import EnvironmentSpec, KernelsInput, WheelInput, WheelSpec
@@ -43,9 +44,7 @@ class Wheels:
             interpreter=self.sources.interpreter,
             environment_key=build.key,
             environment_name=build.name,
-            compilers={tool: self.buildable.machine.tools[tool].identity for tool in recipe.tools}
-            | {"libc": self.buildable.machine.libc}
-            | ({"cuda": str(self.buildable.cuda)} if variant == "cuda" else {}),
+            compilers=self._compilers(repo, target),
             settings=recipe.settings(target),
             passed={name: os.environ[name] for name in PASSED if os.environ.get(name)},
             needs={
@@ -60,6 +59,18 @@ class Wheels:
             },
             crates_key=crates.key if crates else None,
         )
+
+    def _compilers(self, repo: str, target: Target) -> dict[str, str]:
+        """The identities of all that compiles or links a wheel."""
+        machine = self.buildable.machine
+        found = {tool: machine.tools[tool].identity for tool in self.sources.recipe(repo).tools} | {
+            "libc": machine.libc
+        }
+        if target.variant == "cuda":
+            found["cuda"] = str(self.buildable.cuda)
+            if "cudahostcxx" in machine.tools and not target.borrows_kernels:
+                found["cudahostcxx"] = machine.tools["cudahostcxx"].identity
+        return found
 
     @cache
     def build_environment(self, name: str) -> EnvironmentSpec:

@@ -21,7 +21,7 @@ from snakedev.base.process import CommandError, FirstFailure
 from snakedev.config.model import Build
 from snakedev.machine import buildlock, jobserver
 from snakedev.machine.probe import Machine
-from snakedev.machine.sandbox import Sandbox
+from snakedev.machine.sandbox import Sandbox, permitted
 from snakedev.recipes.registry import KERNEL_LAYOUTS
 from snakedev.sources.source import SourceRecord
 from snakedev.store.layout import Layout
@@ -56,7 +56,8 @@ def build_wheel(
     source_folder = layout.source(spec.repo, spec.source_key)
     source = SourceRecord.read(source_folder / "source.json")
     folder = (layout.build(spec.variant, spec.repo) / spec.tree_key).resolve()
-    if not machine.fixed_paths:
+    fixed_paths = permitted(fixed_paths=True)
+    if not fixed_paths:
         # a tree that was configured in one of its two places cannot go on in the other
         folder /= "real-paths"
     by_nvcc = spec.variant == "cuda"
@@ -74,7 +75,7 @@ def build_wheel(
         if kernels is not None:
             _unpack_kernels(spec.recipe, kernels, folder / "kernels", running)
         environment = layout.environment(spec.environment_name, spec.environment_key).resolve()
-        sandbox = _sandbox(folder, machine, settings)
+        sandbox = _sandbox(folder, settings, fixed_paths=fixed_paths)
         places = build_variables.place(spec, layout, folder, environment, sandbox)
         variables = build_variables.make(
             spec,
@@ -149,12 +150,12 @@ def _unpack_kernels(recipe: str, taken: KernelsRecord, folder: Path, running: Jo
         running.say(f"without {member}: {reason}")
 
 
-def _sandbox(folder: Path, machine: Machine, settings: Build) -> Sandbox:
+def _sandbox(folder: Path, settings: Build, *, fixed_paths: bool) -> Sandbox:
     """What the build runs in: its folders at fixed paths and no network, as far as that goes."""
     mount_point = folder / "root"
     mount_point.mkdir(exist_ok=True)
-    cut_network = settings.network == "none" and machine.empty_network
-    return Sandbox(mount_point, fixed_paths=machine.fixed_paths, cut_network=cut_network)
+    cut_network = settings.network == "none" and permitted(cut_network=True)
+    return Sandbox(mount_point, fixed_paths=fixed_paths, cut_network=cut_network)
 
 
 def _run(

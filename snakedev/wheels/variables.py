@@ -6,6 +6,7 @@ recipe. build.py adds the job server's variable.
 
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from snakedev.base.errors import UserError
 from snakedev.base.text import shouted
 from snakedev.environments.environment import EnvironmentRecord
 from snakedev.machine import buildlock, sanitizer
-from snakedev.machine.probe import Machine
+from snakedev.machine.probe import Machine, rustup_home
 from snakedev.machine.sandbox import Sandbox
 from snakedev.recipes.recipe import source_variable
 from snakedev.sources.crates import cargo_configuration
@@ -142,9 +143,9 @@ def make(
         variables |= sanitizer.QUIET
     for variable, name in (("CC", "cc"), ("CXX", "cxx")):
         if name in machine.tools:
-            variables[variable] = str(machine.tools[name].path)
+            variables[variable] = shlex.join(machine.tools[name].command)
     variables |= _compiler_cache(layout, places, tools, used=compiler_cache)
-    variables |= _toolkit(spec, layout, places)
+    variables |= _toolkit(spec, layout, machine, places)
     if spec.crates_key is not None and places.crates is not None:
         crates = layout.crates(spec.repo, spec.crates_key)
         configuration = cargo_configuration(crates, places.crates)
@@ -196,8 +197,11 @@ def _compiler_cache(layout: Layout, places: Places, tools: Path, *, used: bool) 
     return variables
 
 
-def _toolkit(spec: WheelSpec, layout: Layout, places: Places) -> dict[str, str]:
-    """Where the compiler for GPUs is; raises UserError where that of ROCm is not."""
+def _toolkit(spec: WheelSpec, layout: Layout, machine: Machine, places: Places) -> dict[str, str]:
+    """Where the compiler for GPUs is, and which other one it calls.
+
+    Raises UserError where that of ROCm is not there.
+    """
     if spec.variant == "rocm":
         if spec.toolkit is None or not (spec.toolkit / "bin" / "hipcc").is_file():
             raise UserError(
@@ -212,7 +216,11 @@ def _toolkit(spec: WheelSpec, layout: Layout, places: Places) -> dict[str, str]:
         return {}
     # CMake's old FindCUDA, which torch uses, reads CUDA_PATH
     nvcc = str(root / "bin" / "nvcc")
-    return {"CUDA_HOME": str(root), "CUDA_PATH": str(root), "CUDACXX": nvcc}
+    variables = {"CUDA_HOME": str(root), "CUDA_PATH": str(root), "CUDACXX": nvcc}
+    if host := machine.tools.get("cudahostcxx"):
+        # read by CMake and by nvcc itself
+        variables |= dict.fromkeys(("CUDAHOSTCXX", "NVCC_CCBIN"), str(host.path))
+    return variables
 
 
 def _filled(value: str, places: Mapping[str, str]) -> str:
@@ -235,5 +243,5 @@ def _cargo_variables(machine: Machine, configuration: str, places: Places) -> di
     # the user's own CARGO_HOME holds rustup's shims: they must go on finding their toolchain
     if machine.rust_toolchain is not None:
         variables["RUSTUP_TOOLCHAIN"] = machine.rust_toolchain
-        variables["RUSTUP_HOME"] = os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup"))
+        variables["RUSTUP_HOME"] = str(rustup_home())
     return variables

@@ -24,7 +24,7 @@ def running(tmp_path):
 @pytest.fixture
 def preloaded(tmp_path, python) -> Path:
     """The free-threaded interpreter with the compiler's runtime of ThreadSanitizer in it."""
-    question = [find_compiler("cc"), "-print-file-name=libtsan.so"]
+    question = [*find_compiler("cc"), "-print-file-name=libtsan.so"]
     runtime = Path(subprocess.check_output(question, text=True).strip()).resolve()
     if not runtime.is_file():
         pytest.skip("the compiler's runtime of ThreadSanitizer is no library of its own")

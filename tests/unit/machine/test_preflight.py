@@ -22,8 +22,6 @@ def machine(*tools: str) -> Machine:
         libc="glibc-2.36",
         isa="avx2",
         gpus=(),
-        empty_network=True,
-        fixed_paths=True,
     )
 
 

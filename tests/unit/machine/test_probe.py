@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from snakedev.machine.compilers import find_compiler
 from snakedev.machine.probe import Gpu, Machine, probe
 
 
@@ -27,7 +26,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         program(folder, name, "1.0")
     program(folder, "make", "GNU Make 4.3")
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    for name in ("CC", "CXX", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"):
+    for name in ("CC", "CXX", "CUDAHOSTCXX", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     return folder
@@ -101,19 +100,14 @@ def test_cc_and_cxx_choose_the_compiler(
     monkeypatch.setenv("CXX", f"{chosen} -stdlib=libc++")
     machine = probe(tmp_path / "machine.json")
     assert machine.tools["cxx"].path == chosen
-    assert machine.tools["cxx"].identity == "clang++ 19 19"
+    assert machine.tools["cxx"].identity == "clang++ -stdlib=libc++ 19 19"
+    assert machine.tools["cxx"].command == (str(chosen), "-stdlib=libc++")
     assert machine.tools["cc"].path == tools / "gcc"
     monkeypatch.setenv("CXX", "no-such-compiler")
-    assert "cxx" not in probe(tmp_path / "machine.json").tools
+    machine = probe(tmp_path / "machine.json")
+    assert "cxx" not in machine.tools and machine.refused["cxx"].startswith("CXX: ")
     monkeypatch.delenv("CXX")
     assert probe(tmp_path / "machine.json").tools["cxx"].path == tools / "g++"
-
-
-def test_the_usual_names_are_tried_in_their_order(tmp_path: Path, tools: Path) -> None:
-    assert find_compiler("cxx", {}) == tools / "g++"
-    assert find_compiler("cxx", {"CXX": ""}) == tools / "g++"
-    assert find_compiler("cc", {"CC": "g++"}) == tools / "g++"
-    assert find_compiler("cc", {"CC": str(tmp_path / "nowhere")}) is None
 
 
 @pytest.fixture
@@ -279,5 +273,35 @@ def test_an_older_probes_answers_are_not_used(tmp_path: Path, tools: Path) -> No
     machine = probe(path)
     machine.model_copy(update={"probe": machine.probe - 1, "isa": "stale"}).write(path)
     assert probe(path) == machine
-    machine.model_copy(update={"isa": "kept"}).write(path)
-    assert probe(path).isa == "kept"
+    machine.model_copy(update={"rust_toolchain": "kept"}).write(path)
+    assert probe(path).rust_toolchain == "kept"
+
+
+def test_another_cpu_or_c_library_is_noticed(tmp_path: Path, tools: Path, drivers: Path) -> None:
+    path, cpuinfo = tmp_path / "machine.json", drivers / "proc" / "cpuinfo"
+    for flags, isa in (
+        ("fpu avx2 fma", "avx2"),
+        ("fpu avx2 fma avx512f avx512bw avx512dq avx512vl", "avx512"),
+        ("fpu avx2 fma", "avx2"),  # back on the first of two that share a home
+    ):
+        cpuinfo.write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
+        assert probe(path, drivers).isa == isa == Machine.read(path).isa
+    machine = probe(path, drivers)
+    machine.model_copy(update={"libc": "glibc-2.17"}).write(path)
+    assert probe(path, drivers) == machine
+
+
+def test_a_toolchain_that_rustup_updated_in_its_place_is_noticed(
+    tmp_path: Path, tools: Path
+) -> None:
+    """Its shim stays the same, and so does the folder that toolchains lie in."""
+    path = tmp_path / "machine.json"
+    real = program(tmp_path / "home/.rustup/toolchains/stable/bin", "rustc", "rustc 1.90")
+    program(tools, "rustc", "rustc 1.90")
+    probe(path)
+    os.utime(program(tools, "rustc", "rustc 1.95"), (1e9, 1e9))
+    known = probe(path)
+    os.utime(program(tools, "rustc", "rustc 1.96"), (1e9, 1e9))
+    assert probe(path) == known
+    os.utime(real, (2e9, 2e9))
+    assert probe(path).tools["rustc"].identity == "rustc 1.96"

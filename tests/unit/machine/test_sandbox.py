@@ -4,14 +4,13 @@ import subprocess
 
 import pytest
 
-from snakedev.machine.probe import probe
-from snakedev.machine.sandbox import Sandbox
+from snakedev.machine.sandbox import Sandbox, permitted
 
 
 @pytest.fixture
 def sandbox(tmp_path):
     """A sandbox with fixed paths, on machines that permit them."""
-    if not probe(tmp_path / "machine.json").fixed_paths:
+    if not permitted(fixed_paths=True):
         pytest.skip("this kernel permits no mount namespaces")
     (tmp_path / "root").mkdir()
     return Sandbox(tmp_path / "root", fixed_paths=True, cut_network=False)

@@ -37,7 +37,7 @@ def compiled(folder: Path, flags: str) -> Path:
     source, library = folder / "counting.c", folder / "libcounting.so"
     source.write_text(LIBRARY)
     subprocess.run(
-        [COMPILER, *flags.split(), "-shared", "-fPIC", source, "-o", library], check=True
+        [*COMPILER, *flags.split(), "-shared", "-fPIC", source, "-o", library], check=True
     )
     return library
 
@@ -47,7 +47,7 @@ def driven(folder: Path, library: Path, **variables: str) -> subprocess.Complete
     source, program = folder / "driver.c", folder / "driver"
     source.write_text(DRIVER)
     subprocess.run(
-        [COMPILER, *FLAGS.split(), source, library, f"-Wl,-rpath,{folder}", "-o", program],
+        [*COMPILER, *FLAGS.split(), source, library, f"-Wl,-rpath,{folder}", "-o", program],
         check=True,
     )
     return subprocess.run([program], capture_output=True, text=True, env=variables)
@@ -132,7 +132,7 @@ int main(void) {
 def test_a_process_may_fork_with_threads_at_work_and_start_others(tmp_path):
     source, program = tmp_path / "forking.c", tmp_path / "forking"
     source.write_text(FORKING)
-    subprocess.run([COMPILER, *FLAGS.split(), source, "-o", program], check=True)
+    subprocess.run([*COMPILER, *FLAGS.split(), source, "-o", program], check=True)
     variables = sanitizer.run_variables(environment(tmp_path, sanitizer="thread"))
     for told in (variables, QUIET):
         assert subprocess.run([program], env=told, capture_output=True).returncode == 7
@@ -155,7 +155,7 @@ def script(path: Path, text: str) -> Path:
 def test_a_compiler_without_it_is_named(tmp_path):
     lacking = script(tmp_path / "cc", "echo 'ld: cannot find -ltsan' >&2; exit 1")
     with pytest.raises(UserError) as raised:
-        sanitizer.require_runtime(lacking)
+        sanitizer.require_runtime([str(lacking)])
     assert str(raised.value).startswith(
         f"interpreter.sanitizer: {lacking} cannot build with {LINK_FLAGS} (ld: cannot find -ltsan)"
     )
@@ -172,7 +172,7 @@ def test_an_address_layout_that_the_runtime_cannot_take_is_explained(tmp_path):
     # a compiler whose programs are this one: its last word is where the program should be
     compiler = script(tmp_path / "cc", f'for last; do :; done; cp {program} "$last"')
     with pytest.raises(UserError) as raised:
-        sanitizer.require_runtime(compiler)
+        sanitizer.require_runtime([str(compiler)])
     message = str(raised.value)
     assert "unexpected memory mapping 0x5a-0x5b" in message and "\n" not in message
     assert "`setarch -R snakemake …`" in message and "vm.mmap_rnd_bits=28" in message
@@ -182,7 +182,7 @@ def test_a_runtime_that_does_not_start_for_another_reason_says_its_own(tmp_path)
     program = script(tmp_path / "program", "echo 'ThreadSanitizer: out of memory' >&2; exit 1")
     compiler = script(tmp_path / "cc", f'for last; do :; done; cp {program} "$last"')
     with pytest.raises(UserError, match="does not start: ThreadSanitizer: out of memory"):
-        sanitizer.require_runtime(compiler)
+        sanitizer.require_runtime([str(compiler)])
 
 
 def test_without_randomised_addresses_it_starts(tmp_path):

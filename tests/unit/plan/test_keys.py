@@ -29,8 +29,6 @@ MACHINE = Machine(
     libc="glibc-2.36",
     isa="avx2",
     gpus=(),
-    empty_network=True,
-    fixed_paths=True,
 )
 
 
@@ -154,6 +152,22 @@ def test_a_compiler_changes_the_wheels_that_use_it():
         "safetensors",
         "environment",
     }
+
+
+def test_what_nvcc_calls_is_in_the_key_of_what_it_compiles():
+    other = {"cudahostcxx": Tool(path=Path("/usr/bin/g++-13"), identity="g++-13 13.2")}
+    machine = MACHINE.model_copy(update={"tools": MACHINE.tools | other})
+
+    def wheels(machine, **settings):
+        made = plan(machine, **settings)
+        return [made.wheels.wheel("vllm", variant) for variant in ("cpu", "cuda")]
+
+    before, after = wheels(MACHINE), wheels(machine)
+    assert before[0].key == after[0].key and before[1].key != after[1].key
+    assert after[1].compilers == before[1].compilers | {"cudahostcxx": "g++-13 13.2"}
+    # it compiles nothing where the kernels are another wheel's
+    borrowed = {"variants__cuda__kernels": "upstream"}
+    assert wheels(MACHINE, **borrowed) == wheels(machine, **borrowed)
 
 
 def test_what_vllm_builds_with_is_in_its_key():

@@ -103,8 +103,6 @@ MACHINE = Machine(
     libc="glibc-2.36",
     isa="amx",
     gpus=(Gpu(vendor="nvidia", name="NVIDIA X", architecture="9.0"),),
-    empty_network=True,
-    fixed_paths=True,
 )
 
 

@@ -17,8 +17,6 @@ MACHINE = Machine(
     libc="glibc-2.36",
     isa="avx512",
     gpus=(Gpu(vendor="nvidia", name="NVIDIA X", architecture="8.9"),),
-    empty_network=True,
-    fixed_paths=True,
 )
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from snakedev.base.errors import UserError
 from snakedev.environments.environment import EnvironmentRecord
-from snakedev.machine.probe import Machine, probe
-from snakedev.machine.sandbox import Sandbox
+from snakedev.machine.probe import Machine, Tool, probe
+from snakedev.machine.sandbox import Sandbox, permitted
 from snakedev.machine.sanitizer import is_instrumented
 from snakedev.store.layout import Layout
 from snakedev.store.specs import WheelSpec
@@ -60,7 +60,7 @@ def machine(tmp_path) -> Machine:
 
 
 def test_a_build_sees_no_path_of_the_results(layout, machine, monkeypatch):
-    if not machine.fixed_paths:
+    if not permitted(fixed_paths=True):
         pytest.skip("this kernel permits no mount namespaces")
     monkeypatch.setenv("SECRET", "1")
     places, variables = seen(layout, machine, fixed_paths=True)
@@ -149,6 +149,24 @@ def test_rocm_is_where_its_toolkit_says_or_that_is_one_line(layout, machine, tmp
     shutil.rmtree(layout.build("any", "tiny"))
     _, variables = seen(layout, machine, fixed_paths=True, spec=spec)
     assert "CUDA_HOME" not in variables
+
+
+def test_the_arguments_of_compilers_are_kept(layout, machine):
+    tools = {"cc": Tool(path=Path("/usr/bin/gcc"), arguments=("-m64", "-DA=b c"), identity="x")}
+    machine = machine.model_copy(update={"tools": machine.tools | tools})
+    _, variables = seen(layout, machine, fixed_paths=True)
+    assert variables["CC"] == "/usr/bin/gcc -m64 '-DA=b c'"
+
+
+def test_nvcc_is_told_of_another_host_compiler(layout, machine):
+    spec = SPEC.model_copy(update={"variant": "cuda", "toolkit": Path("/srv/cuda")})
+    _, variables = seen(layout, machine, fixed_paths=True, spec=spec)
+    assert not {"CUDAHOSTCXX", "NVCC_CCBIN"} & variables.keys()
+    shutil.rmtree(layout.build("any", "tiny"))
+    host = {"cudahostcxx": Tool(path=Path("/opt/gcc/bin/g++"), identity="g++ 13")}
+    machine = machine.model_copy(update={"tools": machine.tools | host})
+    _, variables = seen(layout, machine, fixed_paths=True, spec=spec)
+    assert variables["CUDAHOSTCXX"] == variables["NVCC_CCBIN"] == "/opt/gcc/bin/g++"
 
 
 def test_cuda_s_toolkit_is_the_one_that_is_named(layout, machine):

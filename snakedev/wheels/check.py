@@ -1,29 +1,36 @@
 """What a wheel must be before it is published.
 
 Its tags fit the free-threaded interpreter (or any), its metadata parse and name what was asked
-for, and each of its extensions loads in the build environment without bringing the GIL back.
+for, and each of its extensions, installed beside the build environment's packages, loads without
+bringing the GIL back.
 """
 
 import json
+import re
 import tempfile
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from importlib.metadata import distributions
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.tags import Tag, compatible_tags, cpython_tags, platform_tags
 from packaging.utils import (
     InvalidWheelFilename,
     canonicalize_name,
     canonicalize_version,
     parse_wheel_filename,
 )
+from uv import find_uv_bin
 
 from snakedev import inside
 from snakedev.base.cpu import available_cores
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
-from snakedev.base.process import output
+from snakedev.base.process import CommandError, output
 from snakedev.base.records import Record
+from snakedev.environments.requirements import marker_environment
 from snakedev.machine import driver_stub, sanitizer
 from snakedev.wheels import device_code
 from snakedev.wheels.metadata import read_metadata
@@ -72,20 +79,24 @@ def check(
         raise UserError(
             f"{wheel.name}: its METADATA are those of {metadata.name} {metadata.version}"
         )
-    with tempfile.TemporaryDirectory() as folder:
-        extensions = _unpack_extensions(wheel, Path(folder))
-        gil = _probe_extensions(wheel, Path(folder), extensions, environment, running)
-        codes = _device_code(Path(folder), extensions, device, running) if device else {}
+    _check_tags(wheel, tags, abi)
+    with tempfile.TemporaryDirectory() as scratch:
+        site = Path(scratch) / "site"
+        extensions = _install(wheel, site, environment)
+        missing = _missing(metadata.requires_dist or (), _python_of(abi), environment)
+        gil = _probe_extensions(wheel, site, extensions, environment, missing, running)
+        codes = _device_code(site, extensions, device, running) if device else {}
         instrumented = {
-            _module(extension): sanitizer.is_instrumented(Path(folder) / extension)
+            _module(extension): sanitizer.is_instrumented(site / extension)
             for extension in extensions
         }
-    pure = {str(tag) for tag in tags} in ({"py3-none-any"}, {"py2-none-any", "py3-none-any"})
-    if pure and gil:
+    modules = [module for module, state in gil.items() if state != "library"]
+    if gil and any(tag.platform == "any" for tag in tags):
         raise UserError(f"{wheel.name}: tagged for any machine, but it holds {', '.join(gil)}")
-    for tag in tags:
-        if not pure and (tag.abi != abi or "linux" not in tag.platform):
-            raise UserError(f"{wheel.name}: the tag {tag} is not one of {abi} on linux")
+    if modules and any(tag.abi == "none" for tag in tags):
+        raise UserError(
+            f"{wheel.name}: tagged for any ABI, but {', '.join(modules)} is an extension module"
+        )
     holders = [module for module, state in gil.items() if state == "on"]
     if holders:
         raise UserError(
@@ -102,16 +113,51 @@ def check(
     )
 
 
-def _unpack_extensions(wheel: Path, root: Path) -> list[Path]:
-    """Unpack a wheel's libraries; returns those that are its own, not copies of others'."""
-    with zipfile.ZipFile(wheel) as archive:
-        libraries = [name for name in archive.namelist() if ".so" in Path(name).suffixes]
-        archive.extractall(root, members=libraries)
-    return sorted(
-        Path(name)
-        for name in libraries
-        if name.endswith(".so") and not any(p.endswith(".libs") for p in Path(name).parts)
-    )
+def _python_of(abi: str) -> tuple[int, int]:
+    """The version of the interpreter that has an ABI: (3, 14) of `cp314t`."""
+    digits = re.match(r"cp(\d)(\d+)", abi)
+    assert digits is not None
+    return int(digits[1]), int(digits[2])
+
+
+def _check_tags(wheel: Path, tags: Iterable[Tag], abi: str) -> None:
+    """Raise UserError for a tag that no interpreter of this ABI takes on this machine."""
+    version, platforms = _python_of(abi), list(platform_tags())
+    taken = {
+        *cpython_tags(version, [abi], platforms),
+        *compatible_tags(version, "cp{}{}".format(*version), platforms),
+        Tag("py2", "none", "any"),  # beside py3: for whoever has both
+    }
+    for tag in tags:
+        if tag not in taken:
+            raise UserError(f"{wheel.name}: the tag {tag} is not one of {abi} on linux")
+
+
+def _install(wheel: Path, site: Path, environment: Path) -> list[Path]:
+    """Install a wheel as environments have it; its libraries, less its copies of others'."""
+    command = [find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--no-cache"]
+    where: list[str | Path] = ["--python", environment / "bin" / "python", "--target", site]
+    try:
+        output(
+            [*command, "--offline", "--no-deps", *where, wheel],
+            env={"PATH": "/usr/bin:/bin", "TMPDIR": tempfile.gettempdir()},
+        )
+    except CommandError as error:
+        said = " ".join(line.strip() for line in error.tail if line.strip())
+        raise UserError(f"{wheel.name}: it cannot be installed: {said}") from None
+    found = (path.relative_to(site) for path in site.rglob("*.so") if path.is_file())
+    return sorted(path for path in found if not any(p.endswith(".libs") for p in path.parts))
+
+
+def _missing(
+    requirements: Iterable[Requirement], python: tuple[int, int], environment: Path
+) -> list[str]:
+    """What a wheel requires, no extras asked for, and the build environment does not have."""
+    markers = marker_environment("{}.{}".format(*python))
+    asked = [r for r in requirements if r.marker is None or r.marker.evaluate(markers)]
+    folders = [str(path) for path in environment.glob("lib/python*/site-packages")]
+    have = {canonicalize_name(one.metadata["Name"]) for one in distributions(path=folders)}
+    return sorted({canonicalize_name(one.name) for one in asked} - have)
 
 
 def _module(extension: Path) -> str:
@@ -119,28 +165,69 @@ def _module(extension: Path) -> str:
 
 
 def _probe_extensions(
-    wheel: Path, root: Path, extensions: Sequence[Path], environment: Path, running: Job
+    wheel: Path,
+    site: Path,
+    extensions: Sequence[Path],
+    environment: Path,
+    missing: Sequence[str],
+    running: Job,
 ) -> dict[str, str]:
-    """The GIL's state after each extension was loaded, in a fresh process for each."""
+    """The GIL's state after each extension was loaded, in a fresh process for each.
 
-    def ask(extension: Path) -> dict[str, str]:
-        python = environment / "bin" / "python"
-        command: list[str | Path] = [python, "-I", _PROBE, _module(extension), root / extension]
-        return json.loads(output(command, env=variables))
-
+    ``missing`` are requirements that are not there, so that what imports them cannot be loaded.
+    """
+    driver_folder = site.with_name("driver")
     variables = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **sanitizer.QUIET}
-    driver = driver_stub.stand_in([root / e for e in extensions], root / "driver", running)
+    driver = driver_stub.stand_in([site / e for e in extensions], driver_folder, running)
     if driver is not None:
         variables["LD_LIBRARY_PATH"] = str(driver)
-    states = {}
+    ask = partial(_probe, environment / "bin" / "python", site, variables)
+    states, absent = {}, set()
     # each imports torch for some seconds where it is linked to it
     with ThreadPoolExecutor(available_cores()) as pool:
         for extension, answer in zip(extensions, pool.map(ask, extensions), strict=True):
+            package = answer.get("missing")
+            if package and missing and not _is_in(package, site):
+                absent.add(package)
+                answer = {"state": "unknown"}
             if "error" in answer:
                 raise UserError(f"{wheel.name}: {extension} does not load: {answer['error']}")
             states[_module(extension)] = answer["state"]
             running.note(f"{extension}: GIL {answer['state']}")
+    unknown = [module for module, state in states.items() if state == "unknown"]
+    if unknown:
+        more = f" and {len(unknown) - 1} more" if unknown[1:] else ""
+        running.say(
+            f"not loaded: {unknown[0]}{more}, as {', '.join(sorted(absent))} is not there to import"
+            f" (the build environment has no {', '.join(missing)})"
+        )
     return states
+
+
+def _probe(
+    python: Path, site: Path, variables: Mapping[str, str], extension: Path
+) -> dict[str, str]:
+    """What the probe says of an extension alone, else of one whose package was imported."""
+    answers = []
+    for how in ("alone", "packaged"):
+        arguments = (how, site, _module(extension), site / extension)
+        try:
+            answer = json.loads(output([python, "-I", _PROBE, *arguments], env=variables))
+        except CommandError as error:
+            answer = {"error": " ".join([str(error), *error.tail[-1:]])}
+        if "error" not in answer:
+            return answer
+        answers.append(answer)
+    alone, packaged = answers
+    if alone["error"] != packaged["error"]:
+        packaged["error"] = f"{alone['error']}; with its package imported: {packaged['error']}"
+    if "by" in alone:
+        packaged.pop("missing", None)  # no package's code mends what the linker did not find
+    return packaged
+
+
+def _is_in(name: str, site: Path) -> bool:
+    return any(path.name.split(".")[0] == name for path in site.iterdir())
 
 
 def _device_code(

@@ -1,5 +1,6 @@
 """What a wheel says of itself."""
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -7,12 +8,15 @@ from packaging.metadata import Metadata
 
 from snakedev.base.errors import UserError
 
+_METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
+
 
 def read_metadata(wheel: Path) -> Metadata:
     """A wheel's METADATA, validated; raises UserError that names what does not parse."""
     try:
         with zipfile.ZipFile(wheel) as archive:
-            names = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
+            # those in folders of the package are of what it has vendored
+            names = [n for n in archive.namelist() if _METADATA.fullmatch(n)]
             data = archive.read(names[0]) if len(names) == 1 else b""
     except zipfile.BadZipFile as error:
         raise UserError(f"{wheel.name}: not a readable wheel: {error}") from None

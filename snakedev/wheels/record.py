@@ -45,7 +45,8 @@ class WheelRecord(Record):
     borrowed: BorrowedKernels | None = None
     """The kernels that were not compiled but taken from a finished wheel."""
     gil: dict[str, str]
-    """For each extension: `off`, `on`, or `library` for one that is no Python module."""
+    """For each extension: `off`, `on`, `library` for one that is no Python module, or `unknown`
+    where it imports a package that its build has no use for."""
     device_code: dict[str, tuple[str, ...]]
     """For each extension with code for GPUs: binaries (`sm_90a`) and PTX (`compute_80`)."""
     instrumented: dict[str, bool] = {}

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,15 @@ def built(folder: Path, only_name: str) -> Path:
 def gil(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer of ordinary Pythons that are too old to have one."""
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    """Forget what was loaded, which in its use ends with the process."""
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
 
 
 def test_a_module_may_take_the_place_of_its_package(tmp_path: Path) -> None:

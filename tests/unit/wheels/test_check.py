@@ -1,63 +1,13 @@
 """The check of a finished wheel, on small wheels that have one thing wrong with them."""
 
-import subprocess
-import sys
-import zipfile
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
-from snakedev.wheels import check as wheel_check
 from snakedev.wheels.check import CheckedWheel
-
-METADATA = "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\nRequires-Dist: needed>=1\n"
-BINARY = "tiny-1.0-cp314-cp314t-linux_x86_64.whl"
-PURE = "tiny-1.0-py3-none-any.whl"
-check = partial(wheel_check.check, abi="cp314t")
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> Path:
-    """A build environment, as far as the check needs one."""
-    program = tmp_path / "environment" / "bin" / "python"
-    program.parent.mkdir(parents=True)
-    program.symlink_to(sys.executable)
-    return tmp_path / "environment"
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A shared object that loads and is no Python module."""
-    path = tmp_path_factory.mktemp("library") / "library.so"
-    subprocess.run(["cc", "-shared", "-x", "c", "/dev/null", "-o", path], check=True)
-    return path.read_bytes()
-
-
-def made(
-    folder: Path, name: str = PURE, metadata: str | None = METADATA, **members: str | bytes
-) -> Path:
-    """A wheel of this name, with METADATA (none at all for None) and members."""
-    path = folder / name
-    files: dict[str, str | bytes] = {"tiny/__init__.py": "", **members}
-    if metadata is not None:
-        files["tiny-1.0.dist-info/METADATA"] = metadata
-    with zipfile.ZipFile(path, "w") as archive:
-        for member, content in files.items():
-            archive.writestr(member, content)
-    return path
-
-
-def refused(wheel: Path, environment: Path, running: Job) -> str:
-    """Why a wheel is refused; the reason always begins with its name."""
-    with pytest.raises(UserError) as raised:
-        check(wheel, "tiny", "1.0", environment, running)
-    name, _, reason = str(raised.value).partition(": ")
-    assert name == wheel.name
-    assert "\n" not in reason
-    return reason
+from tests.unit.wheels.small_wheels import BINARY, METADATA, SELF, check, made, refused
 
 
 def test_a_good_pure_wheel_passes(tmp_path: Path, environment: Path, running: Job) -> None:
@@ -76,7 +26,7 @@ def test_a_good_binary_wheel_passes(
 ) -> None:
     members = {"tiny/native.so": library, "tiny.libs/libother.so": b"of an auditwheel repair"}
     found = check(made(tmp_path, BINARY, **members), "tiny", "1.0", environment, running)
-    assert found.tags == ("cp314-cp314t-linux_x86_64",)
+    assert found.tags == (f"{SELF}-{SELF}-linux_x86_64",)
     assert found.gil == {"tiny.native": "library"}
 
 
@@ -109,13 +59,19 @@ def test_names_and_versions_may_be_spelt_differently(
         "cp313-cp313t-linux_x86_64",
         "cp310-abi3-linux_x86_64",
         "cp314-cp314t-macosx_11_0_arm64",
-        "py3-none-linux_x86_64",
+        "cp314-cp314t-linux_armv7l",
+        "py3-none-win_amd64",
+        "cp313-none-linux_x86_64",
     ],
 )
 def test_a_tag_for_another_interpreter_or_system_is_named(
     tmp_path: Path, environment: Path, running: Job, tag: str
 ) -> None:
-    reason = refused(made(tmp_path, f"tiny-1.0-{tag}.whl"), environment, running)
+    with pytest.raises(UserError) as raised:
+        check(
+            made(tmp_path, f"tiny-1.0-{tag}.whl"), "tiny", "1.0", environment, running, abi="cp314t"
+        )
+    reason = str(raised.value).partition(": ")[2]
     assert reason == f"the tag {tag} is not one of cp314t on linux"
 
 
@@ -214,10 +170,16 @@ def test_a_wheel_that_was_cut_off_is_refused(
     assert "not a readable wheel" in refused(wheel, environment, running)
 
 
-def test_a_wheel_for_another_free_threaded_python_fits_that_one(
-    tmp_path: Path, environment: Path, running: Job, library: bytes
+def test_a_wheel_that_installers_refuse_is_refused(
+    tmp_path: Path, environment: Path, running: Job
 ) -> None:
-    other = BINARY.replace("314", "315")
-    wheel = made(tmp_path, other, **{"tiny/native.so": library})
-    found = wheel_check.check(wheel, "tiny", "1.0", environment, running, abi="cp315t")
-    assert found.tags == ("cp315-cp315t-linux_x86_64",)
+    wheel = made(tmp_path, **{"tiny-1.0.dist-info/WHEEL": "Wheel-Version: 9.0\n"})
+    assert refused(wheel, environment, running).startswith("it cannot be installed: ")
+
+
+def test_a_wheel_for_one_free_threaded_python_does_not_fit_another(
+    tmp_path: Path, environment: Path, running: Job
+) -> None:
+    wheel = made(tmp_path, "tiny-1.0-cp314-cp314t-linux_x86_64.whl")
+    with pytest.raises(UserError, match="the tag cp314-cp314t-linux_x86_64 is not one of cp315t"):
+        check(wheel, "tiny", "1.0", environment, running, abi="cp315t")

@@ -1,31 +1,37 @@
 """Patch files: which are in a series, what of one is identity, and what it says of itself.
 
-The only reader of patch mails. The body, which enters keys, is read here; all else is what git
-makes of the file, asked once for the same bytes.
+The body, which enters keys, is read here; all else is what git makes of the file, asked once for
+the same bytes.
 """
 
 import hashlib
 import re
-import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime
-from email.utils import parsedate_to_datetime
-from functools import cache
 from pathlib import Path
-from typing import Literal
+
+from pydantic import Field
 
 from snakedev.base.errors import UserError
-from snakedev.base.git import feed_git, run_git
+from snakedev.base.git import said_by_git
 from snakedev.base.process import CommandError
 from snakedev.base.records import Record
+from snakedev.sources.patch_mail import FileChange, Mail, read_mails
 
 _INDEX = re.compile(rb"^index ([0-9a-f]+)\.\.[0-9a-f]+", re.MULTILINE)
-# What `git apply --summary` prints of files that come, go or get another name.
-_MADE_OR_GONE = re.compile(r" (?P<what>create|delete) mode \d+ (?P<path>.+)")
-_OTHER_NAME = re.compile(
-    r" (?P<what>rename|copy) ((?P<folder>.+/)\{)?(?P<before>.+) => (?P<after>.+?)(?(folder)\}) "
-    r"\(\d+%\)"
-)
+_DIFF = re.compile(rb"^diff --git ", re.MULTILINE)
+# Where the changes begin in other forms that git takes.
+_OTHER_DIFF = re.compile(rb"^(diff -|Index: |--- [^\n]+\n\+\+\+ )", re.MULTILINE)
+# What makes names or contents of a mail other bytes than they are in its text.
+_ENCODED = re.compile(rb"^content-transfer-encoding: *(base64|quoted-printable)", re.I | re.M)
+_QUOTED_NAME = re.compile(rb'^(diff |--- |\+\+\+ |rename |copy )[^\n]*"[^\n]*\\', re.MULTILINE)
+
+
+class PatchCommit(Record):
+    """A commit of a patch file, as records name it."""
+
+    subject: str
+    author: str
 
 
 class PatchRecord(Record):
@@ -34,22 +40,16 @@ class PatchRecord(Record):
     name: str
     subject: str
     author: str
+    """Subject and author of its first commit, where it holds several."""
     files: tuple[str, ...]
     body_sha256: str
+    commits: tuple[PatchCommit, ...] = Field(default=(), exclude_if=lambda several: not several)
+    """All its commits, where it holds several, such as those of a pull request."""
 
-
-ChangeKind = Literal["changed", "added", "removed", "renamed", "binary"]
-
-
-class FileChange(Record):
-    """What a patch does to one file."""
-
-    path: str
-    """Its path with the patch applied; where the patch removes it, the path that it had."""
-    added: int
-    removed: int
-    """Lines; both are 0 for binary content and for a change of mode or name alone."""
-    kind: ChangeKind
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The subject of each commit."""
+        return tuple(commit.subject for commit in self.commits) or (self.subject,)
 
 
 class PatchDetails(PatchRecord):
@@ -87,7 +87,10 @@ def body(data: bytes) -> bytes:
     Left out are the mail's headers and message, the `index` lines and the signature at the end;
     kept are modes, binary data, white space and the positions of hunks.
     """
-    start = re.search(rb"^diff --git ", data, re.MULTILINE)
+    start = _DIFF.search(data)
+    if start is None:
+        data = diff(data)
+        start = _DIFF.search(data) or _OTHER_DIFF.search(data)
     if start is None:
         return b""
     lines = data[start.start() :].splitlines(keepends=True)
@@ -100,9 +103,24 @@ def body(data: bytes) -> bytes:
     return b"".join(line for line in lines if not _INDEX.match(line))
 
 
+def diff(data: bytes) -> bytes:
+    """The diff of a patch as `git apply` reads it, whatever mail it is in; empty for no patch."""
+    try:
+        return b"".join(mail.diff for mail in read_mails(data))
+    except CommandError:
+        return b""
+
+
+def may_name(data: bytes, paths: Iterable[str]) -> bool:
+    """Whether a patch may touch a file whose path has one of ``paths`` in it; git asked no word."""
+    if any(path.encode() in data for path in paths):
+        return True
+    return any(pattern.search(data) for pattern in (_ENCODED, _QUOTED_NAME))
+
+
 def made_from(data: bytes) -> set[str]:
     """The ids of the files that a patch was made from, as long as its `index` lines give them."""
-    ids = {match[1].decode() for match in _INDEX.finditer(data)}
+    ids = {match[1].decode() for match in _INDEX.finditer(diff(data) or data)}
     return {blob for blob in ids if blob.strip("0")}
 
 
@@ -128,105 +146,43 @@ def describe(path: Path) -> PatchRecord:
 def details(path: Path) -> PatchDetails:
     """All that a patch file says of itself, as git reads it.
 
-    Raises UserError when it is no `git format-patch` file, and when its diff is broken.
+    Raises UserError when git finds no author in it, and when its diff is broken.
     """
-    return read(path, path.read_bytes())
+    data = path.read_bytes()
+    mails = commits(path, data)
+    first, *others = mails
+    more = [f"{mail.subject}\n\n{mail.message}".strip() for mail in others]
+    each = tuple(PatchCommit(subject=mail.subject, author=mail.author) for mail in mails)
+    return PatchDetails(
+        name=path.name,
+        subject=first.subject,
+        author=first.author,
+        files=tuple(dict.fromkeys(file for mail in mails for file in mail.files)),
+        body_sha256=_digest(path, data),
+        commits=each if others else (),
+        date=first.date,
+        message="\n\n".join(filter(None, [first.message, *more])),
+        changes=tuple(change for mail in mails for change in mail.changes),
+    )
 
 
-def read(path: Path, data: bytes) -> PatchDetails:
-    """What the bytes of a patch file say; ``path`` is what it is called. Raises as `details`."""
+def commits(path: Path, data: bytes) -> tuple[Mail, ...]:
+    """The commits of a patch file; ``path`` is what it is called. Raises as `details`."""
     try:
-        mail = _ask_git(data)
+        mails = read_mails(data)
     except CommandError as error:
-        said = error.tail[-1] if error.tail else str(error)
-        reason = re.sub(r"^(error|fatal): (git apply: )?", "", said)
-        raise UserError(f"{path} does not apply: {reason}") from None
-    if not mail.author or mail.subject is None:
+        what = " does not apply" if "apply" in error.command else ": git cannot read it"
+        raise UserError(f"{path}{what}: {_reason(error)}") from None
+    if not mails or not all(mail.author for mail in mails):
         raise UserError(
             f"{path}: it has no From and Subject lines: write it with `git format-patch`, so that "
             "it says who changed what and why"
         )
-    return PatchDetails(
-        name=path.name,
-        subject=mail.subject,
-        author=mail.author,
-        files=mail.files,
-        body_sha256=_digest(path, data),
-        date=mail.date,
-        message=mail.message,
-        changes=mail.changes,
-    )
+    return mails
 
 
-@dataclass(frozen=True)
-class _Mail:
-    """What git reads in a patch mail."""
-
-    author: str
-    """Empty where git finds none."""
-    subject: str | None
-    date: datetime | None
-    message: str
-    files: tuple[str, ...]
-    """Where a file gets another name, both."""
-    changes: tuple[FileChange, ...]
-
-
-@cache
-def _ask_git(data: bytes) -> _Mail:
-    """Have git read a patch mail as `git am` does; raises CommandError when it cannot."""
-    with tempfile.TemporaryDirectory(prefix="snakedev-patch-") as name:
-        folder = Path(name).resolve()
-        # paths are those of the patch, whatever repository the folder for scratch files lies in
-        alone = {"GIT_CEILING_DIRECTORIES": str(folder.parent)}
-        said = feed_git(["mailinfo", "-b", "message", "patch"], folder, data, alone)
-        lines = said.decode(errors="replace").split("\n")
-        headers = dict(line.split(": ", 1) for line in lines if ": " in line)
-        message = (folder / "message").read_text(encoding="utf-8", errors="replace")
-        files: tuple[str, ...] = ()
-        changes: tuple[FileChange, ...] = ()
-        if (folder / "patch").read_bytes().strip():
-            asked = run_git(["apply", "--numstat", "-z", "--summary", "patch"], folder, alone)
-            files, changes = _read_changes(asked)
-    author = f"{headers['Author']} <{headers['Email']}>" if headers.get("Author") else ""
-    return _Mail(
-        author=author,
-        subject=headers.get("Subject"),
-        date=_date(headers.get("Date")),
-        message=message.strip(),
-        files=files,
-        changes=changes,
-    )
-
-
-def _read_changes(printed: str) -> tuple[tuple[str, ...], tuple[FileChange, ...]]:
-    """The files and changes in what `git apply --numstat -z --summary` prints."""
-    *rows, summary = printed.split("\0")
-    kinds: dict[str, ChangeKind] = {}
-    earlier: dict[str, str] = {}
-    for line in summary.split("\n"):
-        if match := _MADE_OR_GONE.fullmatch(line):
-            kinds[match["path"]] = "added" if match["what"] == "create" else "removed"
-        elif match := _OTHER_NAME.fullmatch(line):
-            folder = match["folder"] or ""
-            path = folder + match["after"]
-            kinds[path] = "renamed" if match["what"] == "rename" else "added"
-            if match["what"] == "rename":
-                earlier[path] = folder + match["before"]
-    files: list[str] = []
-    changes: list[FileChange] = []
-    for row in rows:
-        added, removed, path = row.split("\t", 2)
-        files += [earlier[path], path] if path in earlier else [path]
-        kind = "binary" if added == "-" else kinds.get(path, "changed")
-        counts = (0, 0) if kind == "binary" else (int(added), int(removed))
-        changes.append(FileChange(path=path, added=counts[0], removed=counts[1], kind=kind))
-    return tuple(files), tuple(changes)
-
-
-def _date(written: str | None) -> datetime | None:
-    """A mail's date; None where it has none that can be read."""
-    try:
-        return parsedate_to_datetime(written) if written else None
-    except ValueError:
-        return None
+def _reason(error: CommandError) -> str:
+    reason = said_by_git(error)
+    if "cannot convert" in reason:
+        return f"{reason}: name the charset that its text is in, or write it with git format-patch"
+    return re.sub("^git apply: ", "", reason)

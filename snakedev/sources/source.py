@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from snakedev.base.errors import UserError
-from snakedev.base.git import run_git, said_by_git
+from snakedev.base.git import feed_git, run_git, said_by_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.base.records import Record
@@ -15,7 +15,7 @@ from snakedev.fetch.archive import unpack, unpack_folder
 from snakedev.fetch.indexes import public_address
 from snakedev.fetch.mirror import Submodules, ref_of, submodule, wanted_links
 from snakedev.sources import untracked
-from snakedev.sources.patch_file import PatchRecord, describe
+from snakedev.sources.patch_file import PatchRecord, describe, diff
 from snakedev.store.layout import Layout
 from snakedev.store.publish import found, published
 from snakedev.store.source_specs import PinnedSpec, SourceSpec
@@ -164,7 +164,7 @@ def apply_series(tree: Path, patches: Sequence[Path], running: Job) -> None:
         apply_patches(tree, patches)
         return
     except CommandError:
-        run_git(["am", "--quiet", "--abort"], tree, IDENTITY)
+        abort(tree)
     for patch in patches:
         running.note(f"applying {patch}")
         try:
@@ -172,7 +172,7 @@ def apply_series(tree: Path, patches: Sequence[Path], running: Job) -> None:
         except CommandError as error:
             for line in error.tail:
                 running.note(line)
-            raise UserError(_rejection(tree, patch, error.tail)) from None
+            raise UserError(_rejection(tree, patch, said_by_git(error))) from None
 
 
 def apply_patches(tree: Path, patches: Sequence[Path], *, three_way: bool = False) -> None:
@@ -185,18 +185,24 @@ def apply_patches(tree: Path, patches: Sequence[Path], *, three_way: bool = Fals
     run_git(["am", "--quiet", way, *AM_OPTIONS, *files], tree, IDENTITY)
 
 
+def abort(tree: Path) -> None:
+    """End git's session for a patch that does not apply, if git began one."""
+    if (tree / ".git/rebase-apply").is_dir():
+        run_git(["am", "--quiet", "--abort"], tree, IDENTITY)
+
+
 def apply_what_fits(tree: Path, patch: Path) -> dict[str, str]:
     """Apply the hunks of a patch that find a place, without a commit.
 
     Returns the others, as git writes them, by file.
     """
     try:
-        run_git(["apply", "--reject", "--whitespace=nowarn", patch.resolve()], tree)
+        feed_git(["apply", "--reject", "-"], tree, diff(patch.read_bytes()))
     except CommandError:
         pass  # that it fails is known; what is wanted are the .rej files
     listed = run_git(["ls-files", "--others", "-z", "--", "*.rej"], tree)
     return {
-        name.removesuffix(".rej"): (tree / name).read_text(errors="replace")
+        name.removesuffix(".rej"): (tree / name).read_bytes().decode(errors="replace")
         for name in sorted(filter(None, listed.split("\0")))
     }
 
@@ -248,10 +254,21 @@ def _commit(tree: Path, message: str) -> None:
     run_git(["commit", "--quiet", "--no-verify", "--allow-empty", "-m", message], tree, IDENTITY)
 
 
-def _rejection(tree: Path, patch: Path, tail: Sequence[str]) -> str:
-    """Why a patch does not apply: the files, and the hunks that found no place."""
-    reasons = [line.removeprefix("error: ") for line in tail if line.startswith("error: ")]
-    run_git(["am", "--quiet", "--abort"], tree, IDENTITY)
+def _fits_otherwise(tree: Path, patch: Path) -> bool:
+    """Whether white space alone keeps a patch from applying."""
+    try:
+        diff_bytes = diff(patch.read_bytes())
+        feed_git(["apply", "--check", "--ignore-whitespace", "-"], tree, diff_bytes)
+    except CommandError:
+        return False
+    return True
+
+
+def _rejection(tree: Path, patch: Path, reason: str) -> str:
+    """Why a patch does not apply: git's reason, and the hunks that found no place."""
+    abort(tree)
+    if _fits_otherwise(tree, patch):
+        reason += ": it fits but for the ends of lines or other white space (^M is CRLF's)"
     hunks = [f"{file}:\n{text}" for file, text in apply_what_fits(tree, patch).items()]
-    detail = "\n".join(hunks).splitlines()[:_REJECTED_LINES]
-    return "\n".join([f"{patch} does not apply: {'; '.join(reasons) or 'git am failed'}", *detail])
+    detail = "\n".join(hunks).replace("\r", "^M").splitlines()[:_REJECTED_LINES]
+    return "\n".join([f"{patch} does not apply: {reason}", *detail])

@@ -221,7 +221,11 @@ def _record(
         requires=checked.requires,
         origin=source.origin,
         pin=source.pin,
-        patches=tuple(WheelPatch(name=p.name, subject=p.subject) for p in source.patches),
+        patches=tuple(
+            WheelPatch(name=patch.name, subject=subject)
+            for patch in source.patches
+            for subject in patch.subjects
+        ),
         recipe=spec.recipe,
         recipe_number=spec.recipe_number,
         settings=spec.settings,

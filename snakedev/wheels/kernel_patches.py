@@ -44,13 +44,18 @@ class Behind:
         for path, data in series:
             if not self._may_change(data):
                 continue
-            patch = patch_file.read(Path(path), data)
-            changed = self.deciding(patch.files)
-            if changed and not _UNCHANGED.search(patch.message):
+            changed = [
+                file
+                for patch in patch_file.commits(Path(path), data)
+                if not _UNCHANGED.search(patch.message)
+                for file in self.deciding(patch.files)
+            ]
+            if changed:
+                files = ", ".join(dict.fromkeys(changed))
                 yield (
-                    f"{path}: it changes {', '.join(changed)}, which variants.{self.variant}."
-                    f"kernels: upstream does not compile: set that to source, or, if the kernels "
-                    f"stay the same, say why in the patch's message: `{MARK}: …`"
+                    f"{path}: it changes {files}, which variants.{self.variant}.kernels: "
+                    f"upstream does not compile: set that to source, or, if the kernels stay the "
+                    f"same, say why in the patch's message: `{MARK}: …`"
                 )
 
     def edit_problems(self, folder: str, edited: Sequence[str]) -> Iterator[str]:
@@ -68,8 +73,7 @@ class Behind:
 
     def _may_change(self, data: bytes) -> bool:
         """Whether git has to be asked what a patch changes; it takes its time."""
-        diff = patch_file.body(data)
-        return self._is_part or any(path.encode() in diff for path in self.layout.sources)
+        return self._is_part or patch_file.may_name(data, self.layout.sources)
 
 
 def behind(config: Config) -> list[Behind]:

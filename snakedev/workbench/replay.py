@@ -8,8 +8,8 @@ from snakedev.base.errors import UserError
 from snakedev.base.git import feed_git, run_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
-from snakedev.sources.patch_file import made_from
-from snakedev.sources.source import IDENTITY, apply_patches, lay_base
+from snakedev.sources.patch_file import diff, made_from
+from snakedev.sources.source import abort, apply_patches, lay_base
 from snakedev.store.layout import Layout
 from snakedev.store.source_specs import SourceSpec
 from snakedev.workbench.folder import WorkFolder
@@ -61,17 +61,17 @@ def replay(
 
 def _merged(scratch: Path, patch: Path, running: Job) -> bool:
     """Take a patch by a three-way merge, or find that it is there already; False: a conflict."""
-    run_git(["am", "--quiet", "--abort"], scratch, IDENTITY)
+    abort(scratch)
     try:
         apply_patches(scratch, [patch], three_way=True)
         running.note(f"{patch.name}: by a three-way merge")
         return True
     except CommandError as error:
         running.note("\n".join(error.tail))
-        run_git(["am", "--quiet", "--quit"], scratch, IDENTITY)
+        abort(scratch)
         run_git(["reset", "--quiet", "--hard"], scratch)
     try:
-        run_git(["apply", "--check", "--reverse", patch.resolve()], scratch)
+        feed_git(["apply", "--check", "--reverse", "-"], scratch, diff(patch.read_bytes()))
     except CommandError:
         return False
     return True

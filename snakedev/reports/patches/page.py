@@ -227,7 +227,7 @@ def _try(trial: PatchTrialRecord, tried: TriedPatch, named: bool) -> dict[str, A
                 "lines": [
                     {"kind": _LINES.get(line[:1], ""), "text": line}
                     for hunk in conflict.hunks
-                    for line in hunk.splitlines()
+                    for line in hunk.replace("\r", "^M").splitlines()
                 ],
             }
             for conflict in tried.conflicts

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from snakedev.base.errors import UserError
-from snakedev.base.git import isolated_environment, run_git
+from snakedev.base.git import isolated_environment, run_git, said_by_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.config.repos import GitPin
@@ -23,7 +23,7 @@ from snakedev.reports.patches.record import (
     TriedPatch,
     Verdict,
 )
-from snakedev.sources.patch_file import details
+from snakedev.sources.patch_file import details, diff
 from snakedev.sources.source import (
     apply_patches,
     apply_what_fits,
@@ -135,7 +135,10 @@ def _try_series(tree: Path, series: tuple[Path, ...], running: Job) -> tuple[Tri
 def _try_patch(tree: Path, path: Path, running: Job) -> TriedPatch:
     """Try one patch, and leave it applied where it can be."""
     patch, before, refused = details(path), run_git(["rev-parse", "HEAD"], tree), ""
-    forward, backward = _check(tree, path, running), _check(tree, path, running, "--reverse")
+    # as git reads it out of its mail, which it may be encoded in
+    plain = tree.resolve().with_name("diff")
+    plain.write_bytes(diff(path.read_bytes()))
+    forward, backward = _check(tree, plain, running), _check(tree, plain, running, "--reverse")
     # content that occurs twice may have room for a patch that is in already: what fits at its
     # own lines tells more than what fits elsewhere
     if forward is not None and not (forward and backward == ()):
@@ -143,7 +146,7 @@ def _try_patch(tree: Path, path: Path, running: Job) -> TriedPatch:
             apply_patches(tree, [path])
         except CommandError as error:
             running.note("\n".join(error.tail))
-            refused = error.tail[-1] if error.tail else str(error)
+            refused = said_by_git(error)
             _put_back(tree, before)
         else:
             # a change of mode that is in already applies, and changes nothing
@@ -154,7 +157,7 @@ def _try_patch(tree: Path, path: Path, running: Job) -> TriedPatch:
             return TriedPatch(patch=patch, verdict=verdict, offsets=forward)
     if backward is not None:
         return TriedPatch(patch=patch, verdict="upstream")
-    conflicts = _find_conflicts(tree, path, running)
+    conflicts = _find_conflicts(tree, path, plain, running)
     _put_back(tree, before)
     three_way = _merge(tree, path, before, running)
     # git makes no commit where the merge finds that all is there already
@@ -168,9 +171,9 @@ def _try_patch(tree: Path, path: Path, running: Job) -> TriedPatch:
     )
 
 
-def _check(tree: Path, path: Path, running: Job, *options: str) -> tuple[Offset, ...] | None:
+def _check(tree: Path, plain: Path, running: Job, *options: str) -> tuple[Offset, ...] | None:
     """The hunks that apply elsewhere than at their own lines; None when the patch does not fit."""
-    fits, lines = _apply(tree, path, running, "--verbose", *options)
+    fits, lines = _apply(tree, plain, running, "--verbose", *options)
     if not fits:
         return None
     offsets, file = [], ""
@@ -182,9 +185,9 @@ def _check(tree: Path, path: Path, running: Job, *options: str) -> tuple[Offset,
     return tuple(offsets)
 
 
-def _find_conflicts(tree: Path, path: Path, running: Job) -> tuple[Conflict, ...]:
+def _find_conflicts(tree: Path, path: Path, plain: Path, running: Job) -> tuple[Conflict, ...]:
     """The files that stand in a patch's way; leaves the checkout half patched."""
-    _, lines = _apply(tree, path, running)
+    _, lines = _apply(tree, plain, running)
     reasons: dict[str, str] = {}
     told = ""
     for line in (line.removeprefix("error: ") for line in lines if line.startswith("error: ")):
@@ -219,11 +222,11 @@ def _merge(tree: Path, path: Path, before: str, running: Job) -> ThreeWay:
 
 
 def _apply(tree: Path, path: Path, running: Job, *options: str) -> tuple[bool, list[str]]:
-    """Whether a patch fits, and what git says of it; nothing is changed."""
+    """Whether a diff fits, and what git says of it; nothing is changed."""
     lines: list[str] = []
     try:
         running.run(
-            ["git", "apply", "--check", "--index", *options, path.resolve()],
+            ["git", "apply", "--check", "--index", *options, path],
             cwd=tree,
             env=isolated_environment(),
             watch=lambda line: lines.append(line.rstrip("\n")),

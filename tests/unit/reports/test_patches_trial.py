@@ -1,5 +1,6 @@
 """Patch series tried on real repositories: what each verdict says, and what follows from it."""
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -349,3 +350,27 @@ def test_a_file_that_is_no_patch_is_named(upstream: Upstream) -> None:
     path.write_text(path.read_text().partition("diff --git")[1] + "\n")
     with pytest.raises(UserError, match=rf"{path.name}: "):
         upstream.tried()
+
+
+@pytest.mark.parametrize("line", ["line 3", "other"])
+def test_a_patch_in_an_encoded_mail_fares_as_a_plain_one(upstream: Upstream, line: str) -> None:
+    plain = upstream.patch("one", a=lines(l3="three"))
+    upstream.moves_on(a=lines(l3=line))
+    before = upstream.tried("main")
+    head, _, text = plain.read_bytes().partition(b"\n\n")
+    how = b"\nMIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8"
+    coded = b"\nContent-Transfer-Encoding: base64\n\n" + base64.encodebytes(text)
+    plain.write_bytes(head + how + coded)
+    (tried,) = upstream.tried("main").patches
+    assert tried.model_copy(update={"patch": before.patches[0].patch}) == before.patches[0]
+    assert tried.patch.files == ("a.txt",)
+
+
+def test_a_file_of_several_commits_is_one_try(upstream: Upstream) -> None:
+    first = upstream.patch("one", a=lines(l3="three"))
+    second = upstream.patch("two", a=lines(l3="drei"))
+    first.write_bytes(first.read_bytes() + second.read_bytes())
+    upstream.series.remove(second)
+    (tried,) = upstream.tried().patches
+    assert tried.verdict == "clean"
+    assert tried.patch.subjects == ("Say one", "Say two")

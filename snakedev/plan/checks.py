@@ -262,7 +262,7 @@ def _kernel_patches(sources: Sources, behind: kernel_patches.Behind) -> None:
     """Raise UserError for patches that kernels which are not compiled here would lack."""
     origin = sources.config.origin_of(behind.repo)
     series = patch_file.series(sources.project / "patches" / behind.repo, origin)
-    shown = ((os.path.relpath(path, sources.project), path.read_bytes()) for path in series)
+    shown = ((os.path.relpath(path, sources.project), patch_file.contents(path)) for path in series)
     if lines := [*behind.patch_problems(shown)]:
         raise UserError("\n".join(lines))
 

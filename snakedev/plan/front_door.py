@@ -17,6 +17,7 @@ from snakedev.config.read import check, refuse_duplicates
 from snakedev.machine.jobserver import JobServer
 from snakedev.plan import checks
 from snakedev.plan.plan import Plan
+from snakedev.sources import patch_file
 from snakedev.store.artifacts import Artifacts
 from snakedev.store.layout import Layout
 from snakedev.store.publish import prepare
@@ -62,6 +63,9 @@ def load(
     plan = Plan(checked, Artifacts(layout, head=head), project, run=lock.name)
     # a lock that does not fit must not stop what compiles it
     checks.require_inputs(plan, with_locks=_LOCKS.isdisjoint(asked))
+    if head:
+        for line in patch_file.ignored(project / "patches", checked.repos):
+            print(f"warning: {line}", file=sys.stderr)
     # those that mend a work folder must run while it is not ready for a build
     if checked.work and not any(target.startswith(("edit_", "export_")) for target in asked):
         checks.require_work(plan.sources)

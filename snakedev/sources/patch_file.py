@@ -6,9 +6,10 @@ the same bytes.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import get_args
 
 from pydantic import Field
 
@@ -16,6 +17,8 @@ from snakedev.base.errors import UserError
 from snakedev.base.git import said_by_git
 from snakedev.base.process import CommandError
 from snakedev.base.records import Record
+from snakedev.config.explain import one_of
+from snakedev.config.fields import Origin
 from snakedev.sources.patch_mail import FileChange, Mail, read_mails
 
 _INDEX = re.compile(rb"^index ([0-9a-f]+)\.\.[0-9a-f]+", re.MULTILINE)
@@ -76,9 +79,68 @@ def series(folder: Path, origin: str) -> tuple[Path, ...]:
     """A repo's patches in name order: those of every origin, and those of ``origin`` alone.
 
     The latter stand in a sub-folder named after the origin; a missing folder is an empty series.
+    Raises UserError for a folder that cannot be read.
     """
-    files = [*folder.glob("*.patch"), *(folder / origin).glob("*.patch")]
+    files = [path for place in (folder, folder / origin) for path in _inside(place)]
+    return in_order(path for path in files if _why_ignored(path) is None)
+
+
+def in_order(files: Iterable[Path]) -> tuple[Path, ...]:
+    """Patch files in the order in which they are applied: that of their names."""
     return tuple(sorted(files, key=lambda path: path.name))
+
+
+def ignored(patches: Path, repos: Collection[str]) -> Iterator[str]:
+    """A line for each thing in the folder of all series that no series takes, notes aside."""
+
+    def told(path: Path, why: str | None) -> Iterator[str]:
+        note = path.name.startswith((".git", "README")) or path.suffix == ".md"
+        empty = path.is_dir() and not any(path.iterdir())
+        if why is not None and not note and not empty:
+            yield f"{path.relative_to(patches.parent)} is left out: {why}"
+
+    for place in _inside(patches):
+        if not place.is_dir():
+            yield from told(place, "a series is a folder named after its repo")
+        elif place.name not in repos:
+            right = one_of(place.name, sorted(repos))
+            yield from told(place, f"there is no repo '{place.name}': {right}")
+        for path in _inside(place) if place.name in repos else ():
+            if path.is_dir() and path.name in get_args(Origin):
+                for inner in _inside(path):
+                    yield from told(inner, _why_ignored(inner))
+            elif path.is_dir() and path.suffix != ".patch":
+                right = one_of(path.name, get_args(Origin))
+                yield from told(path, f"there is no origin '{path.name}': {right}")
+            else:
+                yield from told(path, _why_ignored(path))
+
+
+def _why_ignored(path: Path) -> str | None:
+    """Why what lies in a folder of patches is none; None for a patch."""
+    if path.name.startswith(".") or path.name.endswith("~"):
+        return "it is an editor's file"
+    if path.suffix != ".patch":
+        return "a patch is named NAME.patch"
+    return "it is a folder" if path.is_dir() else None
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What lies in a folder, in order; nothing in one that is not there."""
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read: {error.strerror}") from None
+
+
+def contents(path: Path) -> bytes:
+    """The bytes of a patch file; raises UserError when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def body(data: bytes) -> bytes:
@@ -126,7 +188,7 @@ def made_from(data: bytes) -> set[str]:
 
 def body_digest(path: Path) -> str:
     """sha256 of a patch's diff; raises UserError for a file that holds none."""
-    return _digest(path, path.read_bytes())
+    return _digest(path, contents(path))
 
 
 def _digest(path: Path, data: bytes) -> str:
@@ -148,7 +210,7 @@ def details(path: Path) -> PatchDetails:
 
     Raises UserError when git finds no author in it, and when its diff is broken.
     """
-    data = path.read_bytes()
+    data = contents(path)
     mails = commits(path, data)
     first, *others = mails
     more = [f"{mail.subject}\n\n{mail.message}".strip() for mail in others]

@@ -4,7 +4,6 @@ The flags of compilers come together here: the user's, those of every build, and
 recipe. build.py adds the job server's variable.
 """
 
-import os
 import re
 import shlex
 import shutil

@@ -7,6 +7,7 @@ from pathlib import Path
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.text import counted, first_of
+from snakedev.sources.patch_file import in_order
 from snakedev.store.source_specs import SourceSpec
 from snakedev.workbench import series
 from snakedev.workbench.folder import WorkFolder
@@ -35,7 +36,8 @@ def export(spec: SourceSpec, folder: Path, patches: Path, running: Job) -> None:
         copies = [Path(scratch) / path.name for path in target]
         for copy, data in zip(copies, target.values(), strict=True):
             copy.write_bytes(data)
-        series.verify(work.path, work.record.base, "HEAD", copies, running)
+        # in the order in which they will be read back
+        series.verify(work.path, work.record.base, "HEAD", in_order(copies), running)
     for line in series.write_series(target, spec.patches):
         running.say(line)
     work.write_series(list(target))

@@ -8,7 +8,7 @@ import hashlib
 import re
 import tempfile
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +123,12 @@ def verify(repository: Path, base: str, head: str, patches: Sequence[Path], runn
                     f"{commit} does not come back from its patch: git format-patch cannot carry "
                     f"{', '.join(_differing(tree, commit.tree, again.tree))}"
                 )
+            if commit.subject != again.subject:
+                raise UserError(
+                    f"{commit}: git am would make its subject '{again.subject}': in a mail, a "
+                    f"subject loses `Re:`, and brackets with the word PATCH, in front: reword it "
+                    f"(`git rebase -i`, or `git commit --amend` for the last one)"
+                )
             if commit.said != again.said:
                 raise UserError(
                     f"{commit}: its message or author does not come back from its patch: in a "
@@ -146,7 +152,8 @@ def placed(patches: Sequence[Patch], existing: Sequence[Path], folder: Path) -> 
 
     ``existing`` are the present files of the series, in order. A commit that came from one of
     them goes back into its folder, under its name while the subject is the same and the order
-    allows that; all others go into ``folder``, named as git names them.
+    allows that; all others go into ``folder``, named as git names them. All get git's names where
+    the order of names would else be another than that of the commits.
     """
     origins = _origins(patches, existing)
     keeping = _longest_run(
@@ -155,16 +162,33 @@ def placed(patches: Sequence[Patch], existing: Sequence[Path], folder: Path) -> 
             for patch, file in zip(patches, origins, strict=True)
         ]
     )
+    target = _named(patches, origins, keeping, folder)
+    names = [path.name for path in target]
+    if len(names) < len(patches) or names != sorted(set(names)):
+        target = _named(patches, origins, frozenset(), folder)
+    return target
+
+
+def _named(
+    patches: Sequence[Patch],
+    origins: Sequence[Path | None],
+    keeping: Collection[int],
+    folder: Path,
+) -> dict[Path, bytes]:
+    """The files of a series, those at the positions ``keeping`` under the names that they have."""
     target: dict[Path, bytes] = {}
-    last, number = "", 0
+    last, number, width = "", 0, 4
     for position, (patch, file) in enumerate(zip(patches, origins, strict=True)):
         if file is not None and position in keeping and file.name > last:
             name = file.name
         else:
             _, _, subject = patch.name.partition("-")
-            name = f"{number + 1:04}-{subject}"
-        match = _NUMBER.match(name)
-        last, number = name, int(match[1]) if match else number + 1
+            name = f"{number + 1:0{width}}-{subject}"
+        if match := _NUMBER.match(name):
+            number, width = int(match[1]), len(match[1])
+        else:
+            number += 1
+        last = name
         target[(file.parent if file is not None else folder) / name] = patch.data
     return target
 

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from snakedev.base.errors import UserError
+from snakedev.sources.patch_file import details
 from tests.unit.workbench.bench import Bench
 
 
@@ -35,6 +36,51 @@ def test_a_commit_becomes_a_patch_and_the_source_is_what_the_folder_is(bench):
     assert set(after) - set(before) == {"0004-Say-four.patch"}
     assert bench.source().tree == bench.git("rev-parse", "HEAD^{tree}")
     assert "4 commits: edit and commit there" in bench.edit()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("first", "second", "third"),
+        ("1-first", "2-second", "10-third"),
+        ("0001-first", "0002-second", "fix-third"),
+        ("01-first", "02-second", "03-third"),
+        ("100-first", "101-second", "102-third"),
+        ("9997-first", "9998-second", "9999-third"),
+    ],
+)
+def test_commits_behind_files_of_other_names_stay_behind_them(bench, names):
+    for file, name in zip(bench.files, names, strict=True):
+        file.rename(file.with_name(f"{name}.patch"))
+    read = [details(file).subject for file in bench.files]
+    bench.edit()
+    bench.say("b.txt", "line 30", "FOUR", "Say four", bench.folder)
+    bench.say("b.txt", "FOUR", "FIVE", "Say five", bench.folder)
+    bench.export()
+    subjects = [details(file).subject for file in bench.files]
+    assert subjects == [*read, "Say four", "Say five"] == bench.subjects()
+    assert bench.source().tree == bench.git("rev-parse", "HEAD^{tree}")
+
+
+@pytest.mark.parametrize("names", [("first", "second", "third"), ("01-a", "02-b", "03-c")])
+def test_names_stay_where_nothing_is_added(bench, names):
+    for file, name in zip(bench.files, names, strict=True):
+        file.rename(file.with_name(f"{name}.patch"))
+    bench.edit()
+    bench.git("commit", "--quiet", "--amend", "-m", "Say three", "-m", "For a reason.")
+    bench.export()
+    assert [file.stem for file in bench.files] == [*names]
+
+
+def test_a_file_of_several_commits_becomes_a_file_for_each(bench):
+    first, second, third = bench.files
+    first.write_bytes(first.read_bytes() + second.read_bytes())
+    second.unlink()
+    bench.edit()
+    assert bench.subjects() == ["Say one", "[Core] Say two", "Say three"]
+    bench.export()
+    assert [details(file).subject for file in bench.files] == bench.subjects()
+    assert first in bench.files and third in bench.files
 
 
 def test_patches_of_one_origin_go_back_there_and_those_of_the_other_stay(either):

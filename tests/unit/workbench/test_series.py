@@ -163,6 +163,34 @@ def test_a_message_that_a_mail_cannot_carry_is_refused(work, tmp_path, running):
         series.verify(repo, base, "HEAD", files(folder), running)
 
 
+@pytest.mark.parametrize(
+    ("subject", "made"),
+    [
+        ("[PATCH] Say nine", "Say nine"),
+        ("[RFC PATCH v2 1/3] Say nine", "Say nine"),
+        ("Re: Say nine", "Say nine"),
+    ],
+)
+def test_a_subject_that_git_would_change_is_refused(work, tmp_path, running, subject, made):
+    repo, base = work
+    change(repo, "a.txt", "line 9", "NINE", subject)
+    folder = tmp_path / "patches"
+    export(work, folder, [])
+    with pytest.raises(UserError) as raised:
+        series.verify(repo, base, "HEAD", files(folder), running)
+    said = str(raised.value)
+    assert f"({subject}): git am would make its subject '{made}': in a mail, a subject" in said
+    assert "git commit --amend" in said and "\n" not in said
+
+
+@pytest.mark.parametrize("subject", ["[Core][Bugfix] Say nine", "(PATCH) Say nine", "Reply: nine"])
+def test_a_subject_with_words_in_brackets_comes_back(work, tmp_path, running, subject):
+    repo, base = work
+    change(repo, "a.txt", "line 9", "NINE", subject)
+    export(work, tmp_path / "patches", [])
+    series.verify(repo, base, "HEAD", files(tmp_path / "patches"), running)
+
+
 def test_what_a_patch_cannot_carry_is_refused(work, tmp_path, running):
     repo, base = work
     commit(repo, submodules={"sub": ("https://example.org/sub.git", base)})

@@ -15,8 +15,6 @@ from snakedev.base import process
 from snakedev.base.errors import UserError
 from snakedev.base.terminal import box, is_terminal, width, write_lines
 
-_TAIL_LINES = 20
-
 VERDICTS = "SNAKEDEV_VERDICTS"
 """The variable that names the file of what is to stand last on the run's terminal."""
 
@@ -94,7 +92,7 @@ class Job:
 
 @contextmanager
 def job(title: str, log: str | Path) -> Iterator[Job]:
-    """Run a job's body with its log; on failure show the reason, the log's last lines and path.
+    """Run a job's body with its log; on failure show why, and the log's path.
 
     A UserError is shown as its one message; any other exception goes to the log with its
     traceback. Both end the job's process with status 1. The job ends when Snakemake's main
@@ -112,30 +110,30 @@ def job(title: str, log: str | Path) -> Iterator[Job]:
             return
         except UserError as error:
             running.note(f"error: {error}")
-            message, tail = str(error), []
+            message, why = str(error), []
         except process.CommandError as error:
-            message, tail = str(error), error.tail
+            message, why = str(error), error.why
             running.note(f"error: {error}")
         except Exception as error:
-            message, tail = f"{type(error).__name__}: {error}", []
+            message, why = f"{type(error).__name__}: {error}", []
             running.note(traceback.format_exc())
-    report_failure(title, message, path, tail)
+    report_failure(title, message, path, why)
     sys.exit(1)
 
 
-def report_failure(title: str, message: str, log: Path, tail: Sequence[str]) -> None:
-    """Print why a job failed: the reason, the last lines of its output, and the log's path.
+def report_failure(title: str, message: str, log: Path, why: Sequence[str]) -> None:
+    """Print why a job failed: the reason, lines of its output, and the log's path.
 
     On a terminal, in a box.
     """
     if is_terminal(sys.stderr):
-        shown = [*message.splitlines(), *(f"  {line}" for line in tail[-_TAIL_LINES:])]
+        shown = [*message.splitlines(), *(f"  {line}" for line in why)]
         shown.append(f"log: {log}")
         write_lines(sys.stderr, box(f"{title} failed", shown, width(sys.stderr)))
         return
     lines = [f"[{title}] failed: {message}"]
-    if tail:
-        lines += ["  last lines of its output:", *(f"  | {line}" for line in tail[-_TAIL_LINES:])]
+    if why:
+        lines += ["  its output says:", *(f"  | {line}" for line in why)]
     lines.append(f"  log: {log}")
     write_lines(sys.stderr, lines)
 

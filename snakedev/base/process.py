@@ -13,32 +13,72 @@ from typing import IO
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _TAIL_LINES = 30
-_FAILURE_LINES = 20
-_LINE_LENGTH = 300
+_WHY_LINES = 20
+_LINES_BEFORE, _LINES_BEHIND = 3, 8
+_LINE_LENGTH = 1000
+# Whoever speaks: `a.c:1:2: error: …`, `ValueError: …`, `CMake Error at …:`, `error[E0308]: …`,
+# `c++: fatal error: …`, `ptxas fatal   : …`, a linker's `undefined reference`, ninja's `FAILED: …`.
+_FAILURE = re.compile(
+    r"failed: |undefined reference|(error|exception|fatal)(\[E\d+\])?( at .*)?\s*:(\s|$)",
+    re.IGNORECASE,
+)
 
 
 class CommandError(Exception):
-    """A program ended with a failure; carries its exit code and the last lines of its output."""
+    """A program ended with a failure.
 
-    def __init__(self, command: Sequence[str], code: int, tail: Sequence[str]):
+    ``code`` is its exit code, ``tail`` the last lines of its output, ``why`` those that a person
+    is shown: the first that tells of an error, with what stands around it, and the last.
+    """
+
+    def __init__(
+        self, command: Sequence[str], code: int, tail: Sequence[str], why: Sequence[str] = ()
+    ):
         self.command, self.code, self.tail = list(command), code, list(tail)
+        self.why = list(why or tail[-_WHY_LINES:])
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
         super().__init__(f"{Path(self.command[0]).name} ended with {how}")
 
 
-class FirstFailure:
-    """Watches the output of compilers, and keeps what went wrong first."""
+class _Output:
+    """What is kept of a program's output for the case that it fails.
+
+    What went wrong first may stand far above the end: other compilers go on, and what called them
+    tells where in its own code that was.
+    """
 
     def __init__(self) -> None:
-        self.failure: list[str] = []
-        """The first failed command's lines, from the one that says so on; none if none did."""
+        self._number = 0
+        self._last: deque[tuple[int, str]] = deque(maxlen=_TAIL_LINES)
+        self._first: list[tuple[int, str]] = []
+        self._end: int | None = None
 
-    def __call__(self, line: str) -> None:
-        if self.failure or re.match(
-            r"FAILED: |error(\[E\d+\])?: |\S+:\d+:\d+: (fatal )?error: ", line
-        ):
-            if len(self.failure) < _FAILURE_LINES:
-                self.failure.append(line.rstrip("\n")[:_LINE_LENGTH])
+    def add(self, text: str) -> None:
+        """Look at the next line."""
+        line = text.rstrip("\n")
+        self._number += 1
+        if self._end is None and _FAILURE.search(line):
+            # ninja tells the command behind this; what stands before it is of others
+            before = 0 if line.startswith("FAILED: ") else _LINES_BEFORE
+            self._first = list(self._last)[max(0, len(self._last) - before) :]
+            self._end = self._number + _LINES_BEHIND
+        if self._end is not None and self._number <= self._end:
+            self._first.append((self._number, line))
+        self._last.append((self._number, line))
+
+    def error(self, command: Sequence[str], code: int) -> CommandError:
+        """The failure of the program whose output this was."""
+        chosen = dict(self._first)
+        for number, line in reversed(self._last):
+            if len(chosen) == _WHY_LINES:
+                break
+            chosen[number] = line
+        why: list[str] = []
+        for number, line in sorted(chosen.items()):
+            if why and number - 1 not in chosen:
+                why.append("…")
+            why.append(line[:_LINE_LENGTH])
+        return CommandError(command, code, [line for _, line in self._last], why)
 
 
 def die_with_parent(sig: int = signal.SIGKILL) -> None:
@@ -64,7 +104,7 @@ def run(
     words = [str(word) for word in command]
     log.write(f"$ {' '.join(words)}\n")
     log.flush()
-    tail: deque[str] = deque(maxlen=_TAIL_LINES)
+    said = _Output()
     process = subprocess.Popen(
         words,
         cwd=cwd,
@@ -82,7 +122,7 @@ def run(
         for line in process.stdout:
             log.write(line)
             log.flush()
-            tail.append(line.rstrip("\n"))
+            said.add(line)
             if watch is not None:
                 watch(line)
         code = process.wait()
@@ -91,7 +131,7 @@ def run(
         process.wait()
         raise
     if code != 0:
-        raise CommandError(words, code, tail)
+        raise said.error(words, code)
 
 
 def output(

@@ -70,6 +70,8 @@ def run_smoke(spec: SmokeSpec, layout: Layout, threads: int, running: Job) -> Sm
             shutil.copyfile(running.log_path, folder / "smoke.log")
     for check in record.checks:
         running.say(f"{'passed' if check.passed else 'FAILED'}: {check.name}: {check.detail}")
+    for line in record.failure:
+        running.say(f"| {line}")
     return record
 
 
@@ -159,7 +161,7 @@ class _Run:
                 )
         except CommandError as error:
             self.problem = self.problem or str(error)
-            self.failure = tuple(error.tail)
+            self.failure = tuple(error.why)
         return json.loads(result.read_bytes()) if result.is_file() else {}
 
     def _watch(self, line: str) -> None:

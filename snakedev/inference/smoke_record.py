@@ -106,7 +106,7 @@ class SmokeRecord(Record):
     variables: dict[str, str]
     """The settings among the variables of the run."""
     failure: tuple[str, ...]
-    """The last lines of the engine's log, when it crashed."""
+    """The lines of the engine's log that say why, when it crashed."""
     started: str
     """When, in UTC."""
     seconds: float

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job, scrubbed
-from snakedev.base.process import CommandError, FirstFailure, output
+from snakedev.base.process import CommandError, output
 from snakedev.config.repos import Interpreter, InterpreterGit
 from snakedev.fetch.mirror import ensure_commit, look_up
 from snakedev.machine import sanitizer
@@ -29,7 +29,6 @@ _SUPPRESSIONS = ("suppressions_free_threading.txt", "suppressions.txt")
 # Modules without which the stack does not run, and what of the system they are built against.
 _MODULES = {"_SSL": "OpenSSL", "_CTYPES": "libffi", "ZLIB": "zlib"}
 _COMPILES = re.compile(r"\s-c\s.*\s-o\s")
-_TAIL_LINES = 10
 
 
 def build(
@@ -175,18 +174,10 @@ def _step(
     count: Callable[[str], None] | None = None,
 ) -> None:
     """Run a step of the build; raises UserError with the lines that say why it failed."""
-    said = FirstFailure()
-
-    def watch(line: str) -> None:
-        said(line)
-        if count is not None:
-            count(line)
-
     try:
-        running.run(command, cwd=tree, env=variables, watch=watch)
+        running.run(command, cwd=tree, env=variables, watch=count)
     except CommandError as error:
-        lines = said.failure or error.tail[-_TAIL_LINES:]
-        shown = "".join(f"\n    {line}" for line in lines)
+        shown = "".join(f"\n    {line}" for line in error.why)
         raise UserError(f"CPython does not build: {error}:{shown}") from None
 
 

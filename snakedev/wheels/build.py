@@ -17,7 +17,7 @@ from uv import find_uv_bin
 from snakedev.base.cpu import parallel_jobs
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
-from snakedev.base.process import CommandError, FirstFailure
+from snakedev.base.process import CommandError
 from snakedev.config.model import Build
 from snakedev.machine import buildlock, jobserver
 from snakedev.machine.probe import Machine
@@ -107,15 +107,13 @@ def build_wheel(
     return record
 
 
-class BuildOutput(FirstFailure):
-    """Watches a build's output: says how far ninja or cargo is, and keeps what went wrong first."""
+class BuildOutput:
+    """Watches a build's output, and says how far ninja or cargo is."""
 
     def __init__(self, running: Job):
-        super().__init__()
         self._running, self._crates = running, 0
 
     def __call__(self, line: str) -> None:
-        super().__call__(line)
         if match := re.match(r"\[(\d+)/(\d+)\]", line.strip()):
             self._running.status(f"{match[1]} of {match[2]} compilations")
         elif match := re.match(r"\s*Compiling (\S+ \S+)", line):
@@ -171,14 +169,11 @@ def _run(
         *("--out-dir", places.folder / "dist"),
         places.tree / spec.subdirectory,
     ]
-    output = BuildOutput(running)
     try:
         command = places.sandbox.command(*build)
-        running.run(command, env=variables, cwd=places.real_folder, watch=output)
+        running.run(command, env=variables, cwd=places.real_folder, watch=BuildOutput(running))
     except CommandError as error:
-        # the last lines are tracebacks of what called the compiler
-        failure = output.failure or error.tail
-        raise CommandError(list(map(str, build)), error.code, failure) from None
+        raise CommandError(list(map(str, build)), error.code, error.tail, error.why) from None
     wheels = sorted(made.glob("*.whl"))
     if len(wheels) != 1:
         raise UserError(f"{spec.repo}: the build made {len(wheels)} wheels where one is due")

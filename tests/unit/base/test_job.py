@@ -51,7 +51,7 @@ def test_a_failure_is_told_in_plain_lines_without_a_terminal(tmp_path):
     name = Path(sys.executable).name
     assert plain(BROKEN, tmp_path).stderr.splitlines()[1:] == [
         f"[wheel greeter] failed: {name} ended with exit status 2",
-        "  last lines of its output:",
+        "  its output says:",
         f"  | a.c:1:2: error: {'word ' * 20}",
         "  log: logs/greeter.log",
     ]

@@ -1,12 +1,17 @@
 """What a smoke run asks of vLLM, on a CPU and on a GPU."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from snakedev.config.reports import Prompt, Throughput
+from snakedev.environments.environment import EnvironmentRecord
 from snakedev.inference.engine import engine_arguments, request, settings
+from snakedev.inference.smoke import run_smoke
+from snakedev.store.layout import Layout
+from snakedev.store.specs import SmokeSpec
 
 
 @pytest.fixture
@@ -44,3 +49,46 @@ def test_a_request_holds_prompts_and_the_timed_part():
     assert asked["prompts"] == ["The capital of France is"]
     assert asked["throughput"] == {"prompts": 4, "tokens": 2, "rounds": 3}
     assert (asked["model"], asked["engine"]) == ("/m", {"a": 1})
+
+
+def test_a_run_that_ended_early_says_why_on_the_terminal(tmp_path, running, capsys):
+    spec = SmokeSpec(
+        variant="cpu",
+        environment_key="0" * 16,
+        model_key="1" * 16,
+        max_tokens=8,
+        prompts=(Prompt(text="Hello"),),
+        throughput=Throughput(prompts=4, tokens=2),
+        recipe_number=1,
+        model="tiny",
+        environment_name="run-cpu",
+    )
+    layout = Layout(root=tmp_path / "results")
+    folder = layout.model(spec.model, spec.model_key)
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    program = layout.environment(spec.environment_name, spec.environment_key) / "bin" / "python"
+    program.parent.mkdir(parents=True)
+    EnvironmentRecord(
+        key=spec.environment_key,
+        name=spec.environment_name,
+        lock="run-cpu.lock",
+        lock_digest="0" * 64,
+        python="3.14.0",
+        packages=(),
+        wheels=(),
+        cuda_toolkit=None,
+        conflicts=(),
+        bytes=0,
+        seconds=1.0,
+    ).write(program.parents[1] / "env.json")
+    vllm = "raise OSError('these weights are broken')"
+    (tmp_path / "vllm.py").write_text(vllm)
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path} PYTHON_GIL= exec {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    record = run_smoke(spec, layout, 1, running)
+    assert not record.passed
+    said = capsys.readouterr().err
+    assert "[test] FAILED: engine: python ended with exit status 1\n" in said
+    assert "[test] | OSError: these weights are broken\n" in said
+    assert "OSError: these weights are broken" in record.failure

@@ -95,7 +95,7 @@ def test_with_a_sanitizer_it_is_configured_so_and_keeps_the_known_races(built, t
         ),
         (
             {"python.c": "int main(void) { return nothing; }\n"},
-            r"(?s)^CPython does not build: make ended with exit status 2:\n.* +python.c:1:\d+: error",
+            r"(?s)^CPython does not build: make ended with .* +python.c:1:\d+: error",
         ),
         (
             {"configure": "#!/bin/sh\necho 'configure: error: no acceptable C compiler'\nexit 1\n"},

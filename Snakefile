@@ -23,6 +23,7 @@ from snakemake.cli import get_argument_parser
 
 from snakedev.base.errors import UserError
 from snakedev.plan.front_door import (
+    Answers,
     begin,
     load,
     note_reached,
@@ -53,7 +54,8 @@ try:
 except UserError as error:
     stopped(error)
 LAYOUT, ARTIFACTS = PLAN.layout, PLAN.artifacts
-SOURCES, BUILDABLE, WHEELS, REPORTS = PLAN.sources, PLAN.buildable, PLAN.wheels, PLAN.reports
+SOURCES, BUILDABLE = Answers(PLAN.sources), Answers(PLAN.buildable)
+WHEELS, REPORTS = Answers(PLAN.wheels), Answers(PLAN.reports)
 
 
 wildcard_constraints:
@@ -86,7 +88,8 @@ include: "rules/prune.smk"
 
 onstart:
     try:
-        begin(PLAN, RUN_LOCK, workflow.cores)
+        jobs = [(job.rule.name, job.wildcards_dict) for job in workflow.dag.needrun_jobs()]
+        begin(PLAN, RUN_LOCK, workflow.cores, jobs)
     except UserError as error:
         stopped(error)
 

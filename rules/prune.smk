@@ -6,7 +6,7 @@ rule prune:
     List what no configuration reaches, with sizes, and remove it after a yes.
     """
     params:
-        reached=lambda _: list(map(str, PLAN.reached())),
+        reached=lambda _: Answers(PLAN).reached_paths(),
         ask=True,
     log:
         LAYOUT.root / "logs/prune.log",
@@ -19,7 +19,7 @@ rule prune_now:
     Remove what no configuration reaches, without asking.
     """
     params:
-        reached=lambda _: list(map(str, PLAN.reached())),
+        reached=lambda _: Answers(PLAN).reached_paths(),
         ask=False,
     log:
         LAYOUT.root / "logs/prune_now.log",

@@ -123,10 +123,7 @@ rule gil_page:
 
 def bench_runs(_):
     """The stamps of the benchmark runs, unless there is nothing to measure."""
-    try:
-        return REPORTS.bench_runs()
-    except UserError as error:
-        stopped(error)
+    return REPORTS.bench_runs()
 
 
 rule bench_run:

@@ -8,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from snakedev.base.errors import UserError
 
@@ -21,6 +22,15 @@ _USUAL = {
     "cudahostcxx": ("gcc",),
 }
 _LANGUAGE = {"cc": "C", "cxx": "C++", "cudahostcxx": "C++"}
+
+
+class Gxx(NamedTuple):
+    """The g++ that a build asks for."""
+
+    least: str
+    """Its version, as 12.2."""
+    alone: bool
+    """Whether no other compiler serves."""
 
 
 def find_compiler(kind: str, environment: Mapping[str, str] = os.environ) -> tuple[str, ...] | None:

@@ -1,6 +1,6 @@
 """What of the configuration this machine can build and run, and for what."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
 
@@ -11,11 +11,11 @@ from snakedev.environments import locks
 from snakedev.environments.cuda_toolkit import toolkit_version
 from snakedev.fetch import debian
 from snakedev.machine import preflight
+from snakedev.machine.compilers import Gxx
 from snakedev.machine.gpu_architectures import runs_on
 from snakedev.machine.probe import Machine, probe
 from snakedev.plan.sources import Sources
 from snakedev.recipes.recipe import ANY, Target, architectures
-from snakedev.recipes.registry import borrowed_layout
 
 
 class Buildable:
@@ -32,18 +32,20 @@ class Buildable:
         artifacts = self.sources.artifacts
         return self._machine or probe(artifacts.layout.machine, keep=artifacts.head)
 
-    def require(self) -> None:
-        """Raise UserError with all that this machine lacks for the required repos."""
-        required = [n for n, r in self.config.repos.items() if r.enabled and r.required]
-        tools = [tool for name in required for tool in self._tools(name)]
-        libraries = {
-            library: preflight.LIBRARIES[library]
-            for variant in self.config.configured_variants()
-            if (layout := borrowed_layout(self.config, variant))
-            for library in layout.libraries.get(variant, ())
-        }
-        if lines := preflight.missing(self.machine, tools, libraries):
-            raise UserError("\n".join(lines))
+    def compilers(self, repo: str, variant: str) -> dict[str, str]:
+        """The identities of what compiles or links a repo's wheel, and of what it is linked with.
+
+        Raises UserError with all that wheels lack here, where one of them is not there.
+        """
+        machine = self.machine
+        used = [*self.sources.recipe(repo).tools, *self._called_by_nvcc(repo, variant)]
+        if any(tool not in machine.tools for tool in used):
+            wheels = [(n, v) for n in self.wheel_repos() for v in self.variants_of(n)]
+            tools = [tool for name, label in wheels for tool in self.tools(name, label)]
+            raise UserError("\n".join(preflight.missing(machine, tools, gxx=self.gxx(wheels))))
+        found = {tool: machine.tools[tool].identity for tool in used}
+        cuda = {"cuda": str(self.cuda)} if variant == "cuda" else {}
+        return found | {"libc": machine.libc} | cuda
 
     @cached_property
     def left_out(self) -> Mapping[str, str]:
@@ -52,7 +54,8 @@ class Buildable:
         for name, repo in self.config.repos.items():
             if not repo.enabled or repo.required:
                 continue
-            if lacks := [tool for tool in self._tools(name) if tool not in self.machine.tools]:
+            there = {*self.machine.tools, *self.machine.refused}
+            if lacks := [tool for tool in self._tools(name) if tool not in there]:
                 missing[name] = f"this machine has no {' and no '.join(lacks)}"
             elif (lack := debian.lacking()) and (need := self._to_fetch_from_debian(name)):
                 missing[name] = f"it needs {need}'s source from Debian, and here is no {lack}"
@@ -74,6 +77,25 @@ class Buildable:
         """The compilers that a repo's build uses."""
         tools = self.sources.recipe(repo).tools
         return (*tools, "cargo") if "rustc" in tools else tools
+
+    def _called_by_nvcc(self, repo: str, variant: str) -> tuple[str, ...]:
+        """The compiler that nvcc calls, where it is none that it finds by itself."""
+        if variant != "cuda" or self.config.borrower(variant) == repo:
+            return ()
+        known = {*self.machine.tools, *self.machine.refused}
+        return ("cudahostcxx",) if "cudahostcxx" in known else ()
+
+    def tools(self, repo: str, variant: str) -> tuple[str, ...]:
+        """All tools that the build of a repo's wheel starts."""
+        return (*self._tools(repo), *self._called_by_nvcc(repo, variant))
+
+    def gxx(self, wheels: Iterable[tuple[str, str]]) -> dict[str, Gxx]:
+        """Which g++ the builds of wheels take, by what takes it; ``wheels``: repos and variants."""
+        return {
+            f"{repo} ({variant})": asked
+            for repo, variant in wheels
+            if (asked := self.sources.recipe(repo).gxx(self.target(repo, variant)))
+        }
 
     def variant_of(self, repo: str, variant: str) -> str:
         """The variant that a repo's wheel is labelled with in an environment of `variant`."""

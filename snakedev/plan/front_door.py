@@ -16,6 +16,7 @@ from snakedev.config.model import Config
 from snakedev.config.read import check, refuse_duplicates
 from snakedev.machine.jobserver import JobServer
 from snakedev.plan import checks
+from snakedev.plan.needs import Jobs, require
 from snakedev.plan.plan import Plan
 from snakedev.sources import patch_file
 from snakedev.store.artifacts import Artifacts
@@ -90,12 +91,36 @@ def _refuse_targets(config: Config, asked: Iterable[str]) -> None:
             raise UserError(f"{target}: put a repo in place of REPO: {names}")
 
 
-def begin(plan: Plan, lock: RunLock, cores: int) -> None:
-    """Before the first job: see that it can run, be the only run here, and hand jobs their specs.
+class Answers:
+    """A layer of the plan as rules ask it: a UserError of it ends the run with its own lines."""
+
+    def __init__(self, layer: object):
+        self._layer = layer
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            value = getattr(self._layer, name)
+        except UserError as error:
+            stopped(error)
+        if not callable(value):
+            return value
+
+        def answer(*arguments: Any) -> Any:
+            try:
+                return value(*arguments)
+            except UserError as error:
+                stopped(error)
+
+        return answer
+
+
+def begin(plan: Plan, lock: RunLock, cores: int, jobs: Jobs) -> None:
+    """Before the first of ``jobs``: see that they can run, be the only run here, and hand jobs
+    their specs.
 
     Raises UserError where something is missing, or another run is at work.
     """
-    plan.buildable.require()
+    require(plan.buildable, jobs)
     lock.acquire()
     if plan.layout.store is not None:
         prepare(plan.layout.store)

@@ -61,6 +61,10 @@ class Plan:
                 yield self.layout.build(variant, repo) / wheel.tree_key
         yield from map(self.layout.folder, specs)
 
+    def reached_paths(self) -> list[str]:
+        """The paths of `reached`."""
+        return [str(folder) for folder in self.reached()]
+
     def announce(self) -> None:
         """Say on the terminal what comes from work folders, what is left out, and why."""
         for kind, variable in VARIABLES.items():

@@ -8,7 +8,6 @@ from pathlib import Path
 from snakedev.environments import locks
 from snakedev.fetch.indexes import public_address
 from snakedev.plan.buildable import Buildable
-from snakedev.recipes.recipe import Target
 from snakedev.recipes.registry import RECIPE_NUMBERS
 from snakedev.store.spec import digest
 from snakedev.store.specs import EnvironmentSpec, KernelsInput, WheelInput, WheelSpec
@@ -44,7 +43,7 @@ class Wheels:
             interpreter=self.sources.interpreter,
             environment_key=build.key,
             environment_name=build.name,
-            compilers=self._compilers(repo, target),
+            compilers=self.buildable.compilers(repo, variant),
             settings=recipe.settings(target),
             passed={name: os.environ[name] for name in PASSED if os.environ.get(name)},
             needs={
@@ -59,18 +58,6 @@ class Wheels:
             },
             crates_key=crates.key if crates else None,
         )
-
-    def _compilers(self, repo: str, target: Target) -> dict[str, str]:
-        """The identities of all that compiles or links a wheel."""
-        machine = self.buildable.machine
-        found = {tool: machine.tools[tool].identity for tool in self.sources.recipe(repo).tools} | {
-            "libc": machine.libc
-        }
-        if target.variant == "cuda":
-            found["cuda"] = str(self.buildable.cuda)
-            if "cudahostcxx" in machine.tools and not target.borrows_kernels:
-                found["cudahostcxx"] = machine.tools["cudahostcxx"].identity
-        return found
 
     @cache
     def build_environment(self, name: str) -> EnvironmentSpec:
@@ -191,10 +178,12 @@ class Wheels:
         needs = self.config.repos["vllm"].build_needs
         parts = {name for name in needs if self.sources.recipe(name).environment is None}
         found: dict[str, str | None] = dict.fromkeys(parts, "no configured variant takes it in")
-        wheels = [self.wheel("vllm", variant) for variant in self.config.configured_variants()]
-        for wheel in wheels:
-            found |= {repo: why for repo, why in wheel.without.items() if repo in parts}
-        return found | dict.fromkeys(need for wheel in wheels for need in wheel.needs)
+        variants = self.config.configured_variants()
+        for variant in variants:
+            without = self.buildable.without("vllm", variant)
+            found |= {repo: why for repo, why in without.items() if why and repo in parts}
+        used = [need for v in variants for need in self.buildable.build_needs("vllm", v)]
+        return found | dict.fromkeys(used)
 
     def wheelhouse_key(self, variant: str) -> str:
         """One key for all wheels of a variant."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from snakedev.base.cpu import CPU_ISAS
 from snakedev.base.text import shouted
+from snakedev.machine.compilers import Gxx
 from snakedev.machine.gpu_architectures import Platform, resolve
 
 if TYPE_CHECKING:
@@ -95,6 +96,23 @@ def _no_settings(target: Target) -> dict[str, str]:
     return {}
 
 
+def _any_compiler(target: Target) -> Gxx | None:
+    return None
+
+
+def lacking_toolkit(variant: str, toolkit: Path | None) -> str | None:
+    """What is wrong with the toolkit of this machine that a variant is built with, if anything.
+
+    That of cuda is read where the plan is made.
+    """
+    if variant != "rocm" or (toolkit is not None and (toolkit / "bin" / "hipcc").is_file()):
+        return None
+    return (
+        f"variants.rocm.toolkit: {toolkit} has no bin/hipcc, the compiler of ROCm: install ROCm "
+        f"(its packages hip-dev and rocm-llvm at least), or name its folder"
+    )
+
+
 def _nothing_left_out(target: Target) -> dict[str, str | None]:
     return {}
 
@@ -111,6 +129,8 @@ class Recipe:
     """Compilers of results/machine.json whose identity enters the key."""
     per_variant: bool = False
     """Whether the repo has device code, so that each variant gets a wheel of its own."""
+    gxx: Callable[[Target], Gxx | None] = _any_compiler
+    """Which g++ a variant's build takes, where it asks for one."""
     heavy: bool = False
     """Whether its build takes so long that it should begin before others."""
     settings: Callable[[Target], dict[str, str]] = _no_settings

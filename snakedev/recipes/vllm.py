@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from snakedev.machine.compilers import Gxx
 from snakedev.machine.gpu_architectures import torch_arch_list
 from snakedev.recipes.recipe import KernelLayout, Recipe, Target, source_of
 
@@ -143,9 +144,16 @@ def left_out(target: Target) -> dict[str, str | None]:
     return without
 
 
+def gxx(target: Target) -> Gxx:
+    """What CMakeLists.txt and cmake/cpu_extension.cmake ask for (the latter by patch 0001)."""
+    compiles_for_cpus = target.variant == "cpu" and not target.borrows_kernels
+    return Gxx("12.2", alone=True) if compiles_for_cpus else Gxx("11.3", alone=False)
+
+
 RECIPE = Recipe(
     number=2,
     environment="build-{variant}",
+    gxx=gxx,
     per_variant=True,
     heavy=True,
     settings=settings,

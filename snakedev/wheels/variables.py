@@ -17,7 +17,7 @@ from snakedev.environments.environment import EnvironmentRecord
 from snakedev.machine import buildlock, sanitizer
 from snakedev.machine.probe import Machine, rustup_home
 from snakedev.machine.sandbox import Sandbox
-from snakedev.recipes.recipe import source_variable
+from snakedev.recipes.recipe import lacking_toolkit, source_variable
 from snakedev.sources.crates import cargo_configuration
 from snakedev.store.layout import Layout
 from snakedev.store.specs import WheelSpec
@@ -202,11 +202,8 @@ def _toolkit(spec: WheelSpec, layout: Layout, machine: Machine, places: Places) 
     Raises UserError where that of ROCm is not there.
     """
     if spec.variant == "rocm":
-        if spec.toolkit is None or not (spec.toolkit / "bin" / "hipcc").is_file():
-            raise UserError(
-                f"variants.rocm.toolkit: {spec.toolkit} has no bin/hipcc, the compiler of ROCm: "
-                f"install ROCm (its packages hip-dev and rocm-llvm at least), or name its folder"
-            )
+        if line := lacking_toolkit(spec.variant, spec.toolkit):
+            raise UserError(line)
         return {}
     environment = layout.environment(spec.environment_name, spec.environment_key)
     toolkit = EnvironmentRecord.read(environment / "env.json").cuda_toolkit

@@ -1,55 +1,19 @@
 """Keys: what changes them, and what does not."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from snakedev.base.errors import UserError
-from snakedev.config.read import check
 from snakedev.machine.probe import Gpu, Machine, Tool
 from snakedev.plan.checks import require_inputs
 from snakedev.plan.plan import Plan
-from snakedev.store.artifacts import Artifacts
-from snakedev.store.layout import Layout
 from snakedev.store.source_specs import SourceSpec
 from snakedev.store.spec import digest
 from snakedev.wheels.upstream_kernels import BorrowedKernels, KernelLibrary, KernelsRecord
 from tests.project import PROJECT
-
-MACHINE = Machine(
-    watched={},
-    tools={
-        name: Tool(path=Path(f"/usr/bin/{name}"), identity=f"{name} 1")
-        for name in ("cc", "cxx", "rustc", "cargo", "make")
-    },
-    rust_toolchain=None,
-    libc="glibc-2.36",
-    isa="avx2",
-    gpus=(),
-)
-
-
-def plan(
-    machine: Machine = MACHINE,
-    root: str | Path = "/nowhere",
-    project: Path = PROJECT,
-    **overrides: object,
-) -> Plan:
-    """The default configuration's plan on a given machine, with dotted keys set."""
-    values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
-    values["variants"]["cpu"] = {"isa": "native", "onednn": True}
-    for path, value in overrides.items():
-        place = values
-        *parents, last = path.split("__")
-        for part in parents:
-            place = place[part.replace("_", "-") if part.replace("_", "-") in place else part]
-        place[last] = value
-    config = check(values)
-    layout = replace(Layout.of(config), root=Path(root))
-    return Plan(config, Artifacts(layout), project, machine=machine)
+from tests.unit.plan.default_plan import MACHINE, plan
 
 
 def keys(made: Plan) -> dict[str, str]:
@@ -202,13 +166,22 @@ def test_what_a_required_repo_lacks_is_said_all_at_once(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     bare = plan(MACHINE.model_copy(update={"tools": {}}))
     with pytest.raises(UserError) as caught:
-        bare.buildable.require()
+        bare.wheels.wheel("vllm", "cpu")
     lines = str(caught.value).splitlines()
-    assert [line.split(" is missing")[0] for line in lines[:3]] == [
+    assert [line.split(" is missing")[0] for line in lines] == [
         "git",
-        "a C compiler",
         "a C++ compiler (g++ 12.2 or later)",
     ]
+
+
+def test_a_variable_that_names_no_compiler_leaves_no_repo_out():
+    tools = {name: tool for name, tool in MACHINE.tools.items() if name != "cc"}
+    line = "CC: there is no program nowhere: name a C compiler"
+    made = plan(MACHINE.model_copy(update={"tools": tools, "refused": {"cc": line}}))
+    assert "safetensors" in made.buildable.wheel_repos() and not made.buildable.left_out
+    with pytest.raises(UserError) as caught:
+        made.wheels.wheel("safetensors", "any")
+    assert str(caught.value) == line
 
 
 def with_opencv(machine: Machine = MACHINE) -> Plan:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from snakedev.base.job import job
 from snakedev.config.read import check
-from snakedev.fetch.download import DownloadRecord
+from snakedev.config.repos import ReleasePin
+from snakedev.fetch.download import fetched_release
 from snakedev.store.layout import Layout
 from snakedev.store.source_specs import SourceSpec
 from snakedev.workbench.edit import edit
@@ -13,8 +14,7 @@ if __name__ == "__main__":
     wanted = snakemake.params
     with job(f"edit {wanted.repo}", snakemake.log[0]) as running:
         spec = SourceSpec.read(Path(wanted.spec))
-        archive = None
-        if spec.origin == "release":
-            archive = DownloadRecord.read(Path(snakemake.input.pin)).archive
-        layout = Layout.of(check(snakemake.config))
-        edit(spec, layout, archive, Path(wanted.folder), running)
+        config, archive = check(snakemake.config), None
+        if isinstance(spec.pin, ReleasePin):
+            archive = fetched_release(Path(snakemake.input.pin), spec.pin, config, running)
+        edit(spec, Layout.of(config), archive, Path(wanted.folder), running)

@@ -8,16 +8,17 @@ from snakedev.environments.editable import WorkInput
 from snakedev.environments.environment import make_environment
 from snakedev.store.layout import Layout
 from snakedev.store.specs import EnvironmentSpec
+from snakedev.wheels.record import WheelRecord, sound_wheel
 
 if __name__ == "__main__":
     with job(f"environment {snakemake.wildcards.name}", snakemake.log[0]) as running:
         config = check(snakemake.config)
         layout = Layout.of(config)
         spec = EnvironmentSpec.read(Path(snakemake.params.spec))
-        wheels = {
-            wheel.repo: next(layout.wheel(wheel.variant, wheel.repo, wheel.key).glob("*.whl"))
-            for wheel in spec.wheels
-        }
+        wheels = {}
+        for wheel in spec.wheels:
+            stored = layout.wheel(wheel.variant, wheel.repo, wheel.key)
+            wheels[wheel.repo] = sound_wheel(stored, WheelRecord.read(stored / "wheel.json"))
         work = [
             WorkInput(wheels[repo], Path(places["source"]), Path(places["folder"]))
             for repo, places in snakemake.params.editable.items()

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from snakedev.base.job import job
 from snakedev.config.read import check
-from snakedev.fetch.download import DownloadRecord
+from snakedev.config.repos import ReleasePin
+from snakedev.fetch.download import fetched_release
 from snakedev.sources.source import make_source
 from snakedev.store.layout import Layout
 from snakedev.store.source_specs import SourceSpec
@@ -13,11 +14,12 @@ from snakedev.workbench.snapshot import make_work_source
 if __name__ == "__main__":
     with job(f"source {snakemake.wildcards.repo}", snakemake.log[0]) as running:
         spec = SourceSpec.read(Path(snakemake.params.spec))
-        layout, archive = Layout.of(check(snakemake.config)), None
+        config = check(snakemake.config)
+        layout, archive = Layout.of(config), None
         if spec.work is not None:
             record = make_work_source(spec, layout, Path(snakemake.params.work), running)
         else:
-            if spec.origin == "release":
-                archive = DownloadRecord.read(Path(snakemake.input.pin)).archive
+            if isinstance(spec.pin, ReleasePin):
+                archive = fetched_release(Path(snakemake.input.pin), spec.pin, config, running)
             record = make_source(spec, layout, archive, running)
         record.write(Path(snakemake.output[0]))

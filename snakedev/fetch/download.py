@@ -14,9 +14,11 @@ from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.records import Record
 from snakedev.base.retry import retried
+from snakedev.config.model import Config
 from snakedev.config.repos import ReleasePin
 from snakedev.fetch.debian import DebianPackages
 from snakedev.fetch.indexes import ca_bundle, index_url
+from snakedev.store.layout import Layout
 
 _Result = TypeVar("_Result")
 _TRIES = 5
@@ -42,6 +44,21 @@ def fetch_release(pin: ReleasePin, folder: Path, mirror: str | None, running: Jo
             pin.name, pin.version, pin.suite, pin.sha256
         )
     return _fetch(pin.name, pin.version, pin.sha256, folder, pin.kind, running)
+
+
+def fetched_release(record: Path, pin: ReleasePin, config: Config, running: Job) -> Path:
+    """The archive that a download job has left a record of, fetched once more where it is damaged.
+
+    Raises UserError as fetch_release.
+    """
+    archive = DownloadRecord.read(record).archive
+    if archive.is_file() and _sha256(archive) == pin.sha256:
+        return archive
+    running.say(f"{archive} is damaged or gone: fetching it once more")
+    archive.unlink(missing_ok=True)
+    mirror = config.registries.debian
+    folder = Layout.of(config).downloads
+    return fetch_release(pin, folder, str(mirror) if mirror else None, running)
 
 
 def fetch_wheel(name: str, version: str, sha256: str, folder: Path, running: Job) -> Path:

@@ -162,8 +162,10 @@ def ref_of(commit: str) -> str:
 def _held(path: Path, url: str) -> Iterator[None]:
     """Hold a mirror's lock, with the mirror made and its address set."""
     with file_lock.held(path.with_suffix(".lock")):
-        for stale in (*path.glob("*.lock"), *path.glob("refs/pins/*.lock")):
-            stale.unlink()  # a killed git's; the mirror's own lock is held here
+        # a killed git's; the mirror's own lock is held here
+        for pattern in ("*.lock", "refs/pins/*.lock", "objects/*/tmp_*"):
+            for stale in path.glob(pattern):
+                stale.unlink()
         run_git(["init", "--quiet", "--bare", path.resolve()], path.parent)
         run_git(["config", "remote.origin.url", url], path)
         run_git(["config", "gc.auto", "0"], path)

@@ -16,7 +16,7 @@ from snakedev.config.repos import HubModel, PackageModel
 from snakedev.environments.run_variables import run_variables
 from snakedev.machine import sanitizer
 from snakedev.store.layout import Layout
-from snakedev.store.publish import found, published
+from snakedev.store.publish import found, published, refuse_damaged
 from snakedev.store.specs import ModelSpec
 
 _CONVERTER = inside.FOLDER / "convert_gguf.py"
@@ -85,6 +85,18 @@ def describe(spec: ModelSpec, folder: Path, seconds: float) -> ModelRecord:
         size=sum(file.size for file in files),
         seconds=round(seconds, 1),
     )
+
+
+def sound_model(folder: Path) -> Path:
+    """A model folder of the store, whose files are what its record says.
+
+    Raises UserError, and takes it out of the store, where they are not.
+    """
+    for file in ModelRecord.read(folder / "model.json").files:
+        path = folder / file.name
+        if not path.is_file() or _file(folder, path) != file:
+            refuse_damaged(folder, file.name)
+    return folder
 
 
 def _from_package(

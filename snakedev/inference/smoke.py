@@ -29,6 +29,7 @@ from snakedev.inference.engine import (
     settings,
     toolkit_in,
 )
+from snakedev.inference.model import sound_model
 from snakedev.inference.smoke_record import (
     MILESTONES,
     ROLES,
@@ -60,7 +61,7 @@ def run_smoke(spec: SmokeSpec, layout: Layout, threads: int, running: Job) -> Sm
     if record := found(final / spec.record_name, SmokeRecord, running):
         return record
     environment = layout.environment(spec.environment_name, spec.environment_key)
-    model = layout.model(spec.model, spec.model_key)
+    model = sound_model(layout.model(spec.model, spec.model_key))
     with tempfile.TemporaryDirectory(prefix="snakedev-smoke-") as scratch:
         run = _Run(spec, environment, model, layout.cache, threads, Path(scratch), running)
         record = run.record()

@@ -14,6 +14,7 @@ from snakedev.config.repos import GitPin, ReleasePin
 from snakedev.fetch.archive import unpack, unpack_folder
 from snakedev.fetch.indexes import public_address
 from snakedev.fetch.mirror import Submodules, ref_of, submodule, wanted_links
+from snakedev.fetch.mirror_repair import repaired
 from snakedev.sources import untracked
 from snakedev.sources.patch_file import PatchRecord, describe, diff
 from snakedev.store.layout import Layout
@@ -73,7 +74,16 @@ def make_source(
     described = tuple(describe(path) for path in spec.patches)
     with published(final) as scratch:
         tree = scratch / "tree"
-        base_tree = lay_base(spec, layout, archive, tree)
+        try:
+            base_tree = lay_base(spec, layout, archive, tree)
+        except CommandError:
+            pin = spec.pin
+            if not isinstance(pin, GitPin) or not repaired(
+                layout, spec.repo, pin.url, pin.commit, pin.submodules, running
+            ):
+                raise
+            shutil.rmtree(tree)
+            base_tree = lay_base(spec, layout, archive, tree)
         apply_series(tree, spec.patches, running)
         untracked.lay_out(tree)
         if line := untracked.left_out(tree):

@@ -27,10 +27,13 @@ class Artifacts:
 
     def stands(self, spec: Spec) -> bool:
         """Whether a keyed artifact is there; one that was judged a failure is as good as none."""
-        record = self.record(spec)
-        if not record.is_file():
+        try:
+            record = json.loads(self.record(spec).read_bytes())
+        except FileNotFoundError:
             return False
-        return not spec.judged or json.loads(record.read_bytes())["passed"]
+        except ValueError:
+            return False  # damaged, as after a power failure: its job makes it anew
+        return not spec.judged or record["passed"]
 
     def stamp(self, spec: Spec) -> Path:
         """Where Snakemake sees a keyed artifact."""
@@ -47,7 +50,7 @@ class Artifacts:
             return stamp
         if not stands:
             stamp.unlink(missing_ok=True)
-        elif not stamp.is_file():
+        elif stamp != record and not _same(stamp, record):
             write_text(stamp, record.read_text(encoding="utf-8"))
         return stamp
 
@@ -68,3 +71,7 @@ class Artifacts:
             text = spec.model_dump_json(indent=2) + "\n"
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
                 write_text(path, text)
+
+
+def _same(stamp: Path, record: Path) -> bool:
+    return stamp.is_file() and stamp.read_bytes() == record.read_bytes()

@@ -6,7 +6,6 @@ made from.
 """
 
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from snakedev.base.job import Job
 from snakedev.store.layout import Layout
+from snakedev.store.publish import remove
 from snakedev.store.roots import Root, read_roots, root_file
 from snakedev.store.specs import KEPT, BenchSpec
 
@@ -143,11 +143,8 @@ def _is_old_scratch(folder: Path) -> bool:
 
 def _remove(folder: Path, running: Job) -> bool:
     """Remove a folder; says so where that is not permitted."""
-    # out of the way first, so that a killed removal leaves no half of an artifact
-    doomed = folder.with_name(f".doomed-{folder.name}")
     try:
-        folder.rename(doomed)
-        shutil.rmtree(doomed)
+        remove(folder)
     except FileNotFoundError:
         return False  # another workflow's prune was faster
     except PermissionError as error:

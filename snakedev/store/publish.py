@@ -14,13 +14,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.records import Record, write_text
 
 _SCRATCH = ".scratch-"
+_DOOMED = ".doomed-"
 R = TypeVar("R", bound=Record)
 
 
@@ -83,11 +84,45 @@ def scratch_in(parent: Path) -> Iterator[Path]:
 
 
 def found(record: Path, kind: type[R], running: Job) -> R | None:
-    """The record of a keyed artifact that is there already, whoever made it; None where none is."""
+    """The record of a keyed artifact that is there already, whoever made it; None where none is.
+
+    An artifact whose record cannot be read, as after a power failure, is removed.
+    """
     if not record.is_file():
         return None
+    try:
+        known = kind.read(record)
+    except UserError as error:
+        running.say(f"damaged: {error}: made anew")
+        remove(record.parent)
+        return None
     running.say("found in the store")
-    return kind.read(record)
+    return known
+
+
+def remove(folder: Path) -> None:
+    """Take a keyed artifact out of the store."""
+    # out of the way first, so that a killed removal leaves no half of an artifact
+    doomed = folder.with_name(f"{_DOOMED}{folder.name}")
+    folder.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def refuse_damaged(folder: Path, what: str) -> NoReturn:
+    """Take a damaged artifact out of the store; raises UserError that says so.
+
+    ``what`` names what of it is not as it was published.
+    """
+    try:
+        remove(folder)
+    except OSError as error:
+        raise UserError(
+            f"{folder} is damaged ({what}) and cannot be removed ({error.strerror}): have its "
+            "owner remove it"
+        ) from None
+    raise UserError(
+        f"{folder} was damaged ({what}) and is removed: run the same again to have it made anew"
+    )
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from snakedev.machine import buildlock, jobserver
 from snakedev.machine.probe import Machine
 from snakedev.machine.sandbox import Sandbox, permitted
 from snakedev.recipes.registry import KERNEL_LAYOUTS
+from snakedev.sources.intact import require_objects, require_tree
 from snakedev.sources.source import SourceRecord
 from snakedev.store.layout import Layout
 from snakedev.store.publish import found, published
@@ -69,7 +70,14 @@ def build_wheel(
         jobserver.joined(layout.jobserver, folder / "jobs", jobs, running, memory_gb),
     ):
         checkout = source_folder / "tree"
-        tree = build_tree.move(folder / "tree", checkout, spec.subdirectory, running)
+        try:
+            tree = build_tree.move(folder / "tree", checkout, spec.subdirectory, running)
+        except CommandError:
+            require_objects(source_folder)
+            raise
+        for need, key in spec.needs.items():
+            needed = layout.source(need, key)
+            require_tree(needed, SourceRecord.read(needed / "source.json").commit)
         for repo, reason in spec.without.items():
             running.say(f"without {repo}: {reason}")
         if kernels is not None:

@@ -1,7 +1,11 @@
 """wheel.json: what a wheel is, and how it was made."""
 
+import hashlib
+from pathlib import Path
+
 from snakedev.base.records import Record
 from snakedev.sources.source import PublicPin
+from snakedev.store.publish import refuse_damaged
 from snakedev.wheels.upstream_kernels import BorrowedKernels
 
 
@@ -54,3 +58,15 @@ class WheelRecord(Record):
     built: str
     """When, in UTC."""
     seconds: float
+
+
+def sound_wheel(folder: Path, record: WheelRecord) -> Path:
+    """The wheel in a folder of the store, which is still what its record says.
+
+    Raises UserError, and takes it out of the store, where it is not.
+    """
+    wheel = folder / record.file
+    with wheel.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != record.sha256:
+            refuse_damaged(folder, record.file)
+    return wheel

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from snakedev.base.job import Job
 from snakedev.base.records import Record, write_text
 from snakedev.store.layout import Layout
-from snakedev.wheels.record import WheelRecord
+from snakedev.wheels.record import WheelRecord, sound_wheel
 
 
 class HeldWheel(Record):
@@ -50,7 +50,7 @@ def write_wheelhouse(
     shutil.rmtree(simple, ignore_errors=True)
     projects: dict[str, list[WheelRecord]] = {}
     for record in records:
-        stored = layout.wheel(record.variant, record.repo, record.key) / record.file
+        stored = sound_wheel(layout.wheel(record.variant, record.repo, record.key), record)
         _link(stored, folder / record.file)
         projects.setdefault(canonicalize_name(record.file.split("-")[0]), []).append(record)
     for project, wheels in projects.items():

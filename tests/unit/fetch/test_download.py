@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,8 +14,11 @@ import pytest
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
+from snakedev.config.read import check
 from snakedev.config.repos import ReleasePin
-from snakedev.fetch.download import fetch_release, fetch_wheel
+from snakedev.fetch.download import DownloadRecord, fetch_release, fetch_wheel, fetched_release
+from snakedev.store.layout import Layout
+from tests.unit.default_config import DEFAULT
 
 # more than the client writes at once, so that a broken transfer leaves something behind
 SDIST = bytes(range(256)) * 16_384
@@ -178,6 +181,27 @@ def test_an_archive_that_was_damaged_on_disk_is_fetched_again(
 ) -> None:
     fetch(tmp_path / "downloads", running).write_bytes(b"damaged")
     assert fetch(tmp_path / "downloads", running).read_bytes() == SDIST
+
+
+@pytest.mark.parametrize("harm", [lambda path: path.write_bytes(b"x"), lambda path: path.unlink()])
+def test_a_source_is_not_made_of_a_damaged_download(
+    small_index: SmallIndex,
+    tmp_path: Path,
+    running: Job,
+    monkeypatch: pytest.MonkeyPatch,
+    harm: Callable[[Path], object],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = check(DEFAULT)
+    stamp, folder = tmp_path / "stamp.json", Layout.of(config).downloads
+    archive = fetch(folder, running)
+    DownloadRecord(archive=archive).write(stamp)
+    small_index.asked.clear()
+    assert fetched_release(stamp, PIN, config, running) == archive
+    assert small_index.asked == []
+    harm(archive)
+    assert fetched_release(stamp, PIN, config, running).read_bytes() == SDIST
+    assert f"{archive} is damaged or gone: fetching it once more" in running.log_path.read_text()
 
 
 def test_the_pinned_one_of_several_files_is_taken(

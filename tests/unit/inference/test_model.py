@@ -12,7 +12,7 @@ from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.config.repos import PackageModel
-from snakedev.inference.model import describe, make_model
+from snakedev.inference.model import describe, make_model, sound_model
 from snakedev.store.layout import Layout
 from snakedev.store.specs import ModelSpec
 
@@ -74,3 +74,20 @@ def test_a_folder_without_a_config_is_refused(tmp_path: Path) -> None:
     model = PackageModel(package="tiny", version="1", sha256="0" * 64, file="tiny.gguf")
     with pytest.raises(UserError, match=r"models\.tiny: it has no config\.json"):
         describe(ModelSpec(name="tiny", model=model, recipe_number=1), tmp_path, 1)
+
+
+def test_weights_that_a_disk_has_damaged_are_not_loaded(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny" / "key"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(b"12345")
+    model = PackageModel(package="tiny", version="1", sha256="0" * 64, file="tiny.gguf")
+    describe(ModelSpec(name="tiny", model=model, recipe_number=1), folder, 1).write(
+        folder / "model.json"
+    )
+    assert sound_model(folder) == folder
+    weights.write_bytes(b"12344")
+    with pytest.raises(UserError, match=r"was damaged \(model\.safetensors\) and is removed"):
+        sound_model(folder)
+    assert not folder.exists()

@@ -11,7 +11,7 @@ import pytest
 
 from snakedev.base.errors import UserError
 from snakedev.base.records import Record
-from snakedev.store.publish import prepare, published, scratch_in
+from snakedev.store.publish import found, prepare, published, scratch_in
 
 
 class Note(Record):
@@ -41,6 +41,18 @@ def test_the_first_of_two_stays(tmp_path):
         with published(final) as early:
             (early / "file").write_text("early")
     assert (final / "file").read_text() == "early"
+
+
+@pytest.mark.parametrize("left", ["", "{", '{"words": 1}'])
+def test_an_artifact_whose_record_says_nothing_is_made_again(tmp_path, running, left):
+    final = tmp_path / "key"
+    with published(final) as scratch:
+        Note(text="whole").write(scratch / "note.json")
+    assert found(final / "note.json", Note, running) == Note(text="whole")
+    (final / "note.json").write_text(left)
+    assert found(final / "note.json", Note, running) is None
+    assert list(tmp_path.iterdir()) == [running.log_path]
+    assert f"damaged: {final}/note.json: not a Note" in running.log_path.read_text()
 
 
 def test_what_a_killed_job_left_is_swept(tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
+from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.store.layout import Layout
 from snakedev.wheels.record import WheelRecord
@@ -211,3 +213,20 @@ def test_a_variant_without_wheels_has_an_empty_index(layout: Layout, write: Writ
     house = layout.wheelhouse("cpu")
     assert wheels(house) == []
     assert "<a " not in (house / "simple" / "index.html").read_text()
+
+
+def test_a_wheel_that_a_disk_has_damaged_is_shown_to_nobody(
+    layout: Layout, built: Built, write: Write
+) -> None:
+    record = built("greeter", "1.0")
+    folder = layout.wheel("any", "greeter", record.key)
+    wheel = folder / record.file
+    data = bytearray(wheel.read_bytes())
+    data[20] ^= 1
+    wheel.write_bytes(data)
+    with pytest.raises(
+        UserError, match=rf"was damaged \({re.escape(record.file)}\) and is removed"
+    ):
+        write(record)
+    assert not folder.exists()
+    assert wheels(layout.wheelhouse("cpu")) == []

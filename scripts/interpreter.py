@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from snakedev.base.cpu import parallel_jobs
+from snakedev.base.capacity import parallel_jobs
 from snakedev.base.job import job
 from snakedev.config.read import check
 from snakedev.interpreter.provide import Request, provide

@@ -1,4 +1,4 @@
-"""This machine's CPU and memory: what it can do, and how many jobs at once.
+"""This machine's CPU: what it can do.
 
 Standard library only: programs of snakedev/inside/ import it in other Pythons.
 """
@@ -43,11 +43,6 @@ def best_isa(flags: Set[str]) -> str:
     return next((name for name in reversed(CPU_ISAS) if _ISA_FLAGS[name] <= flags), "none")
 
 
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
 def physical_cores() -> list[int]:
     """One CPU number for each physical core that this process may use."""
     chosen: dict[str, int] = {}
@@ -56,23 +51,6 @@ def physical_cores() -> list[int]:
         core = siblings.read_text() if siblings.is_file() else str(cpu)
         chosen.setdefault(core, cpu)
     return sorted(chosen.values())
-
-
-def available_memory_gb() -> float:
-    """Memory that can be had now, in GB: the kernel's estimate, cut by a cgroup's limit."""
-    fields = dict(
-        line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines() if ":" in line
-    )
-    available = int(fields["MemAvailable"].split()[0]) * 1024
-    limit = Path("/sys/fs/cgroup/memory.max")
-    if limit.is_file() and (text := limit.read_text().strip()).isdigit():
-        available = min(available, int(text))
-    return available / 1e9
-
-
-def parallel_jobs(cores: int, memory_per_job_gb: float) -> int:
-    """How many compilations may run at once on these cores and the memory there is now."""
-    return max(1, min(cores, int(available_memory_gb() / memory_per_job_gb)))
 
 
 def _cpuinfo(root: Path = Path("/")) -> str:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from snakedev.base.cpu import available_cores
+from snakedev.base.capacity import available_cores
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job, scrubbed
 from snakedev.base.process import CommandError, output

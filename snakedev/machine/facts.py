@@ -3,9 +3,8 @@
 import platform
 from collections import Counter
 
-import psutil
-
-from snakedev.base.cpu import available_cores, processor
+from snakedev.base.capacity import available_cores, total_memory
+from snakedev.base.cpu import processor
 from snakedev.machine import gpus
 
 
@@ -14,7 +13,7 @@ def machine_facts(variant: str) -> dict[str, str]:
     return {
         "cpu": processor(),
         "cores": str(available_cores()),
-        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "memory": f"{total_memory() / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "libc": " ".join(platform.libc_ver()),
     } | (_gpu_facts() if variant == "cuda" else {})

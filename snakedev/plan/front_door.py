@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from snakedev.base.cpu import available_memory_gb, parallel_jobs
+from snakedev.base.capacity import available_memory_gb, parallel_jobs
 from snakedev.base.errors import UserError
 from snakedev.base.run_lock import RunLock
 from snakedev.config.fields import VARIANTS

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from snakedev.base.cpu import parallel_jobs
+from snakedev.base.capacity import parallel_jobs
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError

@@ -25,7 +25,7 @@ from packaging.utils import (
 from uv import find_uv_bin
 
 from snakedev import inside
-from snakedev.base.cpu import available_cores
+from snakedev.base.capacity import available_cores
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError, output

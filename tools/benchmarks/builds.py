@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-from snakedev.base.cpu import available_cores
+from snakedev.base.capacity import available_cores
 from snakedev.base.records import write_text
 from snakedev.base.yaml_file import read_yaml
 from tools.benchmarks.clones import PROJECT, Clone, Patches, replace

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from snakedev.base.cpu import available_cores
+from snakedev.base.capacity import available_cores
 from snakedev.base.errors import UserError
 from snakedev.base.process import CommandError, output
 from snakedev.environments.run_variables import run_variables

@@ -1,15 +1,8 @@
-"""The CPU: instruction sets, and how many jobs run at once."""
+"""The CPU: its instruction sets."""
 
 import pytest
 
-from snakedev.base.cpu import (
-    available_cores,
-    available_memory_gb,
-    best_isa,
-    cpu_flags,
-    flags_in,
-    parallel_jobs,
-)
+from snakedev.base.cpu import best_isa, cpu_flags, flags_in
 
 AVX2 = "fpu sse4_2 avx avx2 fma"
 AVX512 = f"{AVX2} avx512f avx512bw avx512dq avx512vl"
@@ -46,14 +39,3 @@ def test_a_cpu_of_another_kind_has_none(text: str) -> None:
 
 def test_this_machines_own_text_is_understood() -> None:
     assert best_isa(cpu_flags()) in ("none", "avx2", "avx512", "amx")
-
-
-def test_cores_and_memory_limit_parallel_jobs() -> None:
-    assert available_cores() >= 1 and available_memory_gb() > 0
-    assert parallel_jobs(3, 1e-6) == 3
-    assert parallel_jobs(1000, available_memory_gb() / 2.5) in (1, 2, 3)
-
-
-def test_there_is_always_one_job() -> None:
-    assert parallel_jobs(8, 1e6) == 1
-    assert parallel_jobs(1, 1e6) == 1

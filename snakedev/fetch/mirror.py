@@ -6,20 +6,21 @@ again, and a mirror is never deleted by a run. Only here may git see the user's 
 credentials, proxies and insteadOf belong to fetching.
 """
 
-import posixpath
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from git import Git, GitCommandError
 
 from snakedev.base import file_lock
 from snakedev.base.errors import UserError
-from snakedev.base.git import run_git
+from snakedev.base.git import feed_git, run_git, said_by_git
 from snakedev.base.job import Job
+from snakedev.base.process import CommandError
 from snakedev.base.records import Record
 from snakedev.base.retry import retried
 from snakedev.fetch.indexes import public_address
@@ -33,9 +34,11 @@ _TRIES = 4
 _FINAL = re.compile(
     r"not our ref|couldn't find remote ref|unadvertised object|Repository not found|"
     r"does not appear to be a git repository|Authentication failed|Permission denied|"
-    r"terminal prompts disabled",
+    r"terminal prompts disabled|shallow",
     re.IGNORECASE,
 )
+# What it says of servers that give whole branches only: plain files, and those set up to.
+_ALL_OR_NOTHING = re.compile(r"unadvertised object|shallow", re.IGNORECASE)
 
 
 class MirrorRecord(Record):
@@ -110,47 +113,67 @@ def wanted_links(
     """
     if not submodules:
         return []
-    found = links(mirror, commit, url)
-    if submodules is True:
-        return found
-    there = {path: (path, address, pinned) for path, address, pinned in found}
-    for path in submodules:
+    there = _gitlinks(mirror, commit)
+    wanted = list(there) if submodules is True else list(submodules)
+    for path in wanted:
         if path not in there:
             raise UserError(
                 f"{public_address(url)} at {commit[:12]} has no submodule {path}, which "
                 f"git.submodules names: it has {', '.join(there) or 'none'}"
             )
-    return [there[path] for path in submodules]
+    return links(mirror, commit, url, wanted)
 
 
-def links(mirror: Path, commit: str, url: str) -> list[tuple[str, str, str]]:
-    """A commit's submodules: path, address and pinned commit of each.
+def links(
+    mirror: Path, commit: str, url: str, wanted: Sequence[str] | None = None
+) -> list[tuple[str, str, str]]:
+    """A commit's submodules, or those at the paths ``wanted``: path, address and pinned commit.
 
     An address relative to the repository's own is resolved. Raises UserError for a gitlink that
     .gitmodules does not describe.
     """
-    rows = run_git(["ls-tree", "-r", "-z", commit], mirror).split("\0")
-    pinned = {row.split("\t")[1]: row.split()[2] for row in rows if row.startswith("160000")}
+    there = _gitlinks(mirror, commit)
+    pinned = {path: there[path] for path in (there if wanted is None else wanted)}
     if not pinned:
         return []
-    settings = {}
+    described = ""
     if run_git(["ls-tree", commit, ".gitmodules"], mirror):
-        described = run_git(["config", "--blob", f"{commit}:.gitmodules", "--list", "-z"], mirror)
-        settings = dict(entry.split("\n", 1) for entry in described.split("\0") if "\n" in entry)
-    paths = {v: k.removesuffix(".path") for k, v in settings.items() if k.endswith(".path")}
-    found = []
-    for path, wanted in pinned.items():
-        address = settings.get(f"{paths.get(path)}.url")
-        if address is None:
+        described = run_git(["cat-file", "blob", f"{commit}:.gitmodules"], mirror)
+    found = _addresses(url, described, pinned)
+    for path in pinned:
+        if path not in found:
             raise UserError(
-                f"{public_address(url)} at {commit[:12]}: .gitmodules gives no url for {path}"
+                f"{public_address(url)} at {commit[:12]}: .gitmodules gives no url for {path}: "
+                f"list the submodules that are needed in git.submodules"
             )
-        if address.startswith(("./", "../")):
-            address = re.sub(r"(?<=[^:/])/+", "/", f"{url.rstrip('/')}/{address}")
-            head, _, tail = address.partition("://")
-            address = f"{head}://{posixpath.normpath(tail)}" if tail else posixpath.normpath(head)
-        found.append((path, address, wanted))
-    return found
+    return [(path, found[path], pinned[path]) for path in pinned]
+
+
+def _gitlinks(mirror: Path, commit: str) -> dict[str, str]:
+    """The commits that a commit has at paths in place of files."""
+    rows = run_git(["ls-tree", "-r", "-z", commit], mirror).split("\0")
+    return {row.split("\t")[1]: row.split()[2] for row in rows if row.startswith("160000")}
+
+
+def _addresses(url: str, described: str, pinned: Mapping[str, str]) -> dict[str, str]:
+    """The addresses of submodules by path, as git resolves them for a clone from ``url``."""
+    with TemporaryDirectory(prefix="snakedev-submodules-") as name:
+        folder = Path(name).resolve()
+        run_git(["init", "--quiet"], folder)
+        (folder / ".gitmodules").write_text(described, encoding="utf-8")
+        listed = run_git(["config", "--file", ".gitmodules", "--list", "-z"], folder)
+        settings = dict(entry.split("\n", 1) for entry in listed.split("\0") if "\n" in entry)
+        names = {v: k.removesuffix(".path") for k, v in settings.items() if k.endswith(".path")}
+        paths = [path for path in pinned if f"{names.get(path)}.url" in settings]
+        rows = "".join(f"160000 {pinned[path]}\t{path}\0" for path in paths)
+        feed_git(["update-index", "-z", "--index-info"], folder, rows.encode())
+        run_git(["config", "remote.origin.url", url], folder)
+        try:
+            run_git(["submodule", "--quiet", "init"], folder)
+        except CommandError as error:
+            why = said_by_git(error)
+            raise UserError(f"{public_address(url)}: its .gitmodules: {why}") from None
+        return {path: run_git(["config", f"{names[path]}.url"], folder) for path in paths}
 
 
 def ref_of(commit: str) -> str:
@@ -180,13 +203,29 @@ def _fetch(mirror: Path, url: str, commit: str, running: Job) -> None:
     git, wanted = _asking(mirror), f"+{commit}:{ref_of(commit)}"
     try:
         with running.telling_size(mirror):
-            _request(
-                lambda: git.fetch("origin", wanted, depth=1, no_tags=True, force=True), running
-            )
+            try:
+                options = {"depth": 1, "no_tags": True, "force": True}
+                _request(lambda: git.fetch("origin", wanted, **options), running)
+            except _Final as error:
+                if not _ALL_OR_NOTHING.search(str(error)):
+                    raise
+                running.say(f"it gives no single commit ({error}): fetching all of it")
+                _fetch_all(git, mirror, commit, running)
     except (ConnectionError, _Final) as error:
         raise UserError(
             f"cannot fetch commit {commit} from {public_address(url)}: {error}"
         ) from None
+
+
+def _fetch_all(git: Git, mirror: Path, commit: str, running: Job) -> None:
+    """Fetch what all branches and tags lead to, which is kept, and take a commit from that."""
+    refs = [f"+refs/{kind}/*:refs/upstream/{kind}/*" for kind in ("heads", "tags")]
+    options = {"prune": True, "force": True, "unshallow": (mirror / "shallow").exists()}
+    _request(lambda: git.fetch("origin", *refs, no_tags=True, **options), running)
+    try:
+        run_git(["update-ref", ref_of(commit), f"{commit}^{{commit}}"], mirror)
+    except CommandError:
+        raise _Final("no branch or tag of it leads to that commit") from None
 
 
 def _asking(mirror: Path) -> Git:

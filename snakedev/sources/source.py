@@ -15,7 +15,7 @@ from snakedev.fetch.archive import unpack, unpack_folder
 from snakedev.fetch.indexes import public_address
 from snakedev.fetch.mirror import Submodules, ref_of, submodule, wanted_links
 from snakedev.fetch.mirror_repair import repaired
-from snakedev.sources import untracked
+from snakedev.sources import lfs, untracked
 from snakedev.sources.patch_file import PatchRecord, describe, diff
 from snakedev.store.layout import Layout
 from snakedev.store.publish import found, published
@@ -86,7 +86,7 @@ def make_source(
             base_tree = lay_base(spec, layout, archive, tree)
         apply_series(tree, spec.patches, running)
         untracked.lay_out(tree)
-        if line := untracked.left_out(tree):
+        for line in filter(None, (untracked.left_out(tree), lfs.pointers_told(tree))):
             running.say(line)
         record = SourceRecord(
             key=spec.key,

@@ -108,3 +108,14 @@ def test_what_git_cannot_hold_is_named(tmp_path: Path, running: Job) -> None:
     link.symlink_to("plain.c")
     with pytest.raises(UserError, match=r"tiny: git cannot hold its release: .*'\.gitmodules'"):
         made(tmp_path, running, **{".gitmodules": link})
+
+
+def test_pointers_to_lfs_are_said(
+    tmp_path: Path, running: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = b"version https://git-lfs.github.com/spec/v1\n"
+    pointer = first + b"oid sha256:" + b"0" * 64 + b"\nsize 9\n"
+    entries = {"data/a b.bin": pointer, "weights.bin": pointer, "notes.md": b"As in:\n" + first}
+    made(tmp_path, running, **entries)
+    line = "2 files are pointers to Git LFS, whose contents are not fetched: "
+    assert f"{line}data/a b.bin, weights.bin\n" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from snakedev.sources.patch_file import in_order
 from snakedev.store.source_specs import SourceSpec
 from snakedev.workbench import series
 from snakedev.workbench.folder import WorkFolder
+from snakedev.workbench.naming import placed
 
 
 def export(spec: SourceSpec, folder: Path, patches: Path, running: Job) -> None:
@@ -31,7 +32,7 @@ def export(spec: SourceSpec, folder: Path, patches: Path, running: Job) -> None:
     for commit in series.empty_commits(work.path, work.record.base, "HEAD"):
         running.say(f"left out: {commit} changes nothing")
     _refuse_changed(work, spec.patches)
-    target = series.placed(work.patches, spec.patches, patches)
+    target = placed(work.patches, spec.patches, patches)
     with tempfile.TemporaryDirectory(prefix="snakedev-export-") as scratch:
         copies = [Path(scratch) / path.name for path in target]
         for copy, data in zip(copies, target.values(), strict=True):

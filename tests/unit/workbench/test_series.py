@@ -5,6 +5,7 @@ import pytest
 from snakedev.base.errors import UserError
 from snakedev.base.git import run_git
 from snakedev.workbench import series
+from snakedev.workbench.naming import placed
 from tests.unit.repositories import commit, git, repository
 
 LINES = "".join(f"line {number}\n" for number in range(30))
@@ -30,7 +31,7 @@ def change(folder, file, old, new, message, date=None):
 
 def export(work, folder, existing):
     repo, base = work
-    target = series.placed(series.formatted(repo, base, "HEAD"), existing, folder)
+    target = placed(series.formatted(repo, base, "HEAD"), existing, folder)
     return series.write_series(target, existing)
 
 

@@ -22,7 +22,9 @@ if __name__ == "__main__":
         if toolkit := EnvironmentRecord.read(view / "env.json").cuda_toolkit:
             # for FlashInfer, which compiles its kernels with nvcc when they are first called
             variables["CUDA_HOME"] = f"{view.absolute()}/{toolkit}"
-        line = f"source {view.absolute()}/bin/activate"
+        # a plain sh does not tell a script that it reads where that lies: uv's takes SCRIPT_PATH
+        script = shlex.quote(f"{view.absolute()}/bin/activate")
+        line = f"SCRIPT_PATH={script} && . {script} && unset SCRIPT_PATH"
         if variables:
             assigned = (f"{name}={shlex.quote(value)}" for name, value in variables.items())
             line += f" && export {' '.join(assigned)}"

@@ -3,13 +3,13 @@
 import os
 from pathlib import Path
 
+from snakedev.base.folders import for_sockets
 from snakedev.base.job import scrubbed
 from snakedev.machine import sanitizer
 
 # Of the user's environment: where the person is, and which certificates and devices to use.
 _KEPT = (
     "HOME",
-    "TMPDIR",
     "TZ",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
@@ -23,11 +23,13 @@ def run_variables(environment: Path, cache: Path, *, gil_off: bool = True) -> di
     """The variables that run a program in ``environment``, offline, with its caches in ``cache``.
 
     ``gil_off`` sets PYTHON_GIL=0, so that a module that asks for the GIL does not turn it on. Where
-    the interpreter has a sanitizer, what it finds is reported.
+    the interpreter has a sanitizer, what it finds is reported. vLLM puts its sockets
+    into TMPDIR.
     """
     cache = cache.resolve()
     variables = scrubbed(_KEPT, os.environ) | {
         "PATH": f"{environment.resolve() / 'bin'}:{_SYSTEM_PATH}",
+        "TMPDIR": str(for_sockets()),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
         "HF_HUB_OFFLINE": "1",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from snakedev.base.capacity import available_cores
 from snakedev.base.errors import UserError
+from snakedev.base.folders import for_code
 from snakedev.base.job import Job, scrubbed
 from snakedev.base.process import CommandError, output
 from snakedev.base.records import Record
@@ -110,7 +111,7 @@ def check(
             seen[module] = _ask(python, "-c", code)
         except CommandError as error:
             raise refuse(module, error.tail[-1] if error.tail else error) from None
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=for_code()) as folder:
         seen["venv"] = _check_venv(python, Path(folder) / "venv", refuse)
         seen["headers"] = _check_headers(python, facts, Path(folder), refuse)
         seen["threads"] = _check_threads(python, Path(folder), refuse)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from snakedev.base.errors import UserError
+from snakedev.base.folders import for_code
 from snakedev.base.process import CommandError, output
 
 FLAGS = "-fsanitize=thread -g -O1"
@@ -35,7 +36,7 @@ _MEMORY_MAPPING = "unexpected memory mapping"
 
 def require_runtime(compiler: Sequence[str]) -> None:
     """Raise UserError where a compiler has no ThreadSanitizer, or its runtime does not start."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=for_code()) as folder:
         source, program = Path(folder) / "nothing.c", Path(folder) / "nothing"
         source.write_text("int main(void) { return 0; }\n", encoding="utf-8")
         try:

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Collection, Iterable
@@ -10,6 +11,7 @@ from typing import Any, NoReturn
 
 from snakedev.base.capacity import available_memory_gb, parallel_jobs
 from snakedev.base.errors import UserError
+from snakedev.base.folders import refuse_unfit
 from snakedev.base.run_lock import RunLock
 from snakedev.config.fields import VARIANTS
 from snakedev.config.model import Config
@@ -54,12 +56,20 @@ def load(
     ``head`` says that this is the run's own process, and not one of its jobs, which writes nothing
     here. Raises UserError with a line for each thing that is wrong.
     """
+    for folder in {Path.cwd(), project}:
+        refuse_unfit(folder, "the clone's folder")
     refuse_duplicates(files)
     names = " + ".join(dict.fromkeys(map(os.path.relpath, files))) or "config.yaml"
     checked = check(config, names)
     checks.refuse(checked, names)
     _refuse_targets(checked, asked)
     layout = Layout.of(checked)
+    refuse_unfit(layout.shared, "store")
+    if layout.store and (letters := re.search(r"#|;|\$", str(layout.store))):
+        raise UserError(
+            f"store: {str(layout.store)!r} has '{letters[0]}', which uv reads in a wheel's path as "
+            f"a requirement's: name another folder"
+        )
     lock = RunLock(layout.root) if head else RunLock.of_job(layout.root)
     plan = Plan(checked, Artifacts(layout, head=head), project, run=lock.name)
     # a lock that does not fit must not stop what compiles it

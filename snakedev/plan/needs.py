@@ -1,11 +1,13 @@
 """What the jobs of a run need of this machine: tools, libraries, room on disks."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
 from pathlib import Path
 
 from snakedev.base.errors import UserError
+from snakedev.base.folders import for_code, for_sockets, taken_apart
 from snakedev.environments import locks
 from snakedev.machine import preflight
+from snakedev.machine.sandbox import permitted
 from snakedev.plan.buildable import Buildable
 from snakedev.recipes.recipe import lacking_toolkit
 from snakedev.recipes.registry import borrowed_layout
@@ -37,6 +39,7 @@ def require(buildable: Buildable, jobs: Jobs) -> None:
             git=not rules <= _REMOVE,
         ),
         *_toolkits(buildable, jobs),
+        *_folders(buildable, rules),
         *_room(buildable, jobs),
     ]:
         raise UserError("\n".join(dict.fromkeys(lines)))
@@ -72,6 +75,24 @@ def _toolkits(buildable: Buildable, jobs: Jobs) -> Iterator[str]:
     for repo, variant in _wheels(jobs):
         if line := lacking_toolkit(variant, buildable.target(repo, variant).toolkit):
             yield line
+
+
+def _folders(buildable: Buildable, rules: Set[str]) -> Iterator[str]:
+    """What is wrong with where the clone lies, and with where scratch files do."""
+    folder = buildable.sources.layout.root.resolve()
+    letter = taken_apart(folder) if "wheel" in rules else None
+    if letter and not permitted(fixed_paths=True):
+        yield (
+            f"{str(folder)!r} has {letter!r}, which takes compilers' flags apart, and this machine "
+            f"permits no user namespaces, in which builds see other paths: permit them, or move "
+            f"the clone"
+        )
+    for needed, find in (({"wheel", "interpreter"}, for_code), (_RUN, for_sockets)):
+        if rules & needed:
+            try:
+                find()
+            except UserError as error:
+                yield str(error)
 
 
 def _room(buildable: Buildable, jobs: Jobs) -> list[str]:

@@ -27,6 +27,7 @@ from uv import find_uv_bin
 from snakedev import inside
 from snakedev.base.capacity import available_cores
 from snakedev.base.errors import UserError
+from snakedev.base.folders import for_code
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError, output
 from snakedev.base.records import Record
@@ -80,7 +81,7 @@ def check(
             f"{wheel.name}: its METADATA are those of {metadata.name} {metadata.version}"
         )
     _check_tags(wheel, tags, abi)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(dir=for_code()) as scratch:
         site = Path(scratch) / "site"
         extensions = _install(wheel, site, environment)
         missing = _missing(metadata.requires_dist or (), _python_of(abi), environment)
@@ -139,7 +140,9 @@ def _install(wheel: Path, site: Path, environment: Path) -> list[Path]:
     where: list[str | Path] = ["--python", environment / "bin" / "python", "--target", site]
     try:
         output(
-            [*command, "--offline", "--no-deps", *where, wheel],
+            # by its name: in a path uv would read `#`, `;` and ${VARIABLE} as a requirement's
+            [*command, "--offline", "--no-deps", *where, f"./{wheel.name}"],
+            cwd=wheel.parent,
             env={"PATH": "/usr/bin:/bin", "TMPDIR": tempfile.gettempdir()},
         )
     except CommandError as error:

@@ -153,9 +153,11 @@ def make(
         variables[source_variable(need)] = str(source)
     if places.kernels is not None:
         variables["SNAKEDEV_KERNELS"] = str(places.kernels)
-    # a setting may point into what is made here: ${environment}, ${SNAKEDEV_SOURCE_…}
+    # a recipe's setting may point into what is made here: ${environment}, ${SNAKEDEV_SOURCE_…};
+    # what the user passes on, and paths, are no templates
     named = {**variables, "environment": str(places.environment), "tree": str(places.tree)}
-    return {name: _filled(value, named) for name, value in variables.items()}
+    filled = {name: _filled(value, named) for name, value in spec.settings.items()}
+    return variables | {n: v for n, v in filled.items() if variables[n] == spec.settings[n]}
 
 
 def _path(machine: Machine, places: Places) -> str:

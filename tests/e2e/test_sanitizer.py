@@ -75,7 +75,7 @@ class Sanitized:
     def greet(self, **variables: str) -> subprocess.CompletedProcess:
         """Several threads in the extension, in the environment that `env_cpu` activates."""
         said = self.run("env_cpu").text
-        (line,) = (line for line in said.splitlines() if line.startswith("source "))
+        (line,) = (line for line in said.splitlines() if line.startswith("SCRIPT_PATH="))
         assigned = "".join(f"{name}='{value}' " for name, value in variables.items())
         return subprocess.run(
             ["bash", "-c", f'{line}; {assigned} python -c "$0"', THREADS],

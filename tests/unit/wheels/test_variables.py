@@ -84,6 +84,20 @@ def test_nothing_outside_the_key_decides_what_a_build_sees(layout, machine, monk
     assert seen(layout, machine, fixed_paths=True)[1] == usual
 
 
+def test_what_the_user_passes_on_is_no_template(layout, machine):
+    passed = {
+        "CFLAGS": "-DA=${A} $(date) -DB={b}",
+        "CPPFLAGS": "-I$HOME/include",
+        "CMAKE_ARGS": "-DCMAKE_INSTALL_RPATH=${ORIGIN}/../lib;$ORIGIN -DX=${environment}",
+        "LDFLAGS": "-Wl,-rpath,${ORIGIN}/../lib",
+    }
+    _, variables = seen(
+        layout, machine, fixed_paths=True, spec=SPEC.model_copy(update={"passed": passed})
+    )
+    assert {name: variables[name] for name in passed} == passed
+    assert variables["PLACE"] == "/snakedev/environment/share"
+
+
 def test_builds_at_the_same_paths_have_temporary_files_of_their_own(layout, machine):
     places, variables = seen(layout, machine, fixed_paths=True)
     assert variables["TMPDIR"] == "/snakedev/build/tmp"

@@ -1,5 +1,6 @@
 """What keys of config.yaml ask of each other, and what a plan asks of its inputs."""
 
+import graphlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -115,20 +116,15 @@ def _references(config: Config) -> list[str]:
 
 
 def _cycles(config: Config) -> list[str]:
-    """Repos that need themselves to build, through whatever others."""
-
-    def reaches(name: str, goal: str, seen: frozenset[str]) -> bool:
-        needs = config.repos[name].build_needs if name in config.repos else ()
-        return any(
-            need == goal or (need not in seen and reaches(need, goal, seen | {need}))
-            for need in needs
-        )
-
-    return [
-        f"repos.{name}.build_needs: '{name}' needs itself to build: take it out of the circle"
-        for name in config.repos
-        if reaches(name, name, frozenset())
-    ]
+    """A circle of repos that need each other to build, if there is one."""
+    needs = {name: repo.build_needs for name, repo in config.repos.items()}
+    try:
+        graphlib.TopologicalSorter(needs).prepare()
+    except graphlib.CycleError as error:
+        circle = error.args[1]
+        shown = " needs ".join(f"'{name}'" for name in reversed(circle))
+        return [f"repos.{circle[-1]}.build_needs: a circle: {shown}: take one of them out"]
+    return []
 
 
 def _origins(config: Config) -> list[str]:

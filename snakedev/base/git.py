@@ -61,11 +61,20 @@ def said_by_git(error: CommandError) -> str:
     return "; ".join(dict.fromkeys(reasons)) or str(error)
 
 
+def _environment_at(cwd: Path, extra: Mapping[str, str] | None) -> dict[str, str]:
+    # or git would find the repository that results/ lies in, where there is none at the place
+    ceiling = {"GIT_CEILING_DIRECTORIES": str(cwd.resolve().parent)}
+    return isolated_environment({**ceiling, **(extra or {})})
+
+
 def run_git(
     arguments: Sequence[str | Path], cwd: Path, extra: Mapping[str, str] | None = None
 ) -> str:
-    """What a git command in a repository prints; raises CommandError when it fails."""
-    return output(["git", *arguments], cwd=cwd, env=isolated_environment(extra))
+    """What a git command in a repository prints; raises CommandError when it fails.
+
+    The repository is at ``cwd`` or named in ``extra``.
+    """
+    return output(["git", *arguments], cwd=cwd, env=_environment_at(cwd, extra))
 
 
 def feed_git(
@@ -76,7 +85,7 @@ def feed_git(
 ) -> bytes:
     """What a git command makes of its input; raises CommandError when it fails."""
     words = ["git", *map(str, arguments)]
-    environment = isolated_environment(extra)
+    environment = _environment_at(cwd, extra)
     done = subprocess.run(words, cwd=cwd, env=environment, input=given, capture_output=True)
     if done.returncode != 0:
         tail = done.stderr.decode(errors="replace").splitlines()

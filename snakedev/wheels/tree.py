@@ -20,15 +20,13 @@ def move(tree: Path, source: Path, subdirectory: str, running: Job) -> Path:
 
     ``subdirectory`` is where the Python project lies in it. Returns the tree.
     """
-    if not (tree / ".git").is_dir():
-        shutil.rmtree(tree, ignore_errors=True)
-        tree.mkdir(parents=True)
-        run_git(["init", "--quiet"], tree)
+    tree.mkdir(parents=True, exist_ok=True)
+    for lock in tree.glob(".git/*.lock"):
+        lock.unlink()  # a killed build's; the folder's own lock is held here
+    run_git(["init", "--quiet"], tree)
     keep_bytes(tree / ".git")
     untracked.take_back(tree)
     run_git(["fetch", "--quiet", "--no-tags", "--force", str(source.resolve()), "HEAD"], tree)
-    for lock in tree.glob(".git/*.lock"):
-        lock.unlink()  # a killed build's; the folder's own lock is held here
     run_git(["checkout", "--quiet", "--force", "--detach", "FETCH_HEAD"], tree)
     running.note(f"tree at {run_git(['rev-parse', 'HEAD'], tree)}")
     kept = [word for pattern in _KEPT_BUILD_FOLDERS for word in ("-e", pattern)]

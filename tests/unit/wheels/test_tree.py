@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
+from snakedev.base.git import run_git
 from snakedev.base.job import Job
+from snakedev.base.process import CommandError
 from snakedev.sources import untracked
 from snakedev.wheels.tree import move
 from tests.unit.repositories import commit, git, repository
@@ -62,3 +66,25 @@ def test_compiled_objects_stay_and_nothing_else(tmp_path: Path, running: Job) ->
     move(tree, origin, ".", running)
     assert (tree / "build/temp.linux/a.o").is_file()
     assert not (tree / "build/lib.linux").exists() and not (tree / "left").exists()
+
+
+@pytest.mark.parametrize("left", [(), ("HEAD.lock", "config.lock", "shallow.lock")])
+def test_a_tree_whose_making_was_killed_is_made_in_its_place(
+    tmp_path: Path, running: Job, left: tuple[str, ...]
+) -> None:
+    # results/ lies in a clone of this project
+    clone = tmp_path / "clone"
+    repository(clone, {"mine.txt": "not committed yet\n"})
+    (clone / "mine.txt").write_text("hours of work\n")
+    (clone / "notes.txt").write_text("untracked\n")
+    origin = source(tmp_path / "source", {"a.c": "x\n"}, {})
+    tree = clone / "results/build/tree"
+    (tree / ".git").mkdir(parents=True)
+    for name in left:
+        (tree / ".git" / name).touch()
+    move(tree, origin, ".", running)
+    assert (tree / "a.c").read_text() == "x\n"
+    assert (clone / "mine.txt").read_text() == "hours of work\n"
+    assert (clone / "notes.txt").is_file() and not (clone / "a.c").exists()
+    with pytest.raises(CommandError):
+        run_git(["rev-parse", "HEAD"], clone / "results")

@@ -1,9 +1,8 @@
 """Running uv: which program, with which settings of the user's, and what its failures mean."""
 
-import os
 import re
-import tomllib
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from uv import find_uv_bin
@@ -21,10 +20,14 @@ _KEPT = re.compile(
     r"|OFFLINE|CONFIG_FILE)"
 )
 _NO_ANSWER = re.compile(
-    r"error sending request|failed to fetch|dns error|connection (refused|reset)|timed? ?out"
-    r"|request failed after|network connectivity is disabled",
+    r"error sending request|failed to fetch|dns error|timed? ?out"
+    r"|connection (refused|reset)|request failed after|HTTP status (client|server) error",
     re.IGNORECASE,
 )
+# What uv adds where it found no solution since an index was not read.
+_NOT_READ = re.compile(r"401 Unauthorized|403 Forbidden|network (was|connectivity is) disabled")
+_CAUSE = re.compile(r"(cause|caused by): ", re.IGNORECASE)
+_ADDRESS = re.compile(r"\b\w+://(?:[^/\s@]*@)?([^/\s`')]+)[^\s`')]*")
 
 
 def run_uv(
@@ -43,14 +46,29 @@ def run_uv(
     try:
         running.run([find_uv_bin(), *arguments], env=environment(torch_index), watch=watch)
     except CommandError as error:
-        said = [line.strip() for line in error.tail]
-        if any(_NO_ANSWER.search(line) for line in said):
-            first = next(line for line in said if line)
+        if why := _no_answer([line.strip() for line in error.tail]):
             raise UserError(
-                f"{what}: a package index did not answer ({first.removeprefix('error: ')}): check "
-                f"the network and the index that uv or pip are set to, then run the same again"
+                f"{what}: a package index did not answer ({why}): check the network and the index "
+                "that uv or pip are set to, then run the same again"
             ) from None
         raise
+
+
+def _no_answer(said: Sequence[str]) -> str | None:
+    """Why an index did not answer, and which server's, if that is what uv says.
+
+    The rest of an address may hold a token.
+    """
+    if hint := next((line for line in said if _NOT_READ.search(line)), None):
+        return _ADDRESS.sub(r"\1", hint.removeprefix("hint: ").rstrip("."))
+    first = next((n for n, line in enumerate(said) if _NO_ANSWER.search(line)), None)
+    if first is None:
+        return None
+    told = [said[first], *takewhile(_CAUSE.match, said[first + 1 :])]
+    server = next((found[1] for line in told if (found := _ADDRESS.search(line))), None)
+    root = _CAUSE.sub("", told[-1], count=1).removeprefix("error: ")
+    root = _ADDRESS.sub(r"\1", root)
+    return f"{server}: {root}" if server and server not in root else root
 
 
 def environment(torch_index: str | None = None) -> dict[str, str]:
@@ -65,24 +83,7 @@ def environment(torch_index: str | None = None) -> dict[str, str]:
         for name, value in index_environment().items()
         if not name.startswith("UV_") or _KEPT.fullmatch(name)
     }
-    if "UV_DEFAULT_INDEX" not in os.environ and _configured_index():
-        variables.pop("UV_DEFAULT_INDEX", None)  # uv's own file counts more than pip's settings
     if torch_index is not None:
         variables["UV_INDEX"] = f"{torch_index} {variables.get('UV_INDEX', '')}".strip()
         variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     return variables
-
-
-def _configured_index() -> bool:
-    """Whether a configuration file of uv (the user's or the machine's) sets the default index."""
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    for file in (home / "uv" / "uv.toml", Path("/etc/uv/uv.toml")):
-        try:
-            settings = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError):
-            continue
-        for table in (settings, settings.get("pip", {})):
-            named = table.get("index", [])
-            if "index-url" in table or any(index.get("default") for index in named):
-                return True
-    return False

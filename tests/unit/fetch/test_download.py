@@ -2,12 +2,7 @@
 
 import gzip
 import hashlib
-import json
-import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,135 +14,7 @@ from snakedev.config.repos import ReleasePin
 from snakedev.fetch.download import DownloadRecord, fetch_release, fetch_wheel, fetched_release
 from snakedev.store.layout import Layout
 from tests.unit.default_config import DEFAULT
-
-# more than the client writes at once, so that a broken transfer leaves something behind
-SDIST = bytes(range(256)) * 16_384
-SHA256 = hashlib.sha256(SDIST).hexdigest()
-NAME = "tiny-1.0.tar.gz"
-PIN = ReleasePin(name="tiny", version="1.0", sha256=SHA256)
-
-
-class SmallIndex:
-    """An index of one project; counts what is asked of it, and can refuse or break off."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {NAME: SDIST}
-        self.digests: dict[str, str] = {}
-        """What the page claims of a file, where that is not the truth."""
-        self.page_failures: list[int] = []
-        self.file_failures: list[int] = []
-        """Statuses that the next requests are answered with."""
-        self.cut_after: list[int] = []
-        """Bytes after which the next transfers break off."""
-        self.ranges = True
-        self.calls_gzip_an_encoding = False
-        """Whether archives are labelled as some servers label each file whose name ends in .gz."""
-        self.password: str | None = None
-        self.asked: list[tuple[str, str | None]] = []
-        """Each request's path and Range header."""
-        self.address = ""
-
-    @property
-    def transfers(self) -> list[str | None]:
-        """The Range headers of all requests for files."""
-        return [asked for path, asked in self.asked if path.startswith("/files/")]
-
-    @contextmanager
-    def served(self) -> Iterator[None]:
-        """Answer on a free port while the block runs."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.address = f"127.0.0.1:{server.server_port}/simple/"
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        index = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                index.asked.append((self.path, self.headers.get("Range")))
-                if index.password and not self.headers.get("Authorization"):
-                    return self.reply(401)
-                if self.path == "/simple/tiny/":
-                    status = index.page_failures.pop(0) if index.page_failures else 200
-                    return self.reply(status, index.page(), "application/vnd.pypi.simple.v1+json")
-                name = self.path.removeprefix("/files/")
-                if name not in index.files:
-                    return self.reply(404)
-                if index.file_failures:
-                    return self.reply(index.file_failures.pop(0))
-                return self.transfer(index.files[name])
-
-            def transfer(self, data: bytes) -> None:
-                asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
-                start = int(asked[1]) if asked and index.ranges else 0
-                if start >= len(data):
-                    self.reply(416)
-                    return
-                sent = data[start:]
-                self.send_response(206 if start else 200)
-                self.send_header("Content-Length", str(len(sent)))
-                if index.calls_gzip_an_encoding:
-                    self.send_header("Content-Encoding", "gzip")
-                if start:
-                    self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-                self.end_headers()
-                end = index.cut_after.pop(0) if index.cut_after else len(sent)
-                self.wfile.write(sent[:end])
-                self.close_connection = end < len(sent)
-
-            def reply(self, status: int, body: bytes = b"", kind: str = "text/plain") -> None:
-                body = body if status == 200 else b""
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-        return Handler
-
-    def page(self) -> bytes:
-        """The project's page in the JSON form of the simple API."""
-        files = [
-            {
-                "filename": name,
-                "url": f"../../files/{name}",
-                "hashes": {"sha256": self.digests.get(name) or hashlib.sha256(data).hexdigest()},
-            }
-            for name, data in self.files.items()
-        ]
-        meta = {"api-version": "1.0"}
-        return json.dumps({"meta": meta, "name": "tiny", "files": files}).encode()
-
-
-@pytest.fixture
-def small_index(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallIndex]:
-    served = SmallIndex()
-    for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with served.served():
-        monkeypatch.setenv("PIP_INDEX_URL", f"http://{served.address}")
-        yield served
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long the pauses between tries would have been."""
-    seen: list[float] = []
-    monkeypatch.setattr("time.sleep", seen.append)
-    return seen
+from tests.unit.fetch.small_index import NAME, PIN, SDIST, SHA256, SmallIndex
 
 
 def fetch(folder: Path, running: Job, pin: ReleasePin = PIN) -> Path:
@@ -321,7 +188,7 @@ def test_an_archives_own_compression_is_left_alone(
 
 
 @pytest.mark.parametrize(
-    ("failing", "status"), [("page_failures", 503), ("page_failures", 401), ("file_failures", 503)]
+    ("failing", "status"), [("page_failures", 503), ("page_failures", 429), ("file_failures", 503)]
 )
 def test_an_index_that_stays_away_is_one_clear_line(
     small_index: SmallIndex,
@@ -351,22 +218,3 @@ def test_an_index_that_is_not_there_is_one_clear_line(
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple/")
     with pytest.raises(UserError, match=r"tiny 1\.0 \(sdist\): .* did not answer .*Connection"):
         fetch(tmp_path / "downloads", running)
-
-
-def test_a_password_in_the_index_address_is_used_and_never_shown(
-    small_index: SmallIndex,
-    tmp_path: Path,
-    running: Job,
-    pauses: list[float],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    small_index.password = "hunter2"
-    monkeypatch.setenv("PIP_INDEX_URL", f"http://someone:hunter2@{small_index.address}")
-    assert fetch(tmp_path / "downloads", running).read_bytes() == SDIST
-    small_index.page_failures = [503] * 100
-    with pytest.raises(UserError) as raised:
-        fetch(tmp_path / "elsewhere", running)
-    assert "hunter2" not in str(raised.value)
-    assert "hunter2" not in running.log_path.read_text()
-    assert "hunter2" not in capsys.readouterr().err

@@ -1,7 +1,12 @@
 """Which settings uv sees."""
 
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
 import pytest
 
+from snakedev.base.errors import UserError
 from snakedev.fetch import uv
 
 
@@ -64,3 +69,71 @@ def test_the_index_for_torch_comes_before_the_users_own(monkeypatch):
     seen = uv.environment("https://torch.example/cpu")
     assert seen["UV_INDEX"] == "https://torch.example/cpu https://mine.example/simple"
     assert seen["UV_INDEX_STRATEGY"] == "unsafe-best-match"
+
+
+@contextmanager
+def answering(status: int):
+    """A server that answers everything with one status; yields where it is."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_CONNECT = do_HEAD = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def refused(tmp_path, running, monkeypatch, index):
+    """What is said where uv cannot ask an index; neither a password nor a path of it."""
+    monkeypatch.setenv("UV_DEFAULT_INDEX", index)
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "x.in").write_text("tiny\n")
+    with pytest.raises(UserError) as raised:
+        uv.run_uv("making x", ["pip", "compile", "--quiet", tmp_path / "x.in"], running)
+    text = str(raised.value)
+    assert text.startswith("making x: a package index did not answer (")
+    assert "\n" not in text and "hunter2" not in text and "TOKEN" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(401, "401 Unauthorized"), (403, "403 Forbidden"), (500, "500 Internal")]
+)
+def test_an_index_that_refuses_says_why(tmp_path, running, monkeypatch, status, said):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with answering(status) as server:
+        text = refused(tmp_path, running, monkeypatch, f"http://me:hunter2@{server}/TOKEN/simple")
+    assert said in text and server in text
+
+
+def test_an_index_that_is_not_reached_says_why(tmp_path, running, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,unheard-of.invalid")
+    text = refused(tmp_path, running, monkeypatch, "http://me:hunter2@127.0.0.1:9/TOKEN/simple")
+    assert "(127.0.0.1:9: Connection refused (os error 111))" in text
+    text = refused(tmp_path, running, monkeypatch, "http://unheard-of.invalid/TOKEN/simple")
+    assert "(unheard-of.invalid: failed to lookup address information: " in text
+
+
+def test_a_proxy_that_refuses_says_why(tmp_path, running, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "")
+    with answering(407) as server:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:hunter2@{server}")
+        text = refused(tmp_path, running, monkeypatch, "https://index.invalid/TOKEN/simple")
+    assert "(index.invalid: tunnel error: proxy authorization required)" in text
+
+
+def test_a_network_that_was_switched_off_is_said(tmp_path, running, monkeypatch):
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    text = refused(tmp_path, running, monkeypatch, "https://index.invalid/TOKEN/simple")
+    assert "because the network was disabled" in text

@@ -73,7 +73,8 @@ class ReleasePin(Section):
 
     kind: Literal["sdist", "debian", "wheel"] = "sdist"
     name: Name
-    version: Annotated[str, StringConstraints(min_length=1)]
+    version: Annotated[str, StringConstraints(min_length=1)] = ""
+    """Its version; a source distribution's is that of the repo, and need not be given."""
     sha256: Sha256
     commit: Commit | None = None
     """The upstream commit that the release was made from."""
@@ -88,6 +89,8 @@ class ReleasePin(Section):
         for kind, key in (("debian", "suite"), ("wheel", "folder")):
             if (self.kind == kind) != (getattr(self, key) is not None):
                 raise ValueError(f"'{key}' goes with 'kind: {kind}', and both are needed")
+        if not self.version:
+            raise ValueError(f"'kind: {self.kind}' needs a 'version' of its own")
         return self
 
 
@@ -122,6 +125,21 @@ class Repo(Section):
     kernels: dict[Literal["cpu", "cuda"], WheelPin] = {}
     """By variant: the project's own wheel of the same version, which `kernels: upstream` of that
     variant takes the kernels from."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_version(cls, given: object) -> object:
+        """Give a source distribution the repo's version."""
+        if not isinstance(given, Mapping) or not isinstance(given.get("release"), Mapping):
+            return given
+        release = given["release"]
+        if (
+            "version" in release
+            or "version" not in given
+            or release.get("kind", "sdist") != "sdist"
+        ):
+            return given
+        return {**given, "release": {**release, "version": given["version"]}}
 
 
 class PackageModel(Section):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from packaging.version import InvalidVersion, Version
+
 from snakedev.base.errors import UserError
 from snakedev.config.explain import one_of
 from snakedev.config.model import Config, Cpu
@@ -144,6 +146,13 @@ def _origins(config: Config) -> list[str]:
                 f"release.name, release.version and release.sha256, or set "
                 f"repos.{name}.origin: git"
             )
+        released = repo.release if origin == "release" else None
+        if released and released.kind == "sdist" and not _alike(repo.version, released.version):
+            problems.append(
+                f"repos.{name}.version: {repo.version} is not repos.{name}.release.version "
+                f"({released.version}), and its wheel would have another version than its source: "
+                f"set both to the same, or take release.version out"
+            )
         if origin == "release" and repo.git and repo.release and repo.release.commit:
             if repo.git.commit != repo.release.commit:
                 problems.append(
@@ -152,6 +161,14 @@ def _origins(config: Config) -> list[str]:
                     f"repos.{name}.origin: git to build that commit, or put the release's back"
                 )
     return problems
+
+
+def _alike(wheel: str, release: str) -> bool:
+    """Whether a release gives wheels of a version, which may have a label of its own behind a +."""
+    try:
+        return Version(wheel.partition("+")[0]) == Version(release.partition("+")[0])
+    except InvalidVersion:
+        return wheel == release
 
 
 def _kernels(config: Config) -> Iterator[str]:

@@ -204,3 +204,26 @@ def test_rocm_needs_an_index_for_its_torch():
         checked(values)
     values["registries"]["torch_rocm"] = "https://example.org/rocm"
     checked(values)
+
+
+def test_a_source_distribution_has_the_repos_version():
+    message = complaint("repos/safetensors/release/version", "0.9.0")
+    assert message == (
+        "config.yaml: repos.safetensors.version: 0.8.0 is not repos.safetensors.release.version "
+        "(0.9.0), and its wheel would have another version than its source: set both to the same, "
+        "or take release.version out"
+    )
+    for version in ("0.8", "0.8.0+local"):
+        checked(changed("repos/safetensors/release/version", version))
+    moved = checked(changed("repos/safetensors/version", "0.9.0"))
+    assert moved.pin_of("safetensors").version == "0.9.0"
+    elsewhere = changed("repos/safetensors/release/version", "0.9.0")
+    elsewhere["repos"]["safetensors"]["origin"] = "git"
+    checked(elsewhere)
+
+
+def test_a_release_of_another_kind_has_a_version_of_its_own():
+    checked(changed("repos/onednn/version", "3.7"))
+    message = complaint("repos/onednn/release/version", ...)
+    assert "repos.onednn.release" in message and "'kind: debian' needs a 'version'" in message
+    assert len(message.splitlines()) == 1

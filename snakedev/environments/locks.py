@@ -22,6 +22,7 @@ from snakedev.base.records import write_text
 from snakedev.config.fields import VARIANTS, Variant
 from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
 from snakedev.environments.exclusions import read_exclusions
+from snakedev.environments.lock_inputs import closure, requirement_lines, unfit
 from snakedev.fetch.indexes import TORCH_PACKAGES, public_address
 from snakedev.fetch.uv import run_uv
 from snakedev.recipes.registry import RECIPES
@@ -32,7 +33,6 @@ _ORDINARY_TARGET = ("--universal", "--python-version", "3.11")
 # that compiles a lock leaves no trace in it.
 _WHEELS_TARGET = ("--only-binary", ":all:", "--python-platform", "x86_64-manylinux_2_28")
 _INPUTS = re.compile(r"^# inputs: ([0-9a-f]{64})$", re.MULTILINE)
-_INCLUDE = re.compile(r"^(?:-r|-c|--requirements?|--constraints?)[ =]\s*(\S+)$")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def inputs_digest(folder: Path, name: str, torch_index: str | None) -> str:
     """sha256 of all that a lock is compiled from: requirements, included files, exclusions, the
     platform and the torch index. Comments and reasons are left out."""
     files = lock_sources(folder, name, torch_index)
-    parts = [line for file in files for line in _closure(file, frozenset())]
+    parts = [line for file in files for line in closure(file, frozenset())]
     if LOCKS[name].purpose == "tool":
         parts += _ORDINARY_TARGET
     else:
@@ -101,17 +101,20 @@ def inputs_digest(folder: Path, name: str, torch_index: str | None) -> str:
 
 def lock_digest(lock: Path) -> str:
     """sha256 of a lock's requirements and hashes, comments left out."""
-    return _sha256(_requirement_lines(lock))
+    return _sha256(requirement_lines(lock))
 
 
 def lock_pins(lock: Path) -> dict[str, Pin]:
     """The packages of a lock for one platform by canonical name."""
     pins: dict[str, Pin] = {}
-    for line in _requirement_lines(lock):
+    for line in requirement_lines(lock):
         if line.startswith("--hash"):
             continue
-        requirement = Requirement(line.removesuffix("\\").strip())
-        (specifier,) = requirement.specifier
+        try:
+            requirement = Requirement(line.removesuffix("\\").strip())
+            (specifier,) = requirement.specifier
+        except ValueError:
+            raise UserError(f"{lock}: '{line}' pins no version: run `snakemake locks`") from None
         name = canonicalize_name(requirement.name)
         extras = frozenset(canonicalize_name(extra) for extra in requirement.extras)
         if name in pins:  # uv gives a package asked for with and without extras two lines
@@ -136,7 +139,8 @@ def check_lock(folder: Path, name: str, torch_index: str | None = None) -> None:
 
 
 def require_lists(folder: Path, wanted: Iterable[Lock]) -> None:
-    """Raise UserError for all `.in` files of locks that are missing, with what belongs in each."""
+    """Raise UserError for all `.in` files of locks that are missing, with what belongs in each, and
+    for lines of theirs that no lock can answer: it holds packages of an index, by version."""
     files = {folder / f"{lock.name}.in": lock for lock in wanted}
     if lines := [
         f"{file} is missing: list in it {_content(lock)}, then run `snakemake locks`"
@@ -144,6 +148,9 @@ def require_lists(folder: Path, wanted: Iterable[Lock]) -> None:
         if not file.is_file()
     ]:
         raise UserError("\n".join(lines))
+    given = [*files, *(file.with_suffix(".cuda.in") for file in files)]
+    if lines := [line for file in given if file.is_file() for line in unfit(file, frozenset())]:
+        raise UserError("\n".join(dict.fromkeys(lines)))
 
 
 def _content(lock: Lock) -> str:
@@ -174,8 +181,10 @@ def compile_lock(
 
     Pins of the present lock are kept where they still fit, unless ``upgrade`` is set. ``python``
     is the interpreter that the lock is for; one for ordinary Pythons needs none. Raises
-    CommandError when uv finds no solution, UserError when an index does not answer.
+    CommandError when uv finds no solution, UserError when an index does not answer, and for a line
+    that no lock can answer.
     """
+    require_lists(folder, [LOCKS[name]])
     lock = folder / f"{name}.lock"
     files = lock_sources(folder, name, torch_index)
     inputs = inputs_digest(folder, name, torch_index)
@@ -213,7 +222,7 @@ def compile_lock(
             running,
             torch_index=torch_index,
         )
-        body = "".join(f"{line}\n" for line in _requirement_lines(result, indent="    "))
+        body = "".join(f"{line}\n" for line in requirement_lines(result, indent="    "))
     head = (
         f"# Compiled by `snakemake locks` from {', '.join(file.name for file in files)}.\n"
         f"# inputs: {inputs}\n"
@@ -229,28 +238,6 @@ def _excluded(folder: Path, name: str) -> tuple[str, ...]:
     if not (folder / EXCLUSIONS_FILE).is_file():
         return ()
     return tuple(read_exclusions(folder, name).packages)
-
-
-def _closure(file: Path, seen: frozenset[Path]) -> Iterator[str]:
-    """The requirement lines of a file and of the files that it includes."""
-    if not file.is_file():
-        raise UserError(f"{file} is missing: it lists what a lock is compiled from")
-    for line in _requirement_lines(file):
-        if include := _INCLUDE.match(line):
-            included = (file.parent / include[1]).resolve()
-            if included not in seen:
-                yield line.split()[0]
-                yield from _closure(included, seen | {included})
-        else:
-            yield line
-
-
-def _requirement_lines(file: Path, indent: str = "") -> list[str]:
-    """The lines of a requirements file without comments; those of hashes get ``indent``."""
-    lines = (
-        re.sub(r"(^|\s)#.*", "", line).strip() for line in file.read_text("utf-8").splitlines()
-    )
-    return [indent + line if line.startswith("--hash") else line for line in lines if line]
 
 
 def _sha256(lines: Sequence[str]) -> str:

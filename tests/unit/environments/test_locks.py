@@ -1,5 +1,6 @@
 """Locks: what they are compiled from, when they no longer fit, and compiling them for real."""
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -211,3 +212,58 @@ def test_a_package_with_and_without_extras_is_one_pin(tmp_path):
     hashes = " \\\n    --hash=sha256:00\n"
     lock.write_text(f"a[x, y_z]==1.0{hashes}a==1.0{hashes}")
     assert locks.lock_pins(lock)["a"].extras == {"x", "y-z"}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("tiny @ https://me:hunter2@example.org/tiny-1.0.tar.gz", "'tiny' is to come from an addr"),
+        ("tiny @ git+https://example.org/tiny@main", "'tiny' is to come from an address"),
+        ("https://me:hunter2@example.org/tiny-1.0.tar.gz", "'…' is no requirement"),
+        ("./tiny", "'./tiny' is no requirement"),
+        ("/some/where/tiny-1.0-py3-none-any.whl", "is no requirement"),
+        ("-e ./tiny", "-e: only requirements, -r and -c stand in it"),
+        ("--editable=./tiny", "--editable: only requirements, -r and -c stand in it"),
+        ("--pre", "--pre: only requirements, -r and -c stand in it"),
+        ("--no-binary :all:", "--no-binary: only requirements, -r and -c stand in it"),
+        ("--find-links https://me:hunter2@example.org/", "--find-links: indexes are set where"),
+        ("--extra-index-url=https://me:hunter2@example.org/", "--extra-index-url: indexes are"),
+        ("-i https://me:hunter2@example.org/", "-i: indexes are set where uv and pip are told"),
+        ("torch=2.11", "'torch=2.11' is no requirement"),
+    ],
+)
+@pytest.mark.parametrize("included", ["", "-c more.txt", "-r more.txt"])
+def test_a_line_that_no_lock_can_answer_is_refused_before_it_is_written(
+    folder, running, line, said, included
+):
+    file = folder / ("more.txt" if included else "run-cpu.in")
+    if included:
+        (folder / "run-cpu.in").write_text(f"{included}\n")
+    file.write_text(f"torch\n{line}\n")
+    for refused in (
+        lambda: compile_here(folder, running),
+        lambda: locks.check_lock(folder, "run-cpu"),
+    ):
+        with pytest.raises(UserError) as caught:
+            refused()
+        text = str(caught.value)
+        assert text.startswith(f"{file}: ") and said in text
+        assert "\n" not in text and "hunter2" not in text
+    assert not (folder / "run-cpu.lock").exists()
+
+
+def test_lines_that_uv_takes_of_an_index_are_taken(folder, index, running):
+    (folder / "more.txt").write_text("needed<2 ; python_version >= '3'  # a comment\n")
+    digest = hashlib.sha256(next(index.glob("torch/*.whl")).read_bytes()).hexdigest()
+    text = f"-c more.txt\nTorch[extra] == 2.11.* \\\n    --hash=sha256:{digest}\n"
+    (folder / "run-cpu.in").write_text(text)
+    compile_here(folder, running)
+    assert locks.lock_pins(folder / "run-cpu.lock").keys() == {"torch", "needed"}
+
+
+def test_a_lock_that_was_edited_by_hand_is_one_line(folder, index, running):
+    compile_here(folder, running)
+    with (folder / "run-cpu.lock").open("a") as lock:
+        lock.write("tiny @ https://example.org/tiny-1.0.tar.gz\n")
+    with pytest.raises(UserError, match=r"run-cpu\.lock: 'tiny @ .*' pins no version"):
+        locks.lock_pins(folder / "run-cpu.lock")

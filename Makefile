@@ -6,7 +6,7 @@ READY := .venv/.tools
 DOCS := .venv-docs/bin
 DOCS_READY := .venv-docs/.tools
 
-.PHONY: smoke test e2e bench stress lint docs
+.PHONY: smoke test e2e bench stress chaos lint docs
 
 # Build what is needed, run inference, write results/reports/smoke.html.
 smoke: $(READY)
@@ -38,6 +38,14 @@ MINUTES ?= 3
 stress: $(READY)
 	$(BIN)/snakemake env_cpu models $(ARGS)
 	$(BIN)/python -m tools.stress $(SCENARIO) --minutes $(MINUTES) $(SEED:%=--seed %)
+
+# Faults on purpose, on a small workflow, for MINUTES: kills, full disks, a network that cheats, bytes
+# that change, hostile inputs. SEED and CHAOS (KIND, KIND.SCENARIO or KIND.SCENARIO.ROUND) repeat
+# what was done; CHAOS=real kills the real workflow 20 times, which downloads some 5 GB.
+chaos: MINUTES = 25
+chaos: $(READY)
+	$(BIN)/snakemake interpreter
+	$(BIN)/python -m tools.chaos --minutes $(MINUTES) $(CHAOS:%=--only %) $(SEED:%=--seed %)
 
 # The checks of style.
 lint: $(READY)

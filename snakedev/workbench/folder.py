@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from snakedev.base.errors import UserError
-from snakedev.base.git import run_git
+from snakedev.base.git import feed_git, run_git
 from snakedev.base.process import CommandError, output
 from snakedev.base.records import Record
 from snakedev.config.fields import Origin
@@ -110,9 +110,10 @@ class WorkFolder:
     def uncommitted(self) -> list[str]:
         """Files that differ from what is checked out, and those that git neither tracks nor
         ignores."""
-        words = ["status", "--porcelain", "--untracked-files=all", "--no-renames"]
-        printed = self.git("-c", f"core.excludesFile={user_excludes()}", *words)
-        return [line.strip().split(maxsplit=1)[1] for line in printed.splitlines()]
+        words = ["status", "--porcelain", "-z", "--untracked-files=all", "--no-renames"]
+        excluded = ["-c", f"core.excludesFile={user_excludes()}"]
+        printed = feed_git([*excluded, *words], self.path, b"", {"GIT_OPTIONAL_LOCKS": "0"})
+        return [entry[3:] for entry in printed.decode(errors="replace").split("\0") if entry]
 
     def unexported(self, files: Sequence[Path]) -> bool:
         """Whether there are commits that ``files``, the present series, do not hold."""

@@ -169,12 +169,14 @@ def apply_series(tree: Path, patches: Sequence[Path], running: Job) -> None:
     """Commit a patch series on top of a checkout; UserError names the first that does not fit."""
     if not patches:
         return
-    try:
-        # all at once is faster; which of them does not fit is found one by one
-        apply_patches(tree, patches)
-        return
-    except CommandError:
-        abort(tree)
+    # all at once is faster, where git, which looks at the first alone, takes all for mails; which of
+    # them does not fit is found one by one
+    if all(patch.read_bytes().startswith(b"From") for patch in patches):
+        try:
+            apply_patches(tree, patches)
+            return
+        except CommandError:
+            abort(tree)
     for patch in patches:
         running.note(f"applying {patch}")
         try:

@@ -85,6 +85,21 @@ def test_what_git_takes_is_recorded(tmp_path: Path, running: Job, data: bytes) -
     assert b"+b\n" in body(data) and b"Because" not in body(data)
 
 
+@pytest.mark.parametrize("forms", [("StGit", "raw UTF-8"), ("svn", "Mercurial", "StGit")])
+def test_a_series_may_have_files_of_several_forms(
+    tmp_path: Path, running: Job, forms: tuple[str, ...]
+) -> None:
+    repository(tmp_path / "tree", {"a.c": b"a\n"})
+    paths = []
+    for number, form in enumerate(forms):
+        paths.append(tmp_path / f"{number}.patch")
+        content = b"-%d\n+%d" % (number, number + 1) if number else b"-a\n+1"
+        paths[-1].write_bytes(FORMS[form].replace(b"-a\n+b", content))
+    apply_series(tmp_path / "tree", paths, running)
+    said = git(tmp_path / "tree", "log", "--reverse", "--format=%s").split("\n")
+    assert said[1:] == [details(path).subject for path in paths] == ["Change it"] * len(forms)
+
+
 @pytest.mark.parametrize("how", ["--attach", "--inline"])
 def test_a_patch_as_an_attachment_is_recorded(tmp_path: Path, running: Job, how: str) -> None:
     repository(tmp_path / "work", {"a.c": "a\n"})

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx2
-from huggingface_hub import HfApi, RepoFile, get_token, hf_hub_url
+from huggingface_hub import HfApi, RepoFile, constants, get_token, hf_hub_url
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -27,6 +27,7 @@ from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.retry import retried
 from snakedev.config.repos import HubModel
+from snakedev.fetch.session import reason, without_addresses
 
 _Result = TypeVar("_Result")
 PROJECT_TOKEN = Path("cache/token")
@@ -44,6 +45,11 @@ def fetch_snapshot(name: str, model: HubModel, cache: Path, running: Job) -> Pat
     Raises UserError that names the model when the hub has no such revision, does not admit this
     token, or does not answer.
     """
+    if constants.HF_HUB_OFFLINE:
+        raise UserError(
+            f"models.{name}: HF_HUB_OFFLINE is set, and {model.repo} is still to be fetched: unset "
+            "it for one run with a network"
+        )
     disable_progress_bars()
     token = find_token()
     endpoint = os.environ.get("HF_ENDPOINT") or None
@@ -76,6 +82,12 @@ def fetch_snapshot(name: str, model: HubModel, cache: Path, running: Job) -> Pat
             list(pool.map(fetch, files))
     except (httpx2.HTTPError, OSError) as error:
         raise UserError(_explained(name, model, token, error)) from None
+    except (httpx2.InvalidURL, ImportError, ValueError) as error:
+        # a proxy of a kind that the client does not know, or an address that is none
+        raise UserError(
+            f"models.{name}: the hub cannot be asked ({without_addresses(str(error))}): check "
+            "HF_ENDPOINT, HTTPS_PROXY and ALL_PROXY"
+        ) from None
     return folder
 
 
@@ -137,7 +149,7 @@ def _reason(error: BaseException) -> str:
     """A failure in few words; addresses may hold secrets, so none is repeated."""
     if isinstance(error, HfHubHTTPError):
         return f"HTTP status {error.response.status_code}"
-    return type(error).__name__
+    return reason(error)
 
 
 def _explained(name: str, model: HubModel, token: str | None, error: BaseException) -> str:

@@ -113,12 +113,16 @@ def reason(error: BaseException) -> str:
     for inner in _chain(error):
         root = inner
     text = getattr(root, "strerror", None) or str(root) or type(root).__name__
-    text = re.sub(r"'[^']*/[^']*'|\S*(://|@)\S*", "…", " ".join(str(text).split()))
+    text = without_addresses(str(text))
     if "SOCKS" in text:
         text += " HTTPS_PROXY or ALL_PROXY is a socks proxy: name an HTTP proxy, or install PySocks"
-    request = getattr(error, "request", None)
-    host = urlsplit(getattr(request, "url", None) or "").hostname
+    host = _host(error)
     return f"{host}: {text}" if host else text
+
+
+def without_addresses(text: str) -> str:
+    """A text in one line, less the addresses in it, which may hold secrets."""
+    return re.sub(r"'[^']*/[^']*'|\S*(://|@)\S*", "…", " ".join(text.split()))
 
 
 def may_pass(error: BaseException) -> bool:
@@ -134,6 +138,14 @@ def may_pass(error: BaseException) -> bool:
 def _response(error: BaseException) -> requests.Response | None:
     response = getattr(error, "response", None)
     return response if isinstance(response, requests.Response) else None
+
+
+def _host(error: BaseException) -> str | None:
+    """The server that was asked, where the error of requests or httpx knows."""
+    try:
+        return urlsplit(str(error.request.url)).hostname  # type: ignore[attr-defined]
+    except (AttributeError, RuntimeError, ValueError):
+        return None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

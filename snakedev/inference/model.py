@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -140,6 +141,24 @@ def _from_hub(name: str, model: HubModel, cache: Path, scratch: Path, running: J
             target = scratch / path.relative_to(snapshot)
             target.parent.mkdir(parents=True, exist_ok=True)
             _link_or_copy(path, target)
+    if code := _own_code(scratch):
+        running.say(
+            f"models.{name}: {model.repo} brings code of its own ({', '.join(code)}), which is "
+            "neither fetched nor run: it loads where vLLM itself knows its architecture"
+        )
+
+
+def _own_code(folder: Path) -> list[str]:
+    """The Python modules of its repository that a model's configuration names (auto_map)."""
+    names: set[str] = set()
+    for file in folder.glob("*config.json"):
+        try:
+            mapped = json.loads(file.read_bytes()).get("auto_map") or {}
+        except (ValueError, AttributeError):
+            continue  # whoever reads it says what is wrong with it
+        words = re.findall(r"[\w.]+(?=\.\w+\W)", json.dumps(list(mapped.values())))
+        names.update(f"{word}.py" for word in words)
+    return sorted(names)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from huggingface_hub import close_session
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
@@ -184,3 +185,53 @@ def test_a_missing_part_of_split_weights_is_named(small_hub: SmallHub, running: 
     files["model-1.safetensors"] = b"1"
     with pytest.raises(UserError, match=r"it has no model-2\.safetensors"):
         make(running)
+
+
+def test_a_hub_that_was_switched_off_is_not_asked(
+    small_hub: SmallHub, running: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError) as raised:
+        make(running)
+    assert str(raised.value) == (
+        f"models.tiny: HF_HUB_OFFLINE is set, and {REPO} is still to be fetched: unset it for one "
+        "run with a network"
+    )
+    assert small_hub.tokens == []
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [("socks5://127.0.0.1:9", "SOCKS"), ("http://me:hunter2@127.0.0.1:port", "Invalid port")],
+)
+def test_a_proxy_that_the_client_does_not_know_is_one_line(
+    small_hub: SmallHub, running: Job, monkeypatch: pytest.MonkeyPatch, proxy: str, said: str
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    close_session()
+    try:
+        with pytest.raises(UserError) as raised:
+            make(running)
+    finally:
+        close_session()
+    text = str(raised.value)
+    assert text.startswith("models.tiny: the hub cannot be asked (") and said in text
+    assert "\n" not in text and "hunter2" not in text
+
+
+def test_code_of_a_model_s_own_is_said_not_to_be_fetched(small_hub: SmallHub, running: Job) -> None:
+    files = small_hub.repos[REPO, REVISION]
+    config = json.loads(files["config.json"]) | {
+        "auto_map": {"AutoConfig": "configuration_tiny.TinyConfig", "AutoModel": "me/x--model.T"}
+    }
+    files["config.json"] = json.dumps(config).encode()
+    tokenizer = {"auto_map": {"AutoTokenizer": ["tokenization_tiny.TinyTokenizer", None]}}
+    files["tokenizer_config.json"] = json.dumps(tokenizer).encode()
+    files["configuration_tiny.py"] = b"raise SystemExit"
+    assert "configuration_tiny.py" not in {file.name for file in make(running).files}
+    assert (
+        f"models.tiny: {REPO} brings code of its own (configuration_tiny.py, model.py, "
+        "tokenization_tiny.py), which is neither fetched nor run"
+    ) in running.log_path.read_text()

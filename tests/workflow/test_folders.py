@@ -1,5 +1,6 @@
 """Where a clone may lie, and where its scratch files: it works there, or one line says so first."""
 
+import copy
 import os
 import re
 import shutil
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import GREETER, Project
+from tests.project import PROJECT
+from tests.small_project import GREETER, Project, git
 
 GREET = "import sys, greeter; print(greeter.greet(), sys._is_gil_enabled())"
 ODD = """it's a "quoted" $HOME ${KEY} {key} [ab]* ?!# ;&|<(é日本)> %s%20\\n `date`"""
@@ -103,3 +105,28 @@ def test_code_is_loaded_whatever_tmpdir_is(project, tmp_path, kind):
         text=True,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_a_clone_that_git_gives_other_line_ends_plans_and_patches_the_same(tmp_path, python):
+    project = at(tmp_path / "project", python, tmp_path / "upstream")
+    project.add_patch("greeter", "0001-say-hi", "greeter/_greet.c", '"hello"', '"hi"')
+    shutil.copy(PROJECT / ".gitattributes", project.folder)
+    project.command()  # writes its config.yaml
+    git(project.folder, "init", "--quiet")
+    git(project.folder, "add", "--all")
+    git(project.folder, "commit", "--quiet", "-m", "Begin")
+    clone = copy.copy(project)
+    clone.folder = tmp_path / "clone"
+    settings = ["-c", "core.autocrlf=true", "-c", "core.eol=crlf"]
+    git(tmp_path, *settings, "clone", "--quiet", str(project.folder), str(clone.folder))
+    plans = [p.run("-n", "env_cpu").text for p in (project, clone)]
+    planned = [{*re.findall(r"results/[\w./-]+", text)} for text in plans]
+    assert planned[0] == planned[1] != set()
+    assert clone.run("sources").code == 0
+
+
+def test_null_on_the_command_line_reaches_every_job(project):
+    result = project.run("sources", "--config", "store=null", "work=", "interpreter={git: null}")
+    assert result.code == 0, result.text
+    assert not (project.folder / "null").exists()
+    assert list((project.folder / "results/sources/greeter").iterdir())

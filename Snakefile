@@ -50,6 +50,7 @@ try:
         PROJECT,
         TARGETS,
         head=workflow.is_main_process,
+        given=workflow.config_settings.config,
     )
 except UserError as error:
     stopped(error)

@@ -1,6 +1,5 @@
 """Reading YAML files that people write."""
 
-from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,29 +18,44 @@ def read_yaml(path: Path) -> Any:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            return yaml.load(file, Loader=_StrictLoader)
+            loader = _Loader(file)
+            try:
+                node = loader.get_single_node()
+                if node is None:
+                    return None
+                # before it is constructed, which writes into a mapping what `<<` merges
+                _refuse_duplicates(loader, node, set())
+                loader.deep_construct = True  # so that what holds itself is refused
+                return loader.construct_document(node)
+            finally:
+                loader.dispose()
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
 
 
 if TYPE_CHECKING:
-    _SafeLoader = yaml.SafeLoader
+    _Loader = yaml.SafeLoader
 else:
     # libyaml's parser, where PyYAML was built with it, takes a tenth of the time
-    _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _StrictLoader(_SafeLoader):
-    """A YAML loader that refuses a key given twice."""
-
-
-def _unique_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+def _refuse_duplicates(loader: _Loader, node: yaml.Node, looked_at: set[int]) -> None:
+    """Raise UserError for a key that a mapping gives twice; a key that `<<` merges is none."""
+    if id(node) in looked_at or not isinstance(node, yaml.CollectionNode):
+        return
+    looked_at.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _refuse_duplicates(loader, value, looked_at)
+        return
     seen: dict[Any, int] = {}
-    for key_node, _ in node.value:
-        # what `<<` merges may be given again; a key that is a list or mapping PyYAML refuses
-        key = None if key_node.tag == _MERGE else loader.construct_object(key_node)
-        if key is None or not isinstance(key, Hashable):
+    for key_node, value in node.value:
+        _refuse_duplicates(loader, value, looked_at)
+        # a key that is a list or mapping PyYAML refuses
+        if not isinstance(key_node, yaml.ScalarNode):
             continue
+        key = "<<" if key_node.tag == _MERGE else loader.construct_object(key_node)
         line = key_node.start_mark.line + 1
         if key in seen:
             raise UserError(
@@ -49,7 +63,3 @@ def _unique_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, 
                 f"{seen[key]}: keep one of them"
             )
         seen[key] = line
-    return loader.construct_mapping(node, deep=True)
-
-
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)

@@ -1,8 +1,10 @@
 """The types of single values in config.yaml, and what a wrong one is told."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
+from types import NoneType
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -12,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    model_validator,
 )
 
 from snakedev.base.cpu import CPU_ISAS
@@ -30,9 +33,32 @@ PATTERNS = {
 
 
 class Section(BaseModel):
-    """A mapping of config.yaml; an unknown key is an error."""
+    """A mapping of config.yaml; an unknown key is an error, one without a value is not given."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, values: object) -> object:
+        if values is None:
+            return {}
+        if not isinstance(values, Mapping):
+            return values
+        fields = cls.model_fields
+        return {
+            key: value
+            for key, value in values.items()
+            if value is not None
+            or key not in fields
+            or NoneType in get_args(fields[key].annotation)
+        }
+
+
+def with_settings(value: object) -> object:
+    """Refuse a variant that is named and has no settings: it may stand for all of them or none."""
+    if value is None:
+        raise ValueError("nothing stands there: write {} for its defaults, or take the key out")
+    return value
 
 
 def a_folder(path: Path) -> Path:
@@ -61,11 +87,19 @@ def _inside(value: str) -> str:
     return value
 
 
+def expanded(path: str) -> str:
+    """A path with the home folder that `~` stands for."""
+    whole = os.path.expanduser(path)
+    if path.startswith("~") and whole == path:
+        raise ValueError("there is no user of that name, whose home folder ~ would be")
+    return whole
+
+
+def _expanded_path(path: Path) -> Path:
+    return Path(expanded(str(path)))
+
+
 def _whole_path(path: Path) -> Path:
-    try:
-        path = path.expanduser()
-    except RuntimeError:
-        raise ValueError("there is no user of that name, whose home folder ~ would be") from None
     if not path.is_absolute():
         raise ValueError("not a whole path: let it begin with / or ~")
     return path
@@ -96,7 +130,9 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 # What git allows in the name of a branch or tag, near enough; none can pass for an option.
 GitRef = Annotated[str, StringConstraints(pattern=r"^[^\s~^:?*\[\\-][^\s~^:?*\[\\]*$")]
 Subdirectory = Annotated[str, AfterValidator(_inside)]
-Toolkit = Annotated[Path, AfterValidator(_whole_path)]
+HomePath = Annotated[Path, AfterValidator(_expanded_path)]
+GitUrl = Annotated[str, StringConstraints(min_length=1), AfterValidator(expanded)]
+Toolkit = Annotated[HomePath, AfterValidator(_whole_path)]
 Isa = Annotated[
     Literal["native", "all"] | tuple[Literal["avx2", "avx512", "amx"], ...],
     BeforeValidator(_known_isa),

@@ -4,7 +4,6 @@ Nothing here touches the network or the results; `check` of snakedev/config/read
 a file's values. The JSON schema in schemas/config.schema.json is written from these models.
 """
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -17,6 +16,7 @@ from pydantic import (
 from snakedev.config.fields import (
     VARIANTS,
     CudaArchitectures,
+    HomePath,
     Isa,
     Kernels,
     Name,
@@ -27,6 +27,7 @@ from snakedev.config.fields import (
     Variant,
     a_folder,
     comma_separated,
+    with_settings,
 )
 from snakedev.config.reports import BenchReport, CompatReport, PatchReport, Smoke
 from snakedev.config.repos import (
@@ -114,9 +115,9 @@ class Rocm(Section):
 class Variants(Section):
     """Settings of each variant that is built."""
 
-    cpu: Cpu | None = None
-    cuda: Cuda | None = None
-    rocm: Rocm | None = None
+    cpu: Annotated[Cpu | None, BeforeValidator(with_settings)] = None
+    cuda: Annotated[Cuda | None, BeforeValidator(with_settings)] = None
+    rocm: Annotated[Rocm | None, BeforeValidator(with_settings)] = None
 
 
 class Config(Section):
@@ -124,7 +125,7 @@ class Config(Section):
 
     origin: Origin = "release"
     """Where sources come from: releases of package registries, or git."""
-    store: Annotated[Path, AfterValidator(a_folder)] | None = None
+    store: Annotated[HomePath, AfterValidator(a_folder)] | None = None
     """Another folder for sources, crates, wheels, models, smoke results and GIL trials, such as one
     on a network disk that several people share (null: results/)."""
     work: Annotated[tuple[Name, ...], BeforeValidator(comma_separated)] = ()

@@ -30,6 +30,18 @@ def check(values: Mapping[str, Any], source: str = "config.yaml") -> Config:
         raise UserError("\n".join(f"{source}: {line}" for line in lines)) from None
 
 
+def restore_nulls(values: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Put null into a configuration where ``given``, what `--config` says, has YAML's words for it.
+
+    Snakemake takes every word in a mapping for text, and `key=null` too.
+    """
+    for key, value in given.items():
+        if isinstance(value, Mapping):
+            restore_nulls(values[key], value)
+        elif value in ("", "~", "null", "Null", "NULL"):
+            values[key] = None
+
+
 def _plain(values: Any) -> Any:
     """Ordinary dicts and lists (Snakemake hands over its own kinds)."""
     if isinstance(values, Mapping):

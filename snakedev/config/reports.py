@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from pydantic import (
+    AfterValidator,
     Field,
     StringConstraints,
 )
@@ -14,6 +15,7 @@ from snakedev.config.fields import (
     Name,
     Section,
     Variant,
+    expanded,
 )
 
 
@@ -98,5 +100,5 @@ class BenchReport(Section):
     """New tokens that it asks for."""
     stock: bool = True
     """Whether the stock wheel of the same vLLM on an ordinary Python is measured beside ours."""
-    python: Annotated[str, StringConstraints(min_length=1)] | None = None
+    python: Annotated[str, StringConstraints(min_length=1), AfterValidator(expanded)] | None = None
     """That Python: a version such as `3.12`, or a path (null: the one that runs Snakemake)."""

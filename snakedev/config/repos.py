@@ -1,7 +1,6 @@
 """Where things come from: interpreter, repos with their pins, models."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -15,6 +14,8 @@ from pydantic import (
 from snakedev.config.fields import (
     Commit,
     GitRef,
+    GitUrl,
+    HomePath,
     Name,
     Origin,
     Sanitizer,
@@ -28,7 +29,7 @@ from snakedev.config.fields import (
 class InterpreterGit(Section):
     """A commit of CPython's git repository."""
 
-    url: Annotated[str, StringConstraints(min_length=1)]
+    url: GitUrl
     ref: GitRef
     """A release's tag, such as `v3.14.9`, or a full commit."""
 
@@ -41,7 +42,7 @@ class Interpreter(Section):
     provider: Literal["auto", "system", "uv", "registry", "source"] = "auto"
     """Where it comes from; `auto` tries system, uv and registry in this order, and is `source` with
     a sanitizer. `source` builds it from `git`."""
-    path: Path | None = None
+    path: HomePath | None = None
     """A free-threaded interpreter to use with provider `system` (null: look on PATH)."""
     sanitizer: Sanitizer | None = None
     """`thread` builds it with ThreadSanitizer, and what is compiled from C and C++ here as well:
@@ -58,7 +59,7 @@ class Interpreter(Section):
 class GitPin(Section):
     """A commit of an upstream git repository."""
 
-    url: Annotated[str, StringConstraints(min_length=1)]
+    url: GitUrl
     commit: Commit
     subdirectory: Subdirectory = "."
     """Where the Python project lies in the tree."""

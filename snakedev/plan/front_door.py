@@ -5,8 +5,9 @@ import os
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from snakedev.base.capacity import available_memory_gb, parallel_jobs
@@ -15,7 +16,7 @@ from snakedev.base.folders import refuse_unfit
 from snakedev.base.run_lock import RunLock
 from snakedev.config.fields import VARIANTS
 from snakedev.config.model import Config
-from snakedev.config.read import check, refuse_duplicates
+from snakedev.config.read import check, refuse_duplicates, restore_nulls
 from snakedev.machine.jobserver import JobServer
 from snakedev.plan import checks
 from snakedev.plan.needs import Jobs, require
@@ -28,6 +29,8 @@ from snakedev.store.roots import write_root
 
 # targets that compile locks
 _LOCKS = {"locks", "upgrade_locks"}
+# those that are about vLLM; a GIL report can be about other packages, too
+_OF_VLLM = {"smoke_report", "compat_report", "gil_report", "bench_report"}
 
 
 def targets(arguments: Namespace) -> frozenset[str]:
@@ -49,16 +52,24 @@ def refuse_misspelt(asked: Iterable[str], known: Collection[str]) -> None:
 
 
 def load(
-    config: dict[str, Any], files: list[Path], project: Path, asked: Collection[str], *, head: bool
+    config: dict[str, Any],
+    files: list[Path],
+    project: Path,
+    asked: Collection[str],
+    *,
+    head: bool,
+    given: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Plan, RunLock]:
     """Check the configuration that Snakemake put together, and plan the targets ``asked`` for.
 
     ``head`` says that this is the run's own process, and not one of its jobs, which writes nothing
-    here. Raises UserError with a line for each thing that is wrong.
+    here. ``given`` is what `--config` gave of it. Raises UserError with a line for each thing that
+    is wrong.
     """
     for folder in {Path.cwd(), project}:
         refuse_unfit(folder, "the clone's folder")
     refuse_duplicates(files)
+    restore_nulls(config, given)
     names = " + ".join(dict.fromkeys(map(os.path.relpath, files))) or "config.yaml"
     checked = check(config, names)
     checks.refuse(checked, names)
@@ -83,17 +94,20 @@ def load(
     return plan, lock
 
 
-def _refuse_targets(config: Config, asked: Iterable[str]) -> None:
+def _refuse_targets(config: Config, asked: Collection[str]) -> None:
     """Raise UserError for a target that the configuration gives nothing to make from."""
-    for target in asked:
+    vllm = config.repos.get("vllm")
+    smokes = config.smoke.variants and config.smoke.models
+    for target in asked or ("smoke_report",):
         kind, _, name = target.partition("_")
         if kind in ("wheels", "env") and name in VARIANTS:
             if name not in config.configured_variants():
                 raise UserError(f"{target}: config.yaml has no variants.{name}: describe it there")
-        elif target == "compat_report":
-            vllm = config.repos.get("vllm")
-            if vllm is None or not vllm.enabled:
-                raise UserError(f"{target}: config.yaml builds no vLLM: describe it in repos.vllm")
+        elif target in _OF_VLLM and not (vllm and vllm.enabled):
+            if vllm is not None:
+                raise UserError(f"{target}: vLLM is not built: set repos.vllm.enabled: true")
+            if target == "compat_report" or (target == "smoke_report" and smokes):
+                raise UserError(f"{target}: config.yaml has no vLLM: describe it in repos.vllm")
         elif kind in ("edit", "export") and name in config.repos and not config.has_pin(name):
             raise UserError(f"{target}: {name} has no release: run it with `--config origin=git`")
         elif kind in ("edit", "export") and name == "REPO":

@@ -29,9 +29,8 @@ class Layout:
     @classmethod
     def of(cls, config: Config) -> "Layout":
         """The layout that a configuration asks for."""
-        store = config.store.expanduser() if config.store else None
         return cls(
-            store=store,
+            store=config.store,
             working=bool(config.work),
             python_version=config.interpreter.version,
             sanitizer=config.interpreter.sanitizer,

@@ -310,3 +310,37 @@ def test_rocm_has_an_index_for_its_torch():
     config = check(changed("registries/torch_rocm", "https://example.org/rocm"))
     assert config.torch_index("rocm") == "https://example.org/rocm"
     assert config.torch_index("cuda") is config.torch_index(None) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("store", "~/there"),
+        ("interpreter/path", "~/there"),
+        ("interpreter/git/url", "~/there"),
+        ("repos/vllm/git/url", "~/there"),
+        ("bench_report/python", "~/there"),
+        ("variants/cuda/toolkit", "~/there"),
+    ],
+)
+def test_a_home_folder_is_meant_in_every_path(path, value, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    found: object = check(changed(path, value))
+    for part in path.split("/"):
+        found = found[part] if isinstance(found, dict) else getattr(found, part)
+    assert str(found) == "/home/ada/there"
+    with pytest.raises(UserError, match="there is no user of that name"):
+        check(changed(path, "~nobody-of-that-name/x"))
+
+
+@pytest.mark.parametrize("section", ["build", "registries", "interpreter", "patch_report"])
+def test_a_section_without_keys_means_its_defaults(section):
+    assert getattr(check(changed(section, None)), section) == getattr(
+        check(changed(section, {})), section
+    )
+
+
+@pytest.mark.parametrize("key", ["repos", "models", "smoke", "variants"])
+def test_a_key_that_must_be_there_is_missing_without_a_value(key):
+    with pytest.raises(UserError, match=rf"^config.yaml: {key}: this key is missing$"):
+        check(changed(key, None))

@@ -5,6 +5,7 @@ import yaml
 from snakemake.cli import get_argument_parser
 
 from snakedev.base.errors import UserError
+from snakedev.config.model import Build
 from snakedev.plan.front_door import load, refuse_misspelt, targets
 from tests.project import PROJECT
 
@@ -18,12 +19,15 @@ from tests.project import PROJECT
             "edit_flashmla",
             "edit_flashmla: flashmla has no release: run it with `--config origin=git`",
         ),
-        ("compat_report", "compat_report: config.yaml builds no vLLM: describe it in repos.vllm"),
+        *(
+            (target, f"{target}: vLLM is not built: set repos.vllm.enabled: true")
+            for target in ("smoke_report", "compat_report", "gil_report", "bench_report")
+        ),
     ],
 )
 def test_a_target_without_anything_behind_it_is_refused(target, said):
     values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
-    values["repos"]["vllm"]["enabled"] = target != "compat_report"
+    values["repos"]["vllm"]["enabled"] = not target.endswith("_report")
     with pytest.raises(UserError) as raised:
         load(values, [PROJECT / "config.yaml"], PROJECT, {target}, head=False)
     assert str(raised.value) == said
@@ -67,3 +71,37 @@ def test_a_repo_is_put_in_place_of_repo():
     values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
     with pytest.raises(UserError, match=r"^export_REPO: put a repo in place of REPO: .*vllm"):
         load(values, [PROJECT / "config.yaml"], PROJECT, {"export_REPO"}, head=False)
+
+
+@pytest.mark.parametrize("word", ["", "null", "~", "NULL"])
+def test_null_on_the_command_line_is_null(word):
+    """As Snakemake hands it over: `key=` is None there, and any other word is text."""
+    values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+    given = {
+        "store": word,
+        "work": word,
+        "build": word,
+        "interpreter": {"path": word, "sanitizer": word},
+        "bench_report": {"model": word, "threads": word},
+        "smoke": {"max_tokens": word},
+    }
+    for key, value in given.items():
+        values[key] = values.get(key, {}) | value if isinstance(value, dict) else value
+    plan, _ = load(
+        values, [PROJECT / "config.yaml"], PROJECT, {"wheels_cpu"}, head=False, given=given
+    )
+    config = plan.config
+    assert (config.store, config.work, config.build) == (None, (), Build())
+    assert config.interpreter.path is config.bench_report.model is None
+    assert config.smoke.max_tokens == 32
+    # a job's process gets what the rules got
+    assert values["store"] is values["interpreter"]["path"] is None
+
+
+@pytest.mark.parametrize("word", [None, "", "null"])
+def test_a_variant_without_settings_is_asked_about(word):
+    values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+    values["variants"]["cpu"] = word
+    given = {} if word is None else {"variants": {"cpu": word}}
+    with pytest.raises(UserError, match=r"variants\.cpu: nothing stands there: write {} for its "):
+        load(values, [PROJECT / "config.yaml"], PROJECT, set(), head=False, given=given)

@@ -71,8 +71,10 @@ define environment
 	@touch $@
 endef
 
-$(READY): envs/tools.lock
+# user.pth gives a name and a home folder to users that have none.
+$(READY): envs/tools.lock tools/user.pth
 	$(environment)
+	@cp tools/user.pth $(@D)/lib/python3.*/site-packages/
 
 $(DOCS_READY): envs/docs.lock
 	$(environment)

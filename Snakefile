@@ -22,6 +22,7 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 from snakemake.cli import get_argument_parser
 
 from snakedev.base.errors import UserError
+from snakedev.base.folders import refuse_unwritable
 from snakedev.plan.front_door import (
     Answers,
     begin,
@@ -37,7 +38,8 @@ if workflow.is_main_process:
     take(workflow.logger_manager.logger, workflow.output_settings)
 
 # Snakemake has parsed its command line and does not show it yet
-TARGETS = targets(get_argument_parser().parse_known_args(sys.argv[1:])[0])
+ASKED, _ = get_argument_parser().parse_known_args(sys.argv[1:])
+TARGETS = targets(ASKED)
 
 
 configfile: "config.yaml"
@@ -92,12 +94,18 @@ onstart:
         jobs = [(job.rule.name, job.wildcards_dict) for job in workflow.dag.needrun_jobs()]
         begin(PLAN, RUN_LOCK, workflow.cores, jobs)
     except UserError as error:
+        atexit.unregister(note_what_is_reached)
         stopped(error)
 
 
-# When there is nothing to be done Snakemake calls no hook, and the run reaches as much.
+def note_what_is_reached():
+    """When there is nothing to be done Snakemake calls no hook, and the run reaches as much."""
+    if workflow.executor_plugin and not workflow.dryrun:
+        note_reached(PLAN)
+
+
 if workflow.is_main_process:
-    atexit.register(lambda: workflow.executor_plugin and not workflow.dryrun and note_reached(PLAN))
+    atexit.register(note_what_is_reached)
 
 
 rule smoke_report:
@@ -205,5 +213,7 @@ if workflow.is_main_process:
     known = [rule.name for rule in workflow.rules if not rule.has_wildcards()]
     try:
         refuse_misspelt(TARGETS, [*known, *WORKBENCH])
+        if not (ASKED.list_rules or ASKED.list_target_rules):
+            refuse_unwritable(Path(".snakemake"))
     except UserError as error:
         stopped(error)

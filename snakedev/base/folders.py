@@ -40,6 +40,21 @@ def refuse_unfit(folder: Path, named: str) -> None:
     raise UserError(f"{named}: {path!r} has {what}: rename that folder")
 
 
+def refuse_unwritable(root: Path) -> None:
+    """Raise UserError where this user cannot write into a folder, made or not, or those in it."""
+    above = next(p for p in (root, *root.absolute().parents) if os.path.exists(p))
+    inside = root.iterdir() if os.access(root, os.R_OK | os.X_OK) else ()
+    for folder in (above, *sorted(inside)):
+        if not folder.is_dir() or os.access(folder, os.W_OK | os.X_OK):
+            continue
+        user, owner = os.getuid(), folder.stat().st_uid
+        if user in (owner, 0):
+            mend = f"make it writable, or have {root} be a link to a folder that is"
+        else:
+            mend = f"user {owner} owns it: `sudo chown -R {user} {folder}`, or run as its owner"
+        raise UserError(f"{folder}{os.sep}: user {user} cannot write there: {mend}")
+
+
 def taken_apart(folder: Path) -> str | None:
     """The first letter of a path at which compiler flags with it would break; None without one."""
     found = _TAKEN_APART.search(str(folder))

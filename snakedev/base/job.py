@@ -1,5 +1,6 @@
 """What every Snakemake job shares: its log, its progress lines and the way it fails."""
 
+import errno
 import os
 import signal
 import sys
@@ -37,9 +38,10 @@ class Job:
         return time.monotonic() - self._started
 
     def note(self, line: str) -> None:
-        """Write a line to the log only."""
-        self.log.write(line.rstrip("\n") + "\n")
-        self.log.flush()
+        """Write a line to the log only; on a full disk it is lost, and the job goes on."""
+        with suppress(OSError):
+            self.log.write(line.rstrip("\n") + "\n")
+            self.log.flush()
 
     def say(self, line: str) -> None:
         """Write a line to the log and show it, headed by the job's title, on the terminal."""
@@ -99,11 +101,10 @@ def job(title: str, log: str | Path) -> Iterator[Job]:
     process does, even by kill -9, and takes the programs that it started with it.
     """
     path = Path(log)
-    path.parent.mkdir(parents=True, exist_ok=True)
     process.die_with_parent(signal.SIGTERM)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
-    with path.open("w", encoding="utf-8") as file:
+    with _opened(path) as file:
         running = Job(title, file, path)
         try:
             yield running
@@ -119,6 +120,23 @@ def job(title: str, log: str | Path) -> Iterator[Job]:
             running.note(traceback.format_exc())
     report_failure(title, message, path, why)
     sys.exit(1)
+
+
+@contextmanager
+def _opened(log: Path) -> Iterator[IO[str]]:
+    """A job's log; nowhere on a full disk, for what frees room there."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        file = log.open("w", encoding="utf-8")
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        file = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (closed below)
+    try:
+        yield file
+    finally:
+        with suppress(OSError):
+            file.close()
 
 
 def report_failure(title: str, message: str, log: Path, why: Sequence[str]) -> None:

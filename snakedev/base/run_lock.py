@@ -1,5 +1,6 @@
 """One run at a time in a results folder."""
 
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -40,5 +41,10 @@ class RunLock:
                 "wait for it, or stop it"
             )
         self._file.truncate(0)
-        self._file.write(f"{os.getpid()} {self.name}\n")
-        self._file.flush()
+        try:
+            self._file.write(f"{os.getpid()} {self.name}\n")
+            self._file.flush()
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            # the lock holds without; what needs room has looked for it

@@ -101,7 +101,10 @@ def probe(
         gpus=_gpus(gpu_seconds),
     )
     if keep:
-        machine.write(path)
+        try:
+            machine.write(path)
+        except OSError:
+            pass  # it is asked again each time
     return machine
 
 

@@ -12,14 +12,14 @@ from typing import Any, NoReturn
 
 from snakedev.base.capacity import available_memory_gb, parallel_jobs
 from snakedev.base.errors import UserError
-from snakedev.base.folders import refuse_unfit
+from snakedev.base.folders import refuse_unfit, refuse_unwritable
 from snakedev.base.run_lock import RunLock
 from snakedev.config.fields import VARIANTS
 from snakedev.config.model import Config
 from snakedev.config.read import check, refuse_duplicates, restore_nulls
 from snakedev.machine.jobserver import JobServer
 from snakedev.plan import checks
-from snakedev.plan.needs import Jobs, require
+from snakedev.plan.needs import Jobs, only_removes, require
 from snakedev.plan.plan import Plan
 from snakedev.sources import patch_file
 from snakedev.store.artifacts import Artifacts
@@ -144,13 +144,15 @@ def begin(plan: Plan, lock: RunLock, cores: int, jobs: Jobs) -> None:
 
     Raises UserError where something is missing, or another run is at work.
     """
+    refuse_unwritable(plan.layout.root)
     require(plan.buildable, jobs)
     lock.acquire()
     if plan.layout.store is not None:
         prepare(plan.layout.store)
     note_reached(plan)
-    plan.artifacts.write_specs()
-    start_jobserver(plan.config, plan.layout, cores)
+    if not only_removes(jobs):  # that must run where a disk is full, too
+        plan.artifacts.write_specs()
+        start_jobserver(plan.config, plan.layout, cores)
     plan.announce()
 
 

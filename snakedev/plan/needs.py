@@ -36,13 +36,18 @@ def require(buildable: Buildable, jobs: Jobs) -> None:
             _tools(buildable, jobs),
             _libraries(buildable) if rules & {"wheel", *_RUN} else {},
             buildable.gxx(_wheels(jobs)),
-            git=not rules <= _REMOVE,
+            git=not only_removes(jobs),
         ),
         *_toolkits(buildable, jobs),
         *_folders(buildable, rules),
         *_room(buildable, jobs),
     ]:
         raise UserError("\n".join(dict.fromkeys(lines)))
+
+
+def only_removes(jobs: Jobs) -> bool:
+    """Whether jobs only remove what is there."""
+    return {rule for rule, _ in jobs} <= _REMOVE
 
 
 def _tools(buildable: Buildable, jobs: Jobs) -> Iterator[str]:

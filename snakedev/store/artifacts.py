@@ -48,10 +48,13 @@ class Artifacts:
         """
         if not self.head:
             return stamp
-        if not stands:
-            stamp.unlink(missing_ok=True)
-        elif stamp != record and not _same(stamp, record):
-            write_text(stamp, record.read_text(encoding="utf-8"))
+        try:
+            if not stands:
+                stamp.unlink(missing_ok=True)
+            elif stamp != record and not _same(stamp, record):
+                write_text(stamp, record.read_text(encoding="utf-8"))
+        except OSError:
+            pass  # a run says where it begins that it cannot write here; a plan can be looked at
         return stamp
 
     def view(self, name: str, key: str, *shown: Path) -> Path:

@@ -1,9 +1,12 @@
 """What a machine lacks is said in a line before anything is fetched, where a job would need it."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+
+from snakedev.machine.sandbox import permitted
 
 NO_CC = "CC: there is no program nowhere: name a C compiler, or unset CC to have this machine's"
 
@@ -58,3 +61,34 @@ def test_a_launcher_is_left_out_and_arguments_reach_the_compiler(project, tmp_pa
     plain = f"{compiler} -DHOW='a b'"
     assert "Nothing to be done" in project.run("wheelhouse", CC=plain).text
     assert "wheel greeter" in project.run("-n", "wheelhouse", CC=str(compiler)).named_jobs
+
+
+FULL = """
+mount -t tmpfs -o size=2m tmpfs results
+mkdir -p {folder}
+head -c 900k /dev/zero > {folder}/wheel
+cat /dev/zero > results/full 2> /dev/null
+exec "$@"
+"""
+
+
+@pytest.mark.skipif(not permitted(fixed_paths=True), reason="this kernel permits no mounts")
+def test_what_frees_room_runs_on_a_full_disk(project):
+    folder = "results/wheels/any/greeter/0123456789abcdef"
+    (project.folder / "results").mkdir()
+    script = FULL.format(folder=folder)
+    unshare = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]
+
+    def run(target: str) -> subprocess.CompletedProcess[str]:
+        command = [*unshare, *project.command(target)]
+        return subprocess.run(command, cwd=project.folder, text=True, capture_output=True)
+
+    done = run("prune_now")
+    assert done.returncode == 0, done.stderr
+    assert f"0.9 MB  {folder}\n" in done.stderr and "removed 1 folders, 0.9 MB" in done.stderr
+    assert "Traceback" not in done.stderr
+    done = run("wheelhouse")
+    assert done.returncode == 1
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("results/: 0.0 GB are free, and this run needs about ")
+    assert "`snakemake prune_now` removes what no configuration reaches" in line

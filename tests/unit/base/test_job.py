@@ -119,3 +119,14 @@ def test_a_silent_job_tells_how_much_is_there(tmp_path, capfd):
             time.sleep(0.3)
     said = capfd.readouterr().err.splitlines()
     assert said == [*["[download greeter] 3 of 8 MB"] * 2, "[download greeter] 3 MB"]
+
+
+def test_a_log_on_a_full_disk_ends_no_job(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/greeter.log").symlink_to("/dev/full")
+    done = plain("running.say('removed 1 folder')", tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == ["[wheel greeter] begun", "[wheel greeter] removed 1 folder"]
+    done = plain(REASONED, tmp_path)
+    assert "[wheel greeter] failed: greeter: no such thing:" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -22,9 +22,9 @@ from snakedev.config.fields import Origin
 from snakedev.sources.patch_mail import FileChange, Mail, read_mails
 
 _INDEX = re.compile(rb"^index ([0-9a-f]+)\.\.[0-9a-f]+", re.MULTILINE)
-_DIFF = re.compile(rb"^diff --git ", re.MULTILINE)
+_DIFF = re.compile(rb"^(diff --git |--- [^\n]+\n\+\+\+ [^\n]+\n@@ -)", re.MULTILINE)
 # Where the changes begin in other forms that git takes.
-_OTHER_DIFF = re.compile(rb"^(diff -|Index: |--- [^\n]+\n\+\+\+ )", re.MULTILINE)
+_OTHER_DIFF = re.compile(rb"^(diff -|Index: )", re.MULTILINE)
 # What makes names or contents of a mail other bytes than they are in its text.
 _ENCODED = re.compile(rb"^content-transfer-encoding: *(base64|quoted-printable)", re.I | re.M)
 _QUOTED_NAME = re.compile(rb'^(diff |--- |\+\+\+ |rename |copy )[^\n]*"[^\n]*\\', re.MULTILINE)
@@ -152,7 +152,7 @@ def body(data: bytes) -> bytes:
     start = _DIFF.search(data)
     if start is None:
         data = diff(data)
-        start = _DIFF.search(data) or _OTHER_DIFF.search(data)
+        start = _OTHER_DIFF.search(data) or _DIFF.search(data)
     if start is None:
         return b""
     lines = data[start.start() :].splitlines(keepends=True)
@@ -175,7 +175,8 @@ def diff(data: bytes) -> bytes:
 
 def may_name(data: bytes, paths: Iterable[str]) -> bool:
     """Whether a patch may touch a file whose path has one of ``paths`` in it; git asked no word."""
-    if any(path.encode() in data for path in paths):
+    start = _DIFF.search(data)
+    if any(path.encode() in data[start.start() if start else 0 :] for path in paths):
         return True
     return any(pattern.search(data) for pattern in (_ENCODED, _QUOTED_NAME))
 

@@ -55,7 +55,10 @@ def read_mails(data: bytes) -> tuple[Mail, ...]:
         # paths are those of the patch, whatever repository the folder for scratch files lies in
         alone = {"GIT_CEILING_DIRECTORIES": str(folder.parent)}
         (folder / "file").write_bytes(data)
-        run_git(["mailsplit", "-d4", "-b", "--keep-cr", f"-o{folder}", "file"], folder, alone)
+        if data.startswith(b"From ") + data.count(b"\nFrom ") > 1:
+            run_git(["mailsplit", "-d4", "-b", "--keep-cr", f"-o{folder}", "file"], folder, alone)
+        else:
+            (folder / "0001").write_bytes(data)
         mails = _mails_in(folder, alone)
         if not any(mail.author for mail in mails) and (form := _as_mails(folder, alone)):
             mails = _mails_in(form, alone)
@@ -118,7 +121,9 @@ def _read_changes(
     had. What it says of names in words is not quoted, so these are not taken from there.
     """
     forward, summary = _listed(["--summary"], diff, folder, alone)
-    backward, _ = _listed(["--reverse"], diff, folder, alone)
+    backward = list(reversed(forward))
+    if re.search("^ (rename|copy) ", summary, re.MULTILINE):
+        backward, _ = _listed(["--reverse"], diff, folder, alone)
     rows = [(*row, before) for row, (_, _, before) in zip(forward, reversed(backward), strict=True)]
     others = re.findall(r"^ (rename|copy) .*\(\d+%\)$", summary, re.MULTILINE)
     if "\n" in "".join(before + path for _, _, path, before in rows):

@@ -169,8 +169,8 @@ def apply_series(tree: Path, patches: Sequence[Path], running: Job) -> None:
     """Commit a patch series on top of a checkout; UserError names the first that does not fit."""
     if not patches:
         return
-    # all at once is faster, where git, which looks at the first alone, takes all for mails; which of
-    # them does not fit is found one by one
+    # all at once is faster, where git, which looks at the first alone, takes all for mails; which
+    # of them does not fit is found one by one
     if all(patch.read_bytes().startswith(b"From") for patch in patches):
         try:
             apply_patches(tree, patches)

@@ -110,6 +110,11 @@ def test_a_patch_as_an_attachment_is_recorded(tmp_path: Path, running: Job, how:
     assert details(path).message == "Weil es schön ist."
 
 
+def test_a_part_without_gits_header_is_in_the_body() -> None:
+    both = mail(diff=DIFF.partition(b"\n")[2] + SECOND)
+    assert body(both) != body(both.replace(b"-a\n+b", b"-a\n+x"))
+
+
 def test_a_decoded_mail_has_the_body_of_a_plain_one() -> None:
     assert body(encoded("base64")) == body(mail())
 
@@ -165,6 +170,7 @@ HIDDEN = {
     "a soft line break": encoded("quoted-printable", KERNEL).replace(b"csrc", b"cs=\nrc"),
     "octal digits": mail(diff=KERNEL.replace(b"a/csrc/k.cu", b'"a/\\143src/k.cu"').replace(
         b"b/csrc/k.cu", b'"b/\\143src/k.cu"')),
+    "a part without git's header": mail(diff=KERNEL.partition(b"\n")[2] + DIFF),
     "a commit that says nothing": mailbox(KERNEL, SECOND).replace(
         b"Reason 2.", b"Kernels-unchanged: as only a.c changes"
     ),

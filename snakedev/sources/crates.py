@@ -11,6 +11,7 @@ from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.base.records import Record
 from snakedev.machine.probe import Machine
+from snakedev.sources.rust_version import refuse_older, refuse_unreadable
 from snakedev.store.layout import Layout
 from snakedev.store.publish import found, published
 from snakedev.store.source_specs import CratesSpec
@@ -31,8 +32,8 @@ class CratesRecord(Record):
 def vendor(spec: CratesSpec, layout: Layout, machine: Machine, running: Job) -> CratesRecord:
     """Vendor a source's crates and publish them, or find them in the store.
 
-    Raises UserError without a Cargo.lock, and when the crate registry has not what the lock names
-    or does not answer.
+    Raises UserError without a Cargo.lock, when the crate registry has not what the lock names or
+    does not answer, and when this machine's Rust is too old.
     """
     final = layout.folder(spec)
     if record := found(final / spec.record_name, CratesRecord, running):
@@ -40,6 +41,7 @@ def vendor(spec: CratesSpec, layout: Layout, machine: Machine, running: Job) -> 
     tree = (layout.source(spec.repo, spec.read_from or spec.source_key) / "tree").resolve()
     manifest = find_manifest(tree / spec.subdirectory)
     workspace = find_lock(manifest, tree, spec.repo)
+    refuse_unreadable(spec.repo, manifest, workspace, machine)
     with published(final) as scratch:
         variables = dict(os.environ)
         if machine.rust_toolchain is not None:
@@ -59,6 +61,7 @@ def vendor(spec: CratesSpec, layout: Layout, machine: Machine, running: Job) -> 
                 f"({reasons[-1] if reasons else error}): run it again when the registry that cargo "
                 f"is set to answers, or leave the repo out with repos.{spec.repo}.enabled: false"
             ) from None
+        refuse_older(spec.repo, manifest, machine, variables)
         written = "".join(lines)
         start = re.search(r"^\[source", written, re.MULTILINE)
         text = written[start.start() :] if start else ""

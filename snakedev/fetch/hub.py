@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 import httpx2
@@ -67,6 +67,13 @@ def fetch_snapshot(name: str, model: HubModel, cache: Path, running: Job) -> Pat
 
     try:
         files = ask(lambda: _needed(api, model))
+        for file in files:
+            path = PurePosixPath(file.path)
+            if path.is_absolute() or ".." in path.parts:
+                raise UserError(
+                    f"models.{name}: {model.repo} has a file '{file.path}', which leads out of "
+                    "the model's folder: take another model"
+                )
         total = sum(file.size for file in files)
         running.say(f"{model.repo}: {len(files)} files, {total / 1e6:.0f} MB")
         headers = build_hf_headers(token=token or False)

@@ -6,6 +6,7 @@ again, and a mirror is never deleted by a run. Only here may git see the user's 
 credentials, proxies and insteadOf belong to fetching.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -62,7 +63,7 @@ def ensure_commit(
     """
     path = layout.mirror(repo)
     mirrors = [path]
-    with _held(path, url):
+    with _held(path):
         if _is_whole(path, commit):
             running.note(f"{commit} is in {path}")
         else:
@@ -81,9 +82,9 @@ def look_up(layout: Layout, repo: str, url: str, ref: str, running: Job) -> str:
     URL and the ref when there is none, or git's reason when upstream cannot be asked.
     """
     path = layout.mirror(repo)
-    with _held(path, url):
+    with _held(path):
         running.say(f"looking up {ref} at {public_address(url)}")
-        git = _asking(path)
+        git = _asking(path, url)
         try:
             listed = _request(lambda: str(git.ls_remote("origin")), running)
         except (ConnectionError, _Final) as error:
@@ -182,16 +183,18 @@ def ref_of(commit: str) -> str:
 
 
 @contextmanager
-def _held(path: Path, url: str) -> Iterator[None]:
-    """Hold a mirror's lock, with the mirror made and its address set."""
+def _held(path: Path) -> Iterator[None]:
+    """Hold a mirror's lock, with the mirror made."""
     with file_lock.held(path.with_suffix(".lock")):
         # a killed git's; the mirror's own lock is held here
         for pattern in ("*.lock", "refs/pins/*.lock", "objects/*/tmp_*"):
             for stale in path.glob(pattern):
                 stale.unlink()
         run_git(["init", "--quiet", "--bare", path.resolve()], path.parent)
-        run_git(["config", "remote.origin.url", url], path)
         run_git(["config", "gc.auto", "0"], path)
+        if (path / "config").read_text(encoding="utf-8").count("url ="):
+            # an address may hold a password
+            run_git(["config", "--remove-section", "remote.origin"], path)
         yield
 
 
@@ -200,7 +203,7 @@ def _is_whole(mirror: Path, commit: str) -> bool:
 
 
 def _fetch(mirror: Path, url: str, commit: str, running: Job) -> None:
-    git, wanted = _asking(mirror), f"+{commit}:{ref_of(commit)}"
+    git, wanted = _asking(mirror, url), f"+{commit}:{ref_of(commit)}"
     try:
         with running.telling_size(mirror):
             try:
@@ -228,9 +231,19 @@ def _fetch_all(git: Git, mirror: Path, commit: str, running: Job) -> None:
         raise _Final("no branch or tag of it leads to that commit") from None
 
 
-def _asking(mirror: Path) -> Git:
-    """Git as the user has set it up, at work in a mirror."""
-    git = Git(mirror)
+def _asking(mirror: Path, url: str) -> Git:
+    """Git as the user has set it up, at work in a mirror whose `origin` is at an address.
+
+    The address may hold a password: it stands in no file and on no command line of ours.
+    """
+    git, others = Git(mirror), int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    git.update_environment(
+        **{
+            "GIT_CONFIG_COUNT": str(others + 1),
+            f"GIT_CONFIG_KEY_{others}": "remote.origin.url",
+            f"GIT_CONFIG_VALUE_{others}": url,
+        }
+    )
     # git's variables of a hook that runs this would lead to the hook's repository
     git.update_environment(GIT_DIR=str(mirror.resolve()), GIT_TERMINAL_PROMPT="0", LC_ALL="C")
     return git

@@ -71,6 +71,16 @@ def test_only_what_vllm_loads_is_fetched(small_hub: SmallHub, running: Job) -> N
     assert {name for name, _ in small_hub.sent} == {file.name for file in record.files}
 
 
+@pytest.mark.parametrize("name", ["../../../outside.json", "/tmp/outside.json", "a/../../b.json"])
+def test_a_file_whose_name_leads_out_of_the_model_is_refused(
+    small_hub: SmallHub, running: Job, tmp_path: Path, name: str
+) -> None:
+    small_hub.repos[REPO, REVISION][name] = b"{}"
+    with pytest.raises(UserError, match=rf"models\.tiny: {REPO} has a file '{name}', which leads"):
+        make(running)
+    assert small_hub.sent == []
+
+
 def test_a_made_model_is_found_again(small_hub: SmallHub, running: Job) -> None:
     first = make(running)
     asked = len(small_hub.tokens)

@@ -201,6 +201,25 @@ def test_a_server_that_is_away_is_asked_again_after_growing_pauses(
     assert running.log_path.read_text().count("; trying again") == len(pauses)
 
 
+def test_a_password_in_the_address_is_in_no_file_of_the_mirror(
+    layout: Layout, tmp_path: Path, running: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pin = repository(tmp_path / "inside" / "tiny", {"a": "a"})
+    url = "https://someone:hunter2@forge.test/tiny"
+    settings = tmp_path / "gitconfig"
+    settings.write_text(f'[url "{tmp_path}/inside/"]\n\tinsteadOf = {url.removesuffix("tiny")}\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    # what the user sets in this way counts, too
+    for name, value in (("COUNT", "1"), ("KEY_0", "user.name"), ("VALUE_0", "A")):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    mirror = layout.mirror("tiny")
+    git(tmp_path, "init", "--quiet", "--bare", str(mirror))
+    git(mirror, "config", "remote.origin.url", url)
+    ensure_commit(layout, "tiny", url, pin, False, running)
+    files = [path for path in mirror.rglob("*") if path.is_file()]
+    assert files and not [path for path in files if b"hunter2" in path.read_bytes()]
+
+
 def test_a_password_in_the_address_is_not_shown(
     layout: Layout,
     running: Job,

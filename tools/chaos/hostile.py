@@ -2,9 +2,9 @@
 
 import io
 import os
-import subprocess
 import tarfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import psutil
 
 from tools.chaos.network import SDIST, Index, archive, take_release, use
 from tools.chaos.setting import Setting
-from tools.chaos.space import apart
+from tools.chaos.space import disk
 from tools.chaos.subject import FILES, Broken, Subject
 
 _SECRET = "s3cr3t-of-the-suite"
@@ -235,18 +235,20 @@ def bomb(setting: Setting) -> str:
     """A release that unpacks to more than the disk holds."""
     subject = setting.fresh()
     store = subject.folder.parent / "store"
-    store.mkdir()
     subject.config["store"] = str(store)
     data = archive({**FILES, "zeros": bytes(64 << 20)})
     take_release(subject, data)
-    with Index({SDIST: data}).served() as address, apart(subject) as enter:
+    with Index({SDIST: data}).served() as address, disk(subject, store, None) as resize:
         use(subject, address)
-        disk = ["mount", "-t", "tmpfs", "-o", "size=16m", "none", str(store)]
-        subprocess.run([*enter, *disk], check=True)
-        first = subject.fails("sources", saying="No space left")
+        run = subject.start("sources")
+        time.sleep(1)
+        resize(16 << 10)
+        first = subject.ended(run)
+        if first.code == 0 or "No space left" not in first.text or "Traceback" in first.text:
+            raise Broken(f"it was not said in a line:\n{first.text[-2500:]}")
         left = sum(path.stat().st_size for path in subject.shared.rglob("*") if path.is_file())
         if left > 1 << 20:
             raise Broken(f"it left {left} bytes")
-        subprocess.run([*enter, "mount", "-o", "remount,size=1g", str(store)], check=True)
+        resize(None)
         subject.finishes("sources")
-    return f"{len(data) >> 10} kB of 64 MB: {first.code}"
+    return f"{len(data) >> 10} kB that are 64 MB"

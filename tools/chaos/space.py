@@ -4,12 +4,15 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tools.chaos.setting import LeftOut, Setting
 from tools.chaos.subject import TARGETS, Broken, Subject
+
+# What says that a disk is full; a linker's own line is in the log.
+_SAID = ("No space left", "are free, and", "collect2: error")
 
 
 @contextmanager
@@ -33,12 +36,39 @@ def apart(subject: Subject) -> Iterator[list[str]]:
         holder.wait()
 
 
+@contextmanager
+def disk(subject: Subject, place: Path, size: int | None) -> Iterator[Callable[[int | None], None]]:
+    """Have a project's runs see a disk of so many kB in a place, None for a large one.
+
+    Yields what gives it another size; what is on it stays.
+    """
+    place.mkdir(parents=True, exist_ok=True)
+
+    def option(size: int | None) -> str:
+        return "size=8g" if size is None else f"size={size}k"
+
+    with apart(subject) as enter:
+        made = ["mount", "-t", "tmpfs", "-o", option(size), "none", place]
+        subprocess.run([*enter, *made], check=True)
+
+        def resize(size: int | None) -> None:
+            # it holds more than that already, perhaps
+            while subprocess.run(
+                [*enter, "mount", "-o", f"remount,{option(size)}", place],
+                stderr=subprocess.DEVNULL,
+            ).returncode:
+                size = 2 * (size or 1)
+
+        yield resize
+
+
 def full_store(setting: Setting) -> str:
-    """No room in the store."""
+    """No room in the store: from the beginning, or from some moment on."""
     subject = setting.fresh()
     store = subject.folder.parent / "store"
     subject.config["store"] = str(store)
-    return _full(setting, subject, store, 20, 300)
+    later = setting.random.random() * setting.base.seconds if setting.random.random() < 0.8 else 0
+    return _full(setting, subject, store, 20, 300, later)
 
 
 def full_environments(setting: Setting) -> str:
@@ -75,18 +105,24 @@ def full_tmpdir(setting: Setting) -> str:
     return _full(setting, subject, place, 4, 40)
 
 
-def _full(setting: Setting, subject: Subject, place: Path, least: int, most: int) -> str:
-    """Run where a folder is a small disk of so many kB, then again when it has grown."""
-    place.mkdir(parents=True)
+def _full(
+    setting: Setting, subject: Subject, place: Path, least: int, most: int, later: float = 0
+) -> str:
+    """Run where a folder is a small disk of so many kB, then again when it has grown.
+
+    It gets small at once, or some seconds ``later``.
+    """
     size = setting.random.randint(least, most)
-    with apart(subject) as enter:
-        disk = ["mount", "-t", "tmpfs", "-o", f"size={size}k", "none", place]
-        subprocess.run([*enter, *disk], check=True)
-        first = subject.run(*TARGETS)
-        lines = [line for line in first.text.splitlines() if "No space left" in line]
+    with disk(subject, place, None if later else size) as resize:
+        run = subject.start(*TARGETS)
+        if later:
+            time.sleep(later)
+            resize(size)
+        first = subject.ended(run)
+        lines = [s for s in first.text.splitlines() if any(said in s for said in _SAID)]
         if first.code != 0 and (not lines or "Traceback" in first.text):
             raise Broken(f"{size} kB: it was not said in a line:\n{first.text[-3000:]}")
-        subprocess.run([*enter, "mount", "-o", "remount,size=1g", place], check=True)
+        resize(None)
         subject.finishes()
     return f"{size} kB: {lines[0].strip()[-110:]}" if first.code else f"{size} kB were enough"
 

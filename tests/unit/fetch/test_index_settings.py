@@ -2,6 +2,10 @@
 
 import hashlib
 import os
+import ssl
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -285,3 +289,28 @@ def test_an_address_that_leads_nowhere_says_why_and_keeps_its_path(
     text = str(raised.value)
     assert said in text and "\n" not in text
     assert "TOKEN" not in text + running.log_path.read_text()
+
+
+def test_a_certificate_that_is_not_trusted_says_why(
+    tmp_path: Path, running: Job, monkeypatch: pytest.MonkeyPatch, small_index: SmallIndex
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(["openssl", *request, *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    monkeypatch.setenv("PIP_INDEX_URL", f"https://localhost:{server.server_port}/TOKEN/")
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    with pytest.raises(UserError) as raised:
+        fetch_release(PIN, tmp_path / "downloads", None, running)
+    server.shutdown()
+    server.server_close()
+    assert "(localhost: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: " in str(
+        raised.value
+    )
+    assert "TOKEN" not in str(raised.value)

@@ -107,11 +107,12 @@ def missing(
 
 def _unfit(cxx: Tool, asked: Gxx) -> str | None:
     """What stands against a compiler where some g++ is asked for."""
+    named = f"CXX ({cxx.path})" if os.environ.get("CXX", "").strip() else str(cxx.path)
     if "clang" in cxx.path.name:
-        return f"{cxx.path} is Clang" if asked.alone else None
+        return f"{named} is Clang" if asked.alone else None
     found = re.search(r" (\d+(?:\.\d+)*) \S+$", cxx.identity)
     if found and Version(found[1]) < Version(asked.least):
-        return f"{cxx.path} is {found[1]}"
+        return f"{named} is {found[1]}"
     return None
 
 

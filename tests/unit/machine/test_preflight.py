@@ -101,7 +101,10 @@ def test_another_system_is_told_what_debian_calls_it() -> None:
         ("clang++ 10.0.0 x86_64-pc-linux-gnu", Gxx("11.3", alone=False), None),
     ],
 )
-def test_a_compiler_that_is_too_old_is_said(cxx: str, asked: Gxx, said: str | None) -> None:
+def test_a_compiler_that_is_too_old_is_said(
+    monkeypatch: pytest.MonkeyPatch, cxx: str, asked: Gxx, said: str | None
+) -> None:
+    monkeypatch.delenv("CXX", raising=False)
     tool = Tool(path=Path("/usr/bin") / cxx.split()[0], identity=cxx)
     has = machine("cc").model_copy(update={"tools": {"cc": tool, "cxx": tool}})
     lines = missing(has, ("cc", "cxx"), gxx={"vllm (cpu)": asked})
@@ -111,6 +114,9 @@ def test_a_compiler_that_is_too_old_is_said(cxx: str, asked: Gxx, said: str | No
         (line,) = lines
         assert line.startswith(f"vllm (cpu) needs g++ {asked.least} or later, and ")
         assert said in line
+        monkeypatch.setenv("CXX", "some-compiler")
+        (line,) = missing(has, ("cc", "cxx"), gxx={"vllm (cpu)": asked})
+        assert f", and CXX (/usr/bin/{tool.path.name}) is " in line
 
 
 APT = """#!/bin/sh

@@ -55,6 +55,7 @@ def test_only_what_is_compiled_asks_for_a_compiler(tmp_path):
     ],
 )
 def test_vllm_s_own_bounds_are_looked_at(tmp_path, monkeypatch, gxx, settings, variant, least):
+    monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr("snakedev.machine.preflight.LIBRARIES", {"libnuma": "libc.so.6"})
     made = plan(machine(gxx), root=tmp_path, **settings)
     lines = said(made, ("wheel", {"repo": "vllm", "variant": variant}))

@@ -108,12 +108,12 @@ def main() -> int:
     began = time.monotonic()
     seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    print(f"seed {seed}; at work in {folder}", flush=True)
     if options.only == "real":
         kill_real(folder, seed, options.kills)
         shutil.rmtree(folder)
         return 0
     base = Base(folder, PROJECT / "results/interpreter/bin/python3.14t")
-    print(f"seed {seed}; at work in {folder}", flush=True)
     base.make()
     print(f"an undisturbed run takes {base.seconds:.1f} s", flush=True)
     held, longest, done = True, 0.0, []

@@ -241,7 +241,9 @@ def bomb(setting: Setting) -> str:
     with Index({SDIST: data}).served() as address, disk(subject, store, None) as resize:
         use(subject, address)
         run = subject.start("sources")
-        time.sleep(1)
+        # that much has to be free when it begins
+        while run.poll() is None and not (subject.results / ".jobserver").exists():
+            time.sleep(0.01)
         resize(16 << 10)
         first = subject.ended(run)
         if first.code == 0 or "No space left" not in first.text or "Traceback" in first.text:

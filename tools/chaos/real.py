@@ -17,6 +17,8 @@ from tools.chaos.subject import Subject, require
 
 _TARGETS = ("wheels_cuda",)
 _CONFIG = "variants={cuda: {kernels: upstream, architectures: [9.0a]}}"
+_PYTHON = PROJECT / "results/interpreter/bin/python3.14t"
+_INTERPRETER = f"interpreter={{provider: system, path: '{_PYTHON}'}}"
 _LONGEST_SECONDS = 120
 # What is taken away, one after the other, when there is nothing left to do.
 _MADE = ("wheels", "build", "sources", "envs", "git", "downloads")
@@ -34,14 +36,13 @@ class Clone(Subject):
     def command(self, *arguments: str) -> list[str]:
         """The command line of a run."""
         program = Path(sys.executable).with_name("snakemake")
-        return [str(program), *arguments, "--config", _CONFIG]
+        return [str(program), *arguments, "--config", _CONFIG, _INTERPRETER]
 
 
 def kill_real(folder: Path, seed: int, times: int) -> None:
     """Kill a run so often, each time at another moment; then it must finish, `Broken` otherwise."""
     random, clone = Random(f"{seed} real"), Clone(folder / "clone")
-    interpreter = PROJECT / "results/interpreter"
-    setting, done, taken = Setting(Base(folder, interpreter), random), 0, 0
+    setting, done, taken = Setting(Base(folder, _PYTHON), random), 0, 0
     while done < times:
         name, pick = random.choice(sorted(PICKS.items()))
         began = time.monotonic()

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import shutil
 import ssl
 import subprocess
 import tarfile
@@ -14,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from snakedev.environments.locks import inputs_digest
 from tests.unit.package_index import make_wheel
-from tools.chaos.setting import Setting
+from tools.chaos.setting import LeftOut, Setting
 from tools.chaos.subject import FILES, Broken, Subject
 
 SDIST = "greeter-1.0.tar.gz"
@@ -33,6 +34,8 @@ class Index:
         """Answer on a free port; yields the index's address."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         if encrypted:
+            if shutil.which("openssl") is None:
+                raise LeftOut("there is no openssl to make a certificate with")
             with TemporaryDirectory() as folder:
                 own = ["-keyout", f"{folder}/key", "-out", f"{folder}/cert", "-subj", "/CN=nobody"]
                 request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *own]

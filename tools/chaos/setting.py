@@ -3,6 +3,7 @@
 import copy
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ class Base:
         subject.upstreams = self.first.upstreams
         if finished:
             # time stamps and links as they are
-            os.system(f"cp -a '{self.first.folder}/results' '{subject.folder}/results'")
+            subprocess.run(["cp", "-a", self.first.folder / "results", subject.folder], check=True)
         return subject
 
 

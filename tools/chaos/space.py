@@ -22,7 +22,10 @@ def apart(subject: Subject) -> Iterator[list[str]]:
     enter = ["nsenter", "-t", str(holder.pid), "-U", "-m", "--preserve-credentials"]
     try:
         deadline = time.monotonic() + 5
-        while subprocess.run([*enter, "mount", "-t", "tmpfs", "none", "/mnt"]).returncode:
+        trial = subject.folder.parent / "mount"
+        trial.mkdir(exist_ok=True)
+        mount = [*enter, "mount", "-t", "tmpfs", "none", trial]
+        while subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
             if holder.poll() is not None or time.monotonic() > deadline:
                 raise LeftOut("the kernel permits no mount namespaces")
             time.sleep(0.1)

@@ -6,6 +6,10 @@ READY := .venv/.tools
 DOCS := .venv-docs/bin
 DOCS_READY := .venv-docs/.tools
 
+# what would lead pip elsewhere than into the environment, or keep its Python from starting
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_REQUIRE_VIRTUALENV PIP_PYTHON
+unexport PYTHONHOME PYTHON_GIL PYTHONPATH PYTHONPLATLIBDIR
+
 .PHONY: smoke test e2e bench stress chaos lint docs
 
 # Build what is needed, run inference, write results/reports/smoke.html.

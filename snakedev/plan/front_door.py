@@ -145,10 +145,10 @@ def begin(plan: Plan, lock: RunLock, cores: int, jobs: Jobs) -> None:
     Raises UserError where something is missing, or another run is at work.
     """
     refuse_unwritable(plan.layout.root)
-    require(plan.buildable, jobs)
-    lock.acquire()
     if plan.layout.store is not None:
         prepare(plan.layout.store)
+    require(plan.buildable, jobs)
+    lock.acquire()
     note_reached(plan)
     if not only_removes(jobs):  # that must run where a disk is full, too
         plan.artifacts.write_specs()

@@ -29,7 +29,7 @@ class Artifacts:
         """Whether a keyed artifact is there; one that was judged a failure is as good as none."""
         try:
             record = json.loads(self.record(spec).read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         except ValueError:
             return False  # damaged, as after a power failure: its job makes it anew

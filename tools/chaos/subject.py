@@ -4,6 +4,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from snakedev.environments.environment import EnvironmentRecord
 from snakedev.sources.intact import tree_differs
 from snakedev.sources.source import SourceRecord
 from snakedev.wheels.record import WheelRecord
+from tests.project import PROJECT
 from tests.small_project import GREETER, Project, Result
 
 TARGETS = ("wheelhouse", "env_cpu")
@@ -120,12 +122,21 @@ class Subject(Project):
 
 def require(subject: Subject) -> None:
     """Raise `Broken` unless all that is in a store is what its record says, and nothing is half."""
-    wrong = [*_wrong(subject.shared, subject.results), *_left_running(subject)]
+    results = subject.folder / "results"
+    shared = Path(str(subject.config.get("store") or results))
+    # git would not find its way through /proc to where the harm is
+    command = [*subject.within, sys.executable, "-m", "tools.chaos.subject", shared, results]
+    variables = os.environ | {"PYTHONPATH": str(PROJECT)}
+    looked = subprocess.run(command, env=variables, cwd=PROJECT, capture_output=True, text=True)
+    if looked.returncode:
+        raise Broken(looked.stderr[-1000:])
+    wrong = [*looked.stdout.splitlines(), *_left_running(subject)]
     if wrong:
         raise Broken("; ".join(wrong))
 
 
-def _wrong(shared: Path, results: Path) -> Iterator[str]:
+def wrong_in(shared: Path, results: Path) -> Iterator[str]:
+    """What of a store and a results folder is not what its record says, or half-made."""
     for record in shared.glob("wheels/*/*/*/wheel.json"):
         wheel = WheelRecord.read(record)
         if sha256(record.parent / wheel.file) != wheel.sha256:
@@ -178,3 +189,7 @@ def sha256(path: Path) -> str:
 def _end(result: Result) -> str:
     lines = [line for line in result.text.splitlines() if line.strip()]
     return "\n".join(f"    {line}" for line in lines[-25:])
+
+
+if __name__ == "__main__":
+    print(*wrong_in(*map(Path, sys.argv[1:])), sep="\n", end="")

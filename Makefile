@@ -71,7 +71,8 @@ define environment
 	  { echo "$(PYTHON) is missing or older than 3.11: install Python 3.11 or later, or run make PYTHON=/path/to/it"; exit 1; }
 	@$(PYTHON) -m venv --clear $(@D) || \
 	  { echo "$(PYTHON) has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv)"; exit 1; }
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+	  --only-binary :all: -r $<
 	@touch $@
 endef
 

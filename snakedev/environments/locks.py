@@ -28,9 +28,10 @@ from snakedev.fetch.uv import run_uv
 from snakedev.recipes.registry import RECIPES
 
 # The oldest Python that the workflow itself runs on.
-_ORDINARY_TARGET = ("--universal", "--python-version", "3.11")
-# Wheels only, for any Linux whose C library is as old as torch's own wheels permit: the machine
-# that compiles a lock leaves no trace in it.
+# Wheels only: what a source distribution's build would fetch, no lock pins.
+_ORDINARY_TARGET = ("--only-binary", ":all:", "--universal", "--python-version", "3.11")
+# For any Linux whose C library is as old as torch's own wheels permit: the machine that compiles a
+# lock leaves no trace in it.
 _WHEELS_TARGET = ("--only-binary", ":all:", "--python-platform", "x86_64-manylinux_2_28")
 _INPUTS = re.compile(r"^# inputs: ([0-9a-f]{64})$", re.MULTILINE)
 
@@ -91,10 +92,8 @@ def inputs_digest(folder: Path, name: str, torch_index: str | None) -> str:
     platform and the torch index. Comments and reasons are left out."""
     files = lock_sources(folder, name, torch_index)
     parts = [line for file in files for line in closure(file, frozenset())]
-    if LOCKS[name].purpose == "tool":
-        parts += _ORDINARY_TARGET
-    else:
-        parts += [*_WHEELS_TARGET, *(f"without {e}" for e in sorted(_excluded(folder, name)))]
+    parts += _ORDINARY_TARGET if LOCKS[name].purpose == "tool" else _WHEELS_TARGET
+    parts += [f"without {package}" for package in _excluded(folder, name)]
     address = public_address(torch_index) if torch_index else None
     return _sha256([*parts, f"torch index: {address}"])
 
@@ -193,11 +192,11 @@ def compile_lock(
     with tempfile.TemporaryDirectory() as scratch:
         result = Path(scratch) / lock.name
         result.write_text("" if upgrade else before, encoding="utf-8")
-        target: list[str | Path] = list(_ORDINARY_TARGET)
+        excluded = Path(scratch) / "excluded.txt"
+        excluded.write_text("".join(f"{package}\n" for package in _excluded(folder, name)))
+        target: list[str | Path] = [*_ORDINARY_TARGET, "--excludes", excluded]
         if LOCKS[name].purpose != "tool":
             assert python is not None
-            excluded = Path(scratch) / "excluded.txt"
-            excluded.write_text("".join(f"{e}\n" for e in sorted(_excluded(folder, name))))
             target = [*_WHEELS_TARGET, "--python", python.absolute(), "--excludes", excluded]
         if torch_index is not None:
             # a present pin of the usual index's torch would be kept
@@ -233,11 +232,14 @@ def compile_lock(
     return changed
 
 
-def _excluded(folder: Path, name: str) -> tuple[str, ...]:
-    """The packages that a lock is compiled without."""
+def _excluded(folder: Path, name: str) -> list[str]:
+    """The packages that a lock is compiled without; what all leave out is vLLM's, no tool's."""
     if not (folder / EXCLUSIONS_FILE).is_file():
-        return ()
-    return tuple(read_exclusions(folder, name).packages)
+        return []
+    excluded = set(read_exclusions(folder, name).packages)
+    if LOCKS[name].purpose == "tool":
+        excluded -= read_exclusions(folder).packages.keys()
+    return sorted(excluded)
 
 
 def _sha256(lines: Sequence[str]) -> str:

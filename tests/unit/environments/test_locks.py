@@ -166,6 +166,22 @@ def test_what_one_lock_leaves_out_another_may_hold(folder, index, running):
     assert set(locks.lock_pins(folder / "run-cpu.lock")) == {"torch"}
 
 
+def test_a_lock_of_tools_is_of_wheels_and_leaves_out_its_own(folder, index, running, tmp_path):
+    (folder / "tools.in").write_text("torch==2.11.0\n")
+    own = f"lock tools:\n  needed: {WHY}\n  left-out: {WHY}\n"
+    (folder / "exclusions.yaml").write_text(f"torch: {WHY}\n{own}")
+    locks.compile_lock(folder, "tools", None, None, running)
+    # what all locks leave out is what vLLM asks for
+    assert set(locks.lock_pins(folder / "tools.lock")) == {"torch"}
+    source = tmp_path / "only_source-1.0.tar.gz"
+    source.touch()
+    publish(index, source)
+    (folder / "tools.in").write_text("only-source\n")
+    with pytest.raises(CommandError) as caught:
+        locks.compile_lock(folder, "tools", None, None, running)
+    assert "only-source==1.0 has no usable wheels" in " ".join(caught.value.tail)
+
+
 def test_included_files_are_part_of_the_inputs(folder):
     (folder / "run-cpu.in").write_text("-r more.in\n")
     (folder / "more.in").write_text("one\n")

@@ -19,7 +19,7 @@ smoke: $(READY)
 # The fast tests: unit tests and real workflow runs on small repositories.
 test: $(READY)
 	$(BIN)/snakemake interpreter
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # The real CPU path, from sources to the report, in a fresh clone; or a part of its tests. The first
 # failure ends it: the others go on in the same clone, for long. E2E_CLONE=FOLDER keeps the clone

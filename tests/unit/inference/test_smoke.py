@@ -1,5 +1,6 @@
 """What a smoke run asks of vLLM, on a CPU and on a GPU."""
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from snakedev.config.reports import Prompt, Throughput
 from snakedev.environments.environment import EnvironmentRecord
 from snakedev.inference.engine import engine_arguments, request, settings
+from snakedev.inference.model import ModelFile, ModelRecord
 from snakedev.inference.smoke import run_smoke
 from snakedev.store.layout import Layout
 from snakedev.store.specs import SmokeSpec
@@ -67,6 +69,17 @@ def test_a_run_that_ended_early_says_why_on_the_terminal(tmp_path, running, caps
     folder = layout.model(spec.model, spec.model_key)
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
+    config = ModelFile(name="config.json", size=2, sha256=hashlib.sha256(b"{}").hexdigest())
+    ModelRecord(
+        key=spec.model_key,
+        name="tiny",
+        source={},
+        architecture="none",
+        dtype="none",
+        files=(config,),
+        size=2,
+        seconds=1.0,
+    ).write(folder / "model.json")
     program = layout.environment(spec.environment_name, spec.environment_key) / "bin" / "python"
     program.parent.mkdir(parents=True)
     EnvironmentRecord(

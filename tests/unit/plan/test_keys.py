@@ -238,7 +238,7 @@ def test_the_folder_of_a_wheel_is_part_of_its_source():
 
 def test_a_source_that_no_build_needs_is_not_used():
     used = plan(
-        variants__cpu__onednn=False, variants__cuda=None, smoke__variants=["cpu"]
+        variants={"cpu": {"isa": "native", "onednn": False}}, smoke__variants=["cpu"]
     ).buildable.repos
     assert not {"onednn", "cutlass"} & set(used)
 

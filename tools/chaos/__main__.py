@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, zip_longest
 from pathlib import Path
 from random import Random
 
@@ -49,8 +49,8 @@ def scenarios(kind: str) -> dict[str, Scenario]:
 def drawn(asked: str, seed: int) -> Iterator[tuple[str, str, int]]:
     """Kind, name and round of one scenario after another, without end.
 
-    Every scenario of the other kinds has its turn once, in an order drawn from the seed, and one
-    of every two is a kill. ``asked`` is a kind, KIND.SCENARIO, KIND.SCENARIO.ROUND or nothing.
+    The other kinds take turns, each scenario of theirs once, in an order drawn from the seed, and
+    one of every two is a kill. ``asked`` is a kind, KIND.SCENARIO, KIND.SCENARIO.ROUND or nothing.
     """
     kind, _, rest = asked.partition(".")
     name, _, number = rest.partition(".")
@@ -61,15 +61,16 @@ def drawn(asked: str, seed: int) -> Iterator[tuple[str, str, int]]:
         yield kind, name, int(number)
         return
     random = Random(seed)
-    others = [(k, n) for k in KINDS if k != "kills" for n in scenarios(k)]
-    others = [(k, n) for k, n in others if kind in ("", k) and name in ("", n)]
-    random.shuffle(others)
+    kinds = [k for k in KINDS if k != "kills" and kind in ("", k)]
+    named = [[(k, n) for n in scenarios(k) if name in ("", n)] for k in kinds]
+    turns = zip_longest(*(random.sample(own, len(own)) for own in named))
+    others = [one for turn in turns for one in turn if one is not None]
     killing = [n for n in scenarios("kills") if kind in ("", "kills") and name in ("", n)]
     for turn in count():
         if killing:
             yield "kills", killing[turn % len(killing)], turn // len(killing)
         if others:
-            yield (*others.pop(), 0)
+            yield (*others.pop(0), 0)
         elif not killing:
             return
 

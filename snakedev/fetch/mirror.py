@@ -35,11 +35,11 @@ _TRIES = 4
 _FINAL = re.compile(
     r"not our ref|couldn't find remote ref|unadvertised object|Repository not found|"
     r"does not appear to be a git repository|Authentication failed|Permission denied|"
-    r"terminal prompts disabled|shallow",
+    r"terminal prompts disabled|support shallow",
     re.IGNORECASE,
 )
 # What it says of servers that give whole branches only: plain files, and those set up to.
-_ALL_OR_NOTHING = re.compile(r"unadvertised object|shallow", re.IGNORECASE)
+_ALL_OR_NOTHING = re.compile(r"unadvertised object|support shallow", re.IGNORECASE)
 
 
 class MirrorRecord(Record):
@@ -186,16 +186,20 @@ def ref_of(commit: str) -> str:
 def _held(path: Path) -> Iterator[None]:
     """Hold a mirror's lock, with the mirror made."""
     with file_lock.held(path.with_suffix(".lock")):
-        # a killed git's; the mirror's own lock is held here
-        for pattern in ("*.lock", "refs/pins/*.lock", "objects/*/tmp_*"):
-            for stale in path.glob(pattern):
-                stale.unlink()
+        _sweep(path)
         run_git(["init", "--quiet", "--bare", path.resolve()], path.parent)
         run_git(["config", "gc.auto", "0"], path)
         if (path / "config").read_text(encoding="utf-8").count("url ="):
             # an address may hold a password
             run_git(["config", "--remove-section", "remote.origin"], path)
         yield
+
+
+def _sweep(mirror: Path) -> None:
+    """Remove what a killed git left in a mirror whose lock is held."""
+    for pattern in ("*.lock", "refs/pins/*.lock", "objects/*/tmp_*"):
+        for stale in mirror.glob(pattern):
+            stale.unlink()
 
 
 def _is_whole(mirror: Path, commit: str) -> bool:
@@ -207,8 +211,7 @@ def _fetch(mirror: Path, url: str, commit: str, running: Job) -> None:
     try:
         with running.telling_size(mirror):
             try:
-                options = {"depth": 1, "no_tags": True, "force": True}
-                _request(lambda: git.fetch("origin", wanted, **options), running)
+                _ask(git, mirror, [wanted], running, depth=1)
             except _Final as error:
                 if not _ALL_OR_NOTHING.search(str(error)):
                     raise
@@ -223,12 +226,21 @@ def _fetch(mirror: Path, url: str, commit: str, running: Job) -> None:
 def _fetch_all(git: Git, mirror: Path, commit: str, running: Job) -> None:
     """Fetch what all branches and tags lead to, which is kept, and take a commit from that."""
     refs = [f"+refs/{kind}/*:refs/upstream/{kind}/*" for kind in ("heads", "tags")]
-    options = {"prune": True, "force": True, "unshallow": (mirror / "shallow").exists()}
-    _request(lambda: git.fetch("origin", *refs, no_tags=True, **options), running)
+    _ask(git, mirror, refs, running, prune=True, unshallow=(mirror / "shallow").exists())
     try:
         run_git(["update-ref", ref_of(commit), f"{commit}^{{commit}}"], mirror)
     except CommandError:
         raise _Final("no branch or tag of it leads to that commit") from None
+
+
+def _ask(git: Git, mirror: Path, refs: Sequence[str], running: Job, **options: bool | int) -> None:
+    """Fetch refs; raises as _request."""
+
+    def once() -> None:
+        _sweep(mirror)
+        git.fetch("origin", *refs, no_tags=True, force=True, **options)
+
+    _request(once, running)
 
 
 def _asking(mirror: Path, url: str) -> Git:

@@ -1,6 +1,7 @@
 """Mirrors of real git repositories: what is fetched, what is kept, and what is said."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -276,6 +277,34 @@ def test_a_fetch_that_was_killed_is_taken_up_by_the_next(
     process.wait()
     (path,) = mirror(layout, upstream, pin, running)
     assert holds(path, f"{pin}:file")
+
+
+def test_a_git_that_is_killed_in_a_fetch_is_run_again(
+    tmp_path: Path, layout: Layout, running: Job, pauses: list[float], monkeypatch
+) -> None:
+    upstream, real = tmp_path / "upstream", shutil.which("git")
+    repository(upstream, {"file": "1\n"})
+    pin = commit(upstream, {"file": "2\n"})
+    # the first fetch ends as one that the kernel kills for memory, with its lock left
+    killed, program = tmp_path / "killed", tmp_path / "bin/git"
+    program.parent.mkdir()
+    program.write_text(
+        f"""#!/bin/sh
+if [ "$1" = fetch ] && [ ! -e {killed} ]; then
+  touch {killed} "$GIT_DIR/shallow.lock"
+  kill -9 $$
+fi
+exec {real} "$@"
+"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    (path,) = mirror(layout, upstream, pin, running)
+    assert killed.exists() and len(pauses) == 1
+    assert holds(path, f"{pin}:file")
+    # still the one commit, and not all that leads to it
+    assert (path / "shallow").read_text().split() == [pin]
+    assert not list(path.glob("*.lock"))
 
 
 @pytest.mark.parametrize("lock", ["config.lock", "HEAD.lock", "shallow.lock", "packed-refs.lock"])

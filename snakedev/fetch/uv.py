@@ -83,6 +83,8 @@ def environment(torch_index: str | None = None) -> dict[str, str]:
         for name, value in index_environment().items()
         if not name.startswith("UV_") or _KEPT.fullmatch(name)
     }
+    # uv breaks the lines that say why at a terminal's width, and addresses are long
+    variables["COLUMNS"] = "1000"
     if torch_index is not None:
         variables["UV_INDEX"] = f"{torch_index} {variables.get('UV_INDEX', '')}".strip()
         variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"

@@ -118,9 +118,10 @@ def test_an_index_that_refuses_says_why(tmp_path, running, monkeypatch, status, 
 
 
 def test_an_index_that_is_not_reached_says_why(tmp_path, running, monkeypatch):
-    # a name too long to ask a server for
+    # a name that no server is asked for: its first part has one letter too many
     name = f"{'x' * 64}.invalid"
     monkeypatch.setenv("NO_PROXY", f"127.0.0.1,{name}")
+    monkeypatch.setenv("COLUMNS", "80")
     text = refused(tmp_path, running, monkeypatch, "http://me:hunter2@127.0.0.1:9/TOKEN/simple")
     assert "(127.0.0.1:9: Connection refused (os error 111))" in text
     text = refused(tmp_path, running, monkeypatch, f"http://{name}/TOKEN/simple")

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from snakedev.base.job import job
 from snakedev.config.read import check
-from snakedev.config.repos import ReleasePin
 from snakedev.fetch.download import fetched_release
 from snakedev.reports.compat.history import compare
 from snakedev.reports.compat.look_up import look_up
@@ -16,9 +15,7 @@ if __name__ == "__main__":
     with job("compat report", snakemake.log[0]) as running:
         config, wanted = check(snakemake.config), snakemake.params
         layout, spec = Layout.of(config), SourceSpec.read(Path(wanted.spec))
-        archive = None
-        if isinstance(spec.pin, ReleasePin):
-            archive = fetched_release(Path(snakemake.input.pin), spec.pin, config, running)
+        archive = fetched_release(Path(snakemake.input.pin), spec.pin, config, running)
         record = look_up(config, spec, layout, archive, Path(wanted.folder), wanted.parts, running)
         before, changes = compare(record, layout.reports / "compat")
         write_report(record, before, changes, layout.reports)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from snakedev.base.job import job
 from snakedev.config.read import check
-from snakedev.config.repos import ReleasePin
 from snakedev.fetch.download import fetched_release
 from snakedev.sources.source import make_source
 from snakedev.store.layout import Layout
@@ -15,11 +14,10 @@ if __name__ == "__main__":
     with job(f"source {snakemake.wildcards.repo}", snakemake.log[0]) as running:
         spec = SourceSpec.read(Path(snakemake.params.spec))
         config = check(snakemake.config)
-        layout, archive = Layout.of(config), None
+        layout = Layout.of(config)
         if spec.work is not None:
             record = make_work_source(spec, layout, Path(snakemake.params.work), running)
         else:
-            if isinstance(spec.pin, ReleasePin):
-                archive = fetched_release(Path(snakemake.input.pin), spec.pin, config, running)
+            archive = fetched_release(Path(snakemake.input.pin), spec.pin, config, running)
             record = make_source(spec, layout, archive, running)
         record.write(Path(snakemake.output[0]))

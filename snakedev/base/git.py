@@ -77,6 +77,11 @@ def run_git(
     return output(["git", *arguments], cwd=cwd, env=_environment_at(cwd, extra))
 
 
+def check_objects(repository: Path) -> None:
+    """Read all of a repository's objects; raises CommandError where one is damaged or missing."""
+    run_git(["fsck", "--full", "--no-dangling", "--no-progress"], repository)
+
+
 def feed_git(
     arguments: Sequence[str | Path],
     cwd: Path,

@@ -27,7 +27,7 @@ from snakedev.base.job import Job
 from snakedev.base.records import Record
 from snakedev.base.retry import retried
 from snakedev.config.model import Config
-from snakedev.config.repos import ReleasePin
+from snakedev.config.repos import GitPin, ReleasePin
 from snakedev.fetch.debian import DebianPackages
 from snakedev.fetch.indexes import extra_indexes, found_links, index_url, public_address
 from snakedev.fetch.session import may_pass, reason, session
@@ -58,19 +58,27 @@ def fetch_release(pin: ReleasePin, folder: Path, mirror: str | None, running: Jo
     return _fetch(pin.name, pin.version, pin.sha256, folder, pin.kind, running)
 
 
-def fetched_release(record: Path, pin: ReleasePin, config: Config, running: Job) -> Path:
+def fetch_pin(pin: ReleasePin, config: Config, running: Job) -> Path:
+    """The archive of a release, where a configuration keeps downloads; raises as fetch_release."""
+    mirror = config.registries.debian
+    return fetch_release(pin, Layout.of(config).downloads, str(mirror) if mirror else None, running)
+
+
+def fetched_release(
+    record: Path, pin: GitPin | ReleasePin, config: Config, running: Job
+) -> Path | None:
     """The archive that a download job has left a record of, fetched once more where it is damaged.
 
-    Raises UserError as fetch_release.
+    None for a pin of git, whose commit is in a mirror. Raises UserError as fetch_release.
     """
+    if isinstance(pin, GitPin):
+        return None
     archive = DownloadRecord.read(record).archive
     if archive.is_file() and _sha256(archive) == pin.sha256:
         return archive
     running.say(f"{archive} is damaged or gone: fetching it once more")
     archive.unlink(missing_ok=True)
-    mirror = config.registries.debian
-    folder = Layout.of(config).downloads
-    return fetch_release(pin, folder, str(mirror) if mirror else None, running)
+    return fetch_pin(pin, config, running)
 
 
 def fetch_wheel(name: str, version: str, sha256: str, folder: Path, running: Job) -> Path:

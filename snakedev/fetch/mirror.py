@@ -189,7 +189,7 @@ def _held(path: Path) -> Iterator[None]:
         _sweep(path)
         run_git(["init", "--quiet", "--bare", path.resolve()], path.parent)
         run_git(["config", "gc.auto", "0"], path)
-        if (path / "config").read_text(encoding="utf-8").count("url ="):
+        if "url =" in (path / "config").read_text(encoding="utf-8"):
             # an address may hold a password
             run_git(["config", "--remove-section", "remote.origin"], path)
         yield

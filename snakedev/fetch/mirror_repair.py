@@ -3,7 +3,7 @@
 import shutil
 
 from snakedev.base import file_lock
-from snakedev.base.git import run_git
+from snakedev.base.git import check_objects, run_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.fetch.mirror import Submodules, ensure_commit, ref_of
@@ -21,7 +21,7 @@ def repaired(
     damaged = not own.is_dir()
     for mirror in (own, *own.parent.glob(f"{repo}.*.git")):
         try:
-            run_git(["fsck", "--full", "--no-dangling", "--no-progress"], mirror)
+            check_objects(mirror)
             if mirror == own:
                 run_git(["rev-parse", "--verify", f"{ref_of(commit)}^{{tree}}"], mirror)
         except (CommandError, FileNotFoundError):

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from snakedev.base.git import run_git
+from snakedev.base.git import check_objects, run_git
 from snakedev.base.process import CommandError
 from snakedev.store.publish import refuse_damaged
 
@@ -32,6 +32,6 @@ def require_tree(folder: Path, commit: str) -> None:
 def require_objects(folder: Path) -> None:
     """Raise UserError, and take the source out of the store, where an object of it is damaged."""
     try:
-        run_git(["fsck", "--full", "--no-dangling", "--no-progress"], folder / "tree")
+        check_objects(folder / "tree")
     except CommandError as error:
         refuse_damaged(folder, next(iter(error.tail), str(error)))

@@ -52,34 +52,32 @@ def read_mails(data: bytes) -> tuple[Mail, ...]:
     """Have git read the mails of a patch file; raises CommandError when it cannot."""
     with tempfile.TemporaryDirectory(prefix="snakedev-patch-") as name:
         folder = Path(name).resolve()
-        # paths are those of the patch, whatever repository the folder for scratch files lies in
-        alone = {"GIT_CEILING_DIRECTORIES": str(folder.parent)}
         (folder / "file").write_bytes(data)
         if data.startswith(b"From ") + data.count(b"\nFrom ") > 1:
-            run_git(["mailsplit", "-d4", "-b", "--keep-cr", f"-o{folder}", "file"], folder, alone)
+            run_git(["mailsplit", "-d4", "-b", "--keep-cr", f"-o{folder}", "file"], folder)
         else:
             (folder / "0001").write_bytes(data)
-        mails = _mails_in(folder, alone)
-        if not any(mail.author for mail in mails) and (form := _as_mails(folder, alone)):
-            mails = _mails_in(form, alone)
+        mails = _mails_in(folder)
+        if not any(mail.author for mail in mails) and (form := _as_mails(folder)):
+            mails = _mails_in(form)
     return mails
 
 
-def _mails_in(folder: Path, alone: dict[str, str]) -> tuple[Mail, ...]:
+def _mails_in(folder: Path) -> tuple[Mail, ...]:
     """The mails that lie in a folder as files named by numbers."""
     files = sorted(folder.glob("[0-9]" * 4))
-    mails = [_mail(file.read_bytes(), folder, alone) for file in files]
+    mails = [_mail(file.read_bytes(), folder) for file in files]
     return tuple(mail for mail in mails if not mail.author.startswith(_MAILER))
 
 
-def _as_mails(folder: Path, alone: dict[str, str]) -> Path | None:
+def _as_mails(folder: Path) -> Path | None:
     """The folder in which `git am` makes mails of patches in other forms (Mercurial's, StGit's).
 
     It stops before it applies any, since the index of the repository is not clean. Returns None
     where it knows no such form.
     """
     repository = folder / "repository"
-    run_git(["init", "--quiet", repository], folder, alone)
+    run_git(["init", "--quiet", repository], folder)
     (repository / "waiting").touch()
     run_git(["add", "waiting"], repository)
     try:
@@ -91,8 +89,8 @@ def _as_mails(folder: Path, alone: dict[str, str]) -> Path | None:
     return made if made.is_dir() else None
 
 
-def _mail(data: bytes, folder: Path, alone: dict[str, str]) -> Mail:
-    said = feed_git(["mailinfo", "-b", "message", "patch"], folder, data, alone)
+def _mail(data: bytes, folder: Path) -> Mail:
+    said = feed_git(["mailinfo", "-b", "message", "patch"], folder, data)
     lines = said.decode(errors="replace").split("\n")
     headers = dict(line.split(": ", 1) for line in lines if ": " in line)
     message = (folder / "message").read_text(encoding="utf-8", errors="replace").strip()
@@ -100,7 +98,7 @@ def _mail(data: bytes, folder: Path, alone: dict[str, str]) -> Mail:
     if not subject:
         subject, _, message = message.partition("\n")
     diff = (folder / "patch").read_bytes()
-    files, changes = _read_changes(diff, folder, alone) if diff.strip() else ((), ())
+    files, changes = _read_changes(diff, folder) if diff.strip() else ((), ())
     return Mail(
         author=f"{headers['Author']} <{headers['Email']}>" if headers.get("Author") else "",
         subject=subject,
@@ -112,18 +110,16 @@ def _mail(data: bytes, folder: Path, alone: dict[str, str]) -> Mail:
     )
 
 
-def _read_changes(
-    diff: bytes, folder: Path, alone: dict[str, str]
-) -> tuple[tuple[str, ...], tuple[FileChange, ...]]:
+def _read_changes(diff: bytes, folder: Path) -> tuple[tuple[str, ...], tuple[FileChange, ...]]:
     """The files that a diff touches, and its changes.
 
     Git lists the names that files get; of the diff turned round, from its end, those that they
     had. What it says of names in words is not quoted, so these are not taken from there.
     """
-    forward, summary = _listed(["--summary"], diff, folder, alone)
+    forward, summary = _listed(["--summary"], diff, folder)
     backward = list(reversed(forward))
     if re.search("^ (rename|copy) ", summary, re.MULTILINE):
-        backward, _ = _listed(["--reverse"], diff, folder, alone)
+        backward, _ = _listed(["--reverse"], diff, folder)
     rows = [(*row, before) for row, (_, _, before) in zip(forward, reversed(backward), strict=True)]
     others = re.findall(r"^ (rename|copy) .*\(\d+%\)$", summary, re.MULTILINE)
     if "\n" in "".join(before + path for _, _, path, before in rows):
@@ -149,11 +145,9 @@ def _read_changes(
     return tuple(dict.fromkeys(files)), tuple(changes)
 
 
-def _listed(
-    options: list[str], diff: bytes, folder: Path, alone: dict[str, str]
-) -> tuple[list[list[str]], str]:
+def _listed(options: list[str], diff: bytes, folder: Path) -> tuple[list[list[str]], str]:
     """The rows of `git apply --numstat`, and what it prints behind them."""
-    said = feed_git(["apply", "--numstat", "-z", *options, "-"], folder, diff, alone)
+    said = feed_git(["apply", "--numstat", "-z", *options, "-"], folder, diff)
     *rows, rest = said.decode(errors="replace").split("\0")
     return [row.split("\t", 2) for row in rows], rest
 

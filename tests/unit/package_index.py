@@ -1,13 +1,14 @@
 """A package index on loopback, with small pure-Python wheels made on the spot."""
 
 import hashlib
-import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
+
+from tests.unit.serving import serving
 
 
 def make_wheel(
@@ -54,12 +55,5 @@ class _Quiet(SimpleHTTPRequestHandler):
 def served(index: Path) -> Iterator[str]:
     """Serve a folder on loopback; yields its address."""
     index.mkdir(parents=True, exist_ok=True)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(index)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(partial(_Quiet, directory=str(index))) as address:
+        yield f"http://{address}/"

@@ -3,10 +3,11 @@
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.unit.serving import serving
 
 _TREE = re.compile(r"/api/models/([^/]+/[^/]+)/tree/([0-9a-f]{40})(\?.*)?$")
 _FILE = re.compile(r"/([^/]+/[^/]+)/resolve/([0-9a-f]{40})/(.+)$")
@@ -33,16 +34,9 @@ class SmallHub:
     @contextmanager
     def served(self) -> Iterator[None]:
         """Answer on a free port while the block runs."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.endpoint = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
+        with serving(self._handler()) as address:
+            self.endpoint = f"http://{address}"
             yield
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         hub = self

@@ -4,12 +4,12 @@ import base64
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from snakedev.config.repos import ReleasePin
+from tests.unit.serving import serving
 
 # more than the client writes at once, so that a broken transfer leaves something behind
 SDIST = bytes(range(256)) * 16_384
@@ -54,16 +54,9 @@ class SmallIndex:
     @contextmanager
     def served(self) -> Iterator[None]:
         """Answer on a free port while the block runs."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.address = f"127.0.0.1:{server.server_port}/simple/"
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
+        with serving(self._handler()) as address:
+            self.address = f"{address}/simple/"
             yield
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         index = self

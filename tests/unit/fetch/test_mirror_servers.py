@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from snakedev.base.job import Job
 from snakedev.fetch.mirror import ensure_commit, links, look_up, ref_of
 from snakedev.store.layout import Layout
 from tests.unit.repositories import commit, git, repository
+from tests.unit.serving import serving
 
 ABSENT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -48,10 +48,8 @@ def plain_files(upstream: tuple[Path, list[str]]) -> Iterator[str]:
             pass
 
     handler = functools.partial(Quiet, directory=upstream[0].parent)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/repo.git"
-        server.shutdown()
+    with serving(handler) as address:
+        yield f"http://{address}/repo.git"
 
 
 @pytest.fixture

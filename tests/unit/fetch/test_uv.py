@@ -1,13 +1,13 @@
 """Which settings uv sees."""
 
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from snakedev.base.errors import UserError
 from snakedev.fetch import uv
+from tests.unit.serving import serving
 
 
 @pytest.fixture(autouse=True)
@@ -86,11 +86,8 @@ def answering(status: int):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as address:
+        yield address
 
 
 def refused(tmp_path, running, monkeypatch, index):

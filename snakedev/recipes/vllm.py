@@ -77,6 +77,10 @@ def settings(target: Target) -> dict[str, str]:
         # where compiled objects are kept from build to build; .deps of the source tree is not
         "FETCHCONTENT_BASE_DIR": "${tree}/build/temp.deps",
     }
+    if target.config.interpreter.sanitizer is None:
+        # vLLM's default has debug information, which is 0.4 of the compilers' time; reports of
+        # races need its lines
+        shared["CMAKE_BUILD_TYPE"] = "Release"
     if target.borrows_kernels:
         return shared | {"VLLM_BORROWED_KERNELS": "${SNAKEDEV_KERNELS}"}
     own = {"cpu": _for_cpus, "cuda": _for_cuda, "rocm": _for_rocm}

@@ -126,6 +126,21 @@ rule patch_report:
         lambda _: REPORTS.patch_view(),
 
 
+rule bump:
+    """
+    Move vLLM's pin, or those that `bump` names, to the newest release that can run here, with the
+    patches and locks, and write results/reports/bump.html.
+    """
+    input:
+        lambda _: ancient(SOURCES.interpreter_stamp()),
+    params:
+        project=PROJECT,
+    log:
+        LAYOUT.root / "logs/bump.log",
+    script:
+        "scripts/bump.py"
+
+
 rule compat_report:
     """
     Ask the package index what of all that vLLM needs a free-threaded Python can have, and write

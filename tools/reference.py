@@ -86,7 +86,10 @@ def _config() -> str:
     schema = described(Config)
     scalars, sections = [], []
     for name, value in schema["properties"].items():
-        if _resolve(value, schema).get("type") == "object":
+        whole = _resolve(value, schema)
+        # one that maps names to plain values is said in a line
+        plain = any("type" in inside for inside in whole.get("patternProperties", {}).values())
+        if whole.get("type") == "object" and not plain:
             sections += _section(f"{name}", value, schema)
         else:
             scalars += _entry(name, value, schema)

@@ -117,6 +117,8 @@ def _offered(spellings: Sequence[str]) -> Any:
     return Field(json_schema_extra={"enum": [*spellings]})
 
 
+NEWEST = "newest"
+"""Where a pin is moved that is to have the newest release."""
 Origin = Literal["release", "git"]
 Variant = Literal["cpu", "cuda", "rocm"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)

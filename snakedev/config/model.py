@@ -16,6 +16,7 @@ from pydantic import (
 from snakedev.config.fields import (
     VARIANTS,
     CudaArchitectures,
+    GitRef,
     HomePath,
     Isa,
     Kernels,
@@ -29,7 +30,7 @@ from snakedev.config.fields import (
     comma_separated,
     with_settings,
 )
-from snakedev.config.reports import BenchReport, CompatReport, PatchReport, Smoke
+from snakedev.config.reports import BenchReport, BumpReport, CompatReport, PatchReport, Smoke
 from snakedev.config.repos import (
     GitPin,
     Interpreter,
@@ -138,6 +139,11 @@ class Config(Section):
     repos: dict[Name, Repo]
     models: dict[Name, Model]
     smoke: Smoke
+    bump: dict[Name, GitRef] = {}
+    """Which pins `snakemake bump` moves, and where to: `newest` (the newest release that can run
+    here), a release's version, or for origin git a branch, a tag or a full commit. Of none, it is
+    vLLM's, to its newest release."""
+    bump_report: BumpReport = BumpReport()
     patch_report: PatchReport = PatchReport()
     compat_report: CompatReport = CompatReport()
     bench_report: BenchReport = BenchReport()

@@ -57,6 +57,14 @@ class PatchReport(Section):
     patches are tried too."""
 
 
+class BumpReport(Section):
+    """How `snakemake bump` goes about it."""
+
+    on_the_way: bool = True
+    """Whether each release between the pin and the one that is moved to is looked at, too: the
+    series is tried on it, and what came with it is told of it."""
+
+
 class CompatReport(Section):
     """How `snakemake compat_report` asks."""
 

@@ -48,6 +48,8 @@ class IndexFile:
     yanked: bool
     uploaded: datetime | None
     """When it came to the index, where the index says so."""
+    sha256: str | None = None
+    """Where the index says so."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ def _file(package: DistributionPackage) -> IndexFile:
         requires_python=package.requires_python,
         yanked=package.is_yanked,
         uploaded=package.upload_time,
+        sha256=package.digests.get("sha256"),
     )
 
 

@@ -78,26 +78,32 @@ def ensure_commit(
 def look_up(layout: Layout, repo: str, url: str, ref: str, running: Job) -> str:
     """The commit that a branch, a tag or a full ref name stands for upstream, at this moment.
 
-    Of a tag and a branch of one name the tag counts, as in git. Raises UserError that names the
-    URL and the ref when there is none, or git's reason when upstream cannot be asked.
+    Of a tag and a branch of one name the tag counts. Raises UserError as `refs_of`, or for none.
     """
-    path = layout.mirror(repo)
-    with _held(path):
-        running.say(f"looking up {ref} at {public_address(url)}")
-        git = _asking(path, url)
-        try:
-            listed = _request(lambda: str(git.ls_remote("origin")), running)
-        except (ConnectionError, _Final) as error:
-            raise UserError(f"cannot look up {ref} at {public_address(url)}: {error}") from None
-    known = {name: commit for commit, name in (row.split("\t") for row in listed.splitlines())}
+    known = refs_of(layout, repo, url, ref, running)
     for name in (ref, f"refs/tags/{ref}", f"refs/heads/{ref}"):
-        # what an annotated tag points at stands under its name with ^{}
-        if commit := known.get(f"{name}^{{}}") or known.get(name):
+        if commit := known.get(name):
             return commit
     names = [re.sub(r"^refs/(heads|tags)/", "", name) for name in known]
     close = get_close_matches(ref, names, n=1)
     hint = f"did you mean '{close[0]}'?" if close else "give one of upstream's, or a full commit"
     raise UserError(f"{public_address(url)} has no branch or tag '{ref}': {hint}")
+
+
+def refs_of(layout: Layout, repo: str, url: str, what: str, running: Job) -> dict[str, str]:
+    """The commits of all refs that upstream has at this moment, by full name.
+
+    Raises UserError, with ``what`` is looked for and git's reason, where it cannot be asked.
+    """
+    with _held(path := layout.mirror(repo)):
+        running.say(f"looking up {what} at {public_address(url)}")
+        try:
+            listed = _request(lambda: str(_asking(path, url).ls_remote("origin")), running)
+        except (ConnectionError, _Final) as error:
+            raise UserError(f"cannot look up {what} at {public_address(url)}: {error}") from None
+    rows = (row.split("\t") for row in listed.splitlines())
+    # what an annotated tag points at stands under its name with ^{}, behind it
+    return {name.removesuffix("^{}"): commit for commit, name in rows}
 
 
 def submodule(repo: str, path: str) -> str:

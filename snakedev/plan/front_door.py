@@ -28,7 +28,7 @@ from snakedev.store.publish import prepare
 from snakedev.store.roots import write_root
 
 # targets that compile locks
-_LOCKS = {"locks", "upgrade_locks"}
+_LOCKS = {"locks", "upgrade_locks", "bump"}
 # those that are about vLLM; a GIL report can be about other packages, too
 _OF_VLLM = {"smoke_report", "compat_report", "gil_report", "bench_report"}
 

@@ -145,6 +145,10 @@ class Layout:
         """The records of all benchmark runs, and what is measured of one that was not finished."""
         return self.views / "bench_report"
 
+    def bump_state(self, repo: str) -> Path:
+        """How far the last move of a repo's pin is."""
+        return self.root / "bump" / f"{repo}.json"
+
     def smoke_view(self, variant: str, model: str) -> Path:
         """The current smoke record of a variant and model."""
         return self.views / "smoke" / variant / f"{model}.json"

@@ -1,8 +1,10 @@
 """A package index on loopback, with small pure-Python wheels made on the spot."""
 
 import hashlib
+import io
+import tarfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler
@@ -35,8 +37,20 @@ def make_wheel(
     return path
 
 
+def make_sdist(folder: Path, name: str, version: str, files: Mapping[str, str]) -> Path:
+    """A source distribution of these files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{version}.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for member, text in files.items():
+            info = tarfile.TarInfo(f"{name}-{version}/{member}")
+            info.size = len(text.encode())
+            archive.addfile(info, io.BytesIO(text.encode()))
+    return path
+
+
 def publish(index: Path, wheel: Path) -> None:
-    """Add a wheel to the index in a folder."""
+    """Add a wheel or a source distribution to the index in a folder."""
     name = wheel.name.split("-")[0].replace("_", "-")
     page = index / name / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)

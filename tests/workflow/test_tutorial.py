@@ -63,7 +63,7 @@ def small(block: str) -> str:
 
 def test_the_chapter_changes_a_patch_and_moves_a_pin(clone, project):
     changing = blocks(clone / "docs/tutorial.md", "Change a patch")
-    moving = blocks(clone / "docs/how-to/move-a-pin.md", "Move a pin")
+    moving = blocks(clone / "docs/how-to/move-a-pin.md", "By hand")
     assert (len(changing), len(moving)) == (3, 1)
     said = [run(clone, TOOLS, small(block)) for block in changing]
     assert "the engine (v%s, patched) with config" in said[1]

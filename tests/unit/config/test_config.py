@@ -54,9 +54,9 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
         (
             "orgin",
             "git",
-            "orgin: unknown key: one of bench_report, build, compat_report, interpreter, models, "
-            "origin, patch_report, registries, repos, smoke, store, variants, work (did you mean "
-            "'origin'?)",
+            "orgin: unknown key: one of bench_report, build, bump, bump_report, compat_report, "
+            "interpreter, models, origin, patch_report, registries, repos, smoke, store, variants, "
+            "work (did you mean 'origin'?)",
         ),
         (
             "repos/vllm/git/comit",

@@ -1,0 +1,107 @@
+"""The series of a moved pin: replayed in the work folder, and exported."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from snakedev.base.errors import UserError
+from snakedev.base.text import first_of
+from snakedev.bump.target import Places
+from snakedev.config.repos import GitPin
+from snakedev.fetch.download import fetch_pin
+from snakedev.fetch.mirror import ensure_commit
+from snakedev.plan.sources import Sources
+from snakedev.reports.bump.record import ReplayedPatch
+from snakedev.sources.patch_file import body, details
+from snakedev.workbench.edit import edit
+from snakedev.workbench.export import export
+from snakedev.workbench.folder import WorkFolder
+
+
+@dataclass(frozen=True)
+class Series:
+    """What became of a series."""
+
+    patches: tuple[ReplayedPatch, ...]
+    problem: str | None = None
+    """Why it is not all on the pin."""
+
+
+def as_it_stands(sources: Sources, repo: str) -> tuple[ReplayedPatch, ...]:
+    """A series before any of it is replayed."""
+    return tuple(
+        ReplayedPatch(
+            name=path.name,
+            subject=details(path).subject,
+            outcome="waiting",
+            body_sha256=_digest(path.read_bytes()),
+        )
+        for path in sources.pinned_source(repo).patches
+    )
+
+
+def moved(before: Sequence[ReplayedPatch], sources: Sources, places: Places, repo: str) -> Series:
+    """Have a repo's series on the pin of the configuration, and in its patch files.
+
+    ``before`` is the series as it was on the earlier pin. A conflict is left to git in the work
+    folder: it is in the result, with what to do.
+    """
+    spec, running = sources.pinned_source(repo), places.running
+    if not before:
+        return Series(())
+    archive = None
+    if isinstance(spec.pin, GitPin):
+        pin = spec.pin
+        ensure_commit(places.layout, repo, pin.url, pin.commit, pin.submodules, running)
+    else:
+        archive = fetch_pin(spec.pin, places.config, running)
+    folder = sources.work_folder(repo)
+    try:
+        edit(spec, places.layout, archive, folder, running)
+        export(spec, folder, sources.project / "patches" / repo, running)
+    except UserError as error:
+        return Series(tuple(_under_way(before, folder, repo)), str(error))
+    work = WorkFolder(folder, repo)
+    return Series(tuple(_fared(before, _bodies(work))))
+
+
+def _under_way(before: Sequence[ReplayedPatch], folder: Path, repo: str) -> list[ReplayedPatch]:
+    """How far git is with a series that it stopped in."""
+    if not folder.is_dir():
+        return [*before]
+    work = WorkFolder(folder, repo)
+    if work.session() != "am":
+        return [*before]
+    state = folder / ".git/rebase-apply"
+    following, last = (int((state / name).read_text()) for name in ("next", "last"))
+    done = len(before) - (last - following + 1)
+    files = work.git("diff", "--name-only", "--diff-filter=U").splitlines()
+    stopped = before[done].model_copy(
+        update={"outcome": "conflict", "detail": first_of(files) or "its files are not here"}
+    )
+    return [*_fared(before[:done], _bodies(work)), stopped, *before[done + 1 :]]
+
+
+def _fared(before: Sequence[ReplayedPatch], after: Mapping[str, str]) -> list[ReplayedPatch]:
+    """Patches of which all is done, by what of them is there by subject."""
+    found = []
+    for patch in before:
+        digest = after.get(patch.subject)
+        outcome = (
+            "dropped"
+            if digest is None
+            else "unchanged"
+            if digest == patch.body_sha256
+            else "merged"
+        )
+        found.append(patch.model_copy(update={"outcome": outcome}))
+    return found
+
+
+def _bodies(work: WorkFolder) -> dict[str, str]:
+    return {patch.commit.subject: _digest(patch.data) for patch in work.patches}
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(body(data)).hexdigest()

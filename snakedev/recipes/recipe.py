@@ -154,8 +154,6 @@ class KernelLayout:
     compiled_here: tuple[str, ...]
     """Extensions that use more of Python than kernels do, and so are compiled all the same: paths
     in a wheel, without suffixes."""
-    folders: tuple[str, ...]
-    """Folders of a wheel whose other files go with the kernels."""
     for_each_gpu: tuple[str, ...]
     """Libraries of a variant for GPUs that nothing works without: they must have code for each GPU
     that is asked for. Others may be for some GPUs only."""

@@ -48,18 +48,6 @@ KERNELS = KernelLayout(
         ),
     },
     compiled_here=("vllm/cumem_allocator", "vllm/fs_io_C", "vllm/spinloop"),
-    # what external projects bring besides libraries: Python, and sources of kernels that are
-    # compiled when they are used. Not deep_gemm: nothing of it works without its library, and vLLM
-    # takes the folder for a sign that it is all there.
-    folders=(
-        "vllm/third_party/flashmla/",
-        "vllm/third_party/fmha_sm100/",
-        "vllm/third_party/tml_fa4/",
-        "vllm/third_party/triton_kernels/",
-        "vllm/vllm_flash_attn/cute/",
-        "vllm/vllm_flash_attn/layers/",
-        "vllm/vllm_flash_attn/ops/",
-    ),
     for_each_gpu=("_C_stable_libtorch", "_moe_C_stable_libtorch"),
     # vLLM loads the best that runs
     by_instruction_set={"amx": "_C", "avx512": "_C_AVX512", "avx2": "_C_AVX2"},

@@ -16,13 +16,13 @@ from uv import find_uv_bin
 
 from snakedev.base.capacity import parallel_jobs
 from snakedev.base.errors import UserError
+from snakedev.base.git import run_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.config.model import Build
 from snakedev.machine import buildlock, jobserver
 from snakedev.machine.probe import Machine
 from snakedev.machine.sandbox import Sandbox, permitted
-from snakedev.recipes.registry import KERNEL_LAYOUTS
 from snakedev.sources.intact import require_objects, require_tree
 from snakedev.sources.source import SourceRecord
 from snakedev.store.layout import Layout
@@ -81,7 +81,9 @@ def build_wheel(
         for repo, reason in spec.without.items():
             running.say(f"without {repo}: {reason}")
         if kernels is not None:
-            _unpack_kernels(spec.recipe, kernels, folder / "kernels", running)
+            own = run_git(["ls-tree", "-r", "--name-only", "-z", "HEAD"], checkout).split("\0")
+            changed = (file for patch in source.patches for file in patch.files)
+            _unpack_kernels(kernels, frozenset(own).union(changed), folder / "kernels", running)
         environment = layout.environment(spec.environment_name, spec.environment_key).resolve()
         sandbox = _sandbox(folder, settings, fixed_paths=fixed_paths)
         places = build_variables.place(spec, layout, folder, environment, sandbox)
@@ -146,10 +148,12 @@ def check_instrumented(spec: WheelSpec, instrumented: Mapping[str, bool], runnin
     running.say(f"ThreadSanitizer does not see {', '.join(plain)}{reason}")
 
 
-def _unpack_kernels(recipe: str, taken: KernelsRecord, folder: Path, running: Job) -> None:
+def _unpack_kernels(
+    taken: KernelsRecord, in_source: frozenset[str], folder: Path, running: Job
+) -> None:
     """Lay out the kernels of a finished wheel for a build."""
     shutil.rmtree(folder, ignore_errors=True)
-    unpack(KERNEL_LAYOUTS[recipe], taken.wheel, taken.kernels, folder)
+    unpack(taken.wheel, taken.kernels, in_source, folder)
     names = ", ".join(library.name for library in taken.kernels.libraries)
     running.say(f"not compiled, but from {taken.kernels.file}: {names}")
     for member, reason in taken.kernels.left_out.items():

@@ -2,14 +2,15 @@
 
 Kernel libraries may use nothing of Python but PyModule_Create2, in the init function that `import`
 calls; vLLM's are like that. Loaded through torch instead they serve any interpreter, whatever its
-ABI. Libraries that use more of Python are not taken: the project's own are compiled here, and those
-of others are left out. The Python files that its build adds to the source go with the kernels that
-they call. Which is which, the layout of the kernels says.
+ABI. Libraries that use more of Python are not taken: some are compiled here, as the layout of the
+kernels says, and the others are left out, with the folder that they lie in. All else that the wheel
+has and the source has not is what the build brings from other projects, Python files mostly, which
+call such libraries or are kernels themselves: it is taken whole.
 """
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from packaging.requirements import Requirement
@@ -30,6 +31,9 @@ from snakedev.wheels.device_code import embedded, find_cuobjdump, runs
 from snakedev.wheels.metadata import read_metadata
 
 _INIT_ALONE = {"PyModule_Create2"}
+# the parents of a file in a package: it, and the wheel
+_DEPTH_OF_PACKAGES = 2
+_LIBRARY = re.compile(r"\.so(\.[\d.]+)?$")
 
 
 class KernelLibrary(Record):
@@ -55,7 +59,8 @@ class BorrowedKernels(Record):
     file: str
     libraries: tuple[KernelLibrary, ...]
     left_out: dict[str, str]
-    """What else of the wheel is neither taken nor compiled here, with the reason."""
+    """What of the wheel is neither taken nor compiled here, with the reason: libraries beside the
+    package's own files, and folders of others."""
 
 
 class KernelsRecord(Record):
@@ -121,7 +126,7 @@ def examine(
     _refuse_other(wheel, pin, f"repos.{config.borrower(variant)}.kernels.{variant}")
     _refuse_other_torch(wheel, variant, torch)
     cuobjdump = find_cuobjdump(environment, None) if variant == "cuda" else None
-    libraries, left_out = [], {}
+    libraries, left_out = [], dict[str, str]()
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         archive.unpack_some(wheel, lambda path: path.endswith(".so"), root)
@@ -133,9 +138,9 @@ def examine(
                 libraries.append(KernelLibrary(member=member, device_code=codes))
                 running.note(f"{member}: {', '.join(codes) or 'no device code'}")
             elif not member.startswith(layout.compiled_here):
-                left_out[str(PurePosixPath(member).with_suffix("")).split(".")[0]] = (
-                    "it is made for another ABI of Python"
-                )
+                left_out |= _left_out(PurePosixPath(member))
+    folders = tuple(f"{name}/" for name in left_out)
+    libraries = [one for one in libraries if not one.member.startswith(folders)]
     for name in layout.for_each_gpu if variant == "cuda" else ():
         if name not in (library.name for library in libraries):
             raise UserError(
@@ -152,12 +157,31 @@ def examine(
     )
 
 
-def unpack(layout: KernelLayout, wheel: Path, kernels: BorrowedKernels, folder: Path) -> None:
-    """Unpack what a build takes from a wheel: the libraries, and the files that go with them."""
-    taken = {library.member for library in kernels.libraries}
+def _left_out(member: PurePosixPath) -> dict[str, str]:
+    """What is left out for a library that no other Python can load: the folder that it lies in,
+    where that is not the package itself, since the other files there call it."""
+    name = member.name.split(".")[0]
+    if len(member.parents) > _DEPTH_OF_PACKAGES:
+        return {str(member.parent): f"its {name} is made for another ABI of Python"}
+    return {str(member.with_name(name)): "it is made for another ABI of Python"}
+
+
+def unpack(wheel: Path, kernels: BorrowedKernels, in_source: Collection[str], folder: Path) -> None:
+    """Unpack what a build takes from a wheel: the libraries, and the files that go with them.
+
+    ``in_source`` are the paths of the source's own files, and of those that patches take out of it.
+    """
+    libraries = {library.member for library in kernels.libraries}
+    packages = {PurePosixPath(member).parts[0] for member in libraries}
+    left_out = tuple(f"{name}/" for name in kernels.left_out)
 
     def wanted(path: str) -> bool:
-        return path in taken or (path.startswith(layout.folders) and not path.endswith(".so"))
+        if _LIBRARY.search(path):
+            return path in libraries
+        parents = PurePosixPath(path).parents
+        # what lies beside the package's own files is no other project's
+        brought = len(parents) > _DEPTH_OF_PACKAGES and path.partition("/")[0] in packages
+        return brought and path not in in_source and not path.startswith(left_out)
 
     archive.unpack_some(wheel, wanted, folder)
 

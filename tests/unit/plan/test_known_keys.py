@@ -173,8 +173,8 @@ def test_the_keys_of_wheels_are_as_ever(project):
         ([GIT], "vllm", "cpu", "1836265d348c454f"),
         ([GIT], "vllm", "cuda", "87288d1d01ad3e3e"),
         ([GIT], "safetensors", "any", "3efbea796d0230ed"),
-        (UPSTREAM, "vllm", "cpu", "41bb0da5b29f06e4"),
-        (UPSTREAM, "vllm", "cuda", "b64714ca79b61578"),
+        (UPSTREAM, "vllm", "cpu", "0b18c79ae9b82fbc"),
+        (UPSTREAM, "vllm", "cuda", "fd251506e1b3a0ec"),
         (
             [("variants/cpu", {"isa": "native", "onednn": False, "numa": True})],
             "vllm",

@@ -1,5 +1,6 @@
 """Kernels from a finished wheel: what of it is taken, what is refused, and for which GPUs."""
 
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -68,6 +69,11 @@ def official(folder: Path, metadata: str = METADATA, **libraries: bytes) -> Path
         "vllm/vllm_flash_attn/_vllm_fa3_C.abi3.so": kernels,
         "vllm/vllm_flash_attn/cute/interface.py": b"TAKEN = True\n",
         "vllm/vllm_flash_attn/flash_attn_interface.py": b"",
+        "vllm/third_party/new_project/include/new.cuh": b"",
+        "vllm/v1/removed_by_a_patch.py": b"",
+        "vllm/vllm-rs": b"",
+        "vllm/libs/libtcmalloc_minimal.so.4": b"",
+        "vllm.libs/libgomp-24e2ab19.so.1.0.0": b"",
         **{f"vllm/{name}.abi3.so": data for name, data in libraries.items()},
     }
     path = folder / "vllm-1.0-cp38-abi3-manylinux_2_28_x86_64.whl"
@@ -111,28 +117,72 @@ def test_libraries_that_use_no_more_of_python_than_their_init_does_are_taken(
     ]
     assert {one.device_code for one in found.libraries} == {("sm_90a", "compute_80")}
     # spinloop is compiled here
-    assert set(found.left_out) == {"vllm/third_party/deep_gemm/_C"}
+    assert found.left_out == {
+        "vllm/third_party/deep_gemm": "its _C is made for another ABI of Python"
+    }
     assert (found.name, found.version, found.sha256) == ("vllm", "1.0", SHA256)
+
+
+IN_SOURCE = {
+    "vllm/__init__.py",
+    "vllm/vllm_flash_attn/flash_attn_interface.py",
+    "vllm/v1/removed_by_a_patch.py",
+}
+
+
+def taken(wheel: Path, environment: Path, folder: Path, running: Job) -> set[str]:
+    """What a build takes from a wheel."""
+    unpack(
+        wheel,
+        examine(wheel, CUDA, "cuda", "2.11.0", environment, running),
+        IN_SOURCE,
+        folder / "kernels",
+    )
+    root = folder / "kernels"
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
 
 
 def test_a_build_gets_the_libraries_and_what_external_projects_bring(
     tmp_path: Path, environment: Path, running: Job
 ) -> None:
-    wheel = official(tmp_path)
-    unpack(
-        KERNELS,
-        wheel,
-        examine(wheel, CUDA, "cuda", "2.11.0", environment, running),
-        tmp_path / "kernels",
-    )
-    root = tmp_path / "kernels"
-    assert {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()} == {
+    assert taken(official(tmp_path), environment, tmp_path, running) == {
         "vllm/_C_stable_libtorch.abi3.so",
         "vllm/_moe_C_stable_libtorch.abi3.so",
+        "vllm/third_party/new_project/include/new.cuh",
         "vllm/third_party/triton_kernels/swiglu.py",
         "vllm/vllm_flash_attn/_vllm_fa3_C.abi3.so",
         "vllm/vllm_flash_attn/cute/interface.py",
     }
+
+
+def test_the_files_beside_a_library_are_taken_with_it_or_left_out_with_it(
+    tmp_path: Path, environment: Path, running: Job
+) -> None:
+    folder = "vllm/third_party/deep_gemm/"
+    serving = library(tmp_path, INIT_ALONE, fatbin("elf", "90a"))
+    wheel = official(tmp_path, **{"third_party/deep_gemm/_C": serving})
+    found = examine(wheel, CUDA, "cuda", "2.11.0", environment, running)
+    # one that another interpreter cannot load is enough, the others would not do
+    assert set(found.left_out) == {folder.rstrip("/")}
+    assert not [one for one in found.libraries if one.member.startswith(folder)]
+    assert not [path for path in taken(wheel, environment, tmp_path, running) if folder in path]
+    with zipfile.ZipFile(wheel) as whole:
+        members = {m: whole.read(m) for m in whole.namelist() if ".cpython-313-" not in m}
+    with zipfile.ZipFile(wheel, "w") as whole:
+        for member, data in members.items():
+            whole.writestr(member, data)
+    shutil.rmtree(tmp_path / "kernels")
+    whole_folder = {path for path in taken(wheel, environment, tmp_path, running) if folder in path}
+    assert whole_folder == {f"{folder}_C.abi3.so", f"{folder}__init__.py"}
+
+
+def test_a_library_beside_the_packages_own_files_is_left_out_alone(
+    tmp_path: Path, environment: Path, running: Job
+) -> None:
+    wheel = official(tmp_path, _rust_tool_parser=library(tmp_path, MORE))
+    found = examine(wheel, CUDA, "cuda", "2.11.0", environment, running)
+    assert found.left_out["vllm/_rust_tool_parser"] == "it is made for another ABI of Python"
+    assert "vllm/vllm_flash_attn/cute/interface.py" in taken(wheel, environment, tmp_path, running)
 
 
 @pytest.mark.parametrize(

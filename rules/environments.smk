@@ -71,16 +71,30 @@ for variant in PLAN.config.configured_variants():
             "../scripts/environment_view.py"
 
 
+def pinned_specs(_):
+    """The pinned sources that have requirements of their own."""
+    return [ARTIFACTS.spec_file(SOURCES.pinned_source(repo)) for repo in SOURCES.with_facts()]
+
+
+def pinned_identities(_):
+    """Which sources these are, under both origins."""
+    return [SOURCES.identity(repo).model_dump() for repo in SOURCES.with_facts()]
+
+
 # Locks are committed files: as outputs they would be made again whenever git touches them, so
 # this rule declares none and is run on purpose.
 rule locks:
     """
-    Compile envs/*.lock from envs/*.in for the free-threaded interpreter.
+    Compile envs/*.lock for the free-threaded interpreter, from envs/*.in and from what vLLM's pinned
+    source asks for, which is written to envs/vllm.source.json.
     """
     input:
         lambda _: ancient(SOURCES.interpreter_stamp()),
+        pins=lambda _: [pin_stamp(repo) for repo in SOURCES.with_facts()],
     params:
         folder=PROJECT / "envs",
+        specs=pinned_specs,
+        identities=pinned_identities,
         upgrade=False,
     log:
         LAYOUT.root / "logs/locks.log",
@@ -94,8 +108,11 @@ rule upgrade_locks:
     """
     input:
         lambda _: ancient(SOURCES.interpreter_stamp()),
+        pins=lambda _: [pin_stamp(repo) for repo in SOURCES.with_facts()],
     params:
         folder=PROJECT / "envs",
+        specs=pinned_specs,
+        identities=pinned_identities,
         upgrade=True,
     log:
         LAYOUT.root / "logs/upgrade_locks.log",

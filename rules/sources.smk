@@ -33,8 +33,33 @@ rule mirror:
         "../scripts/mirror.py"
 
 
+def facts_stamps(repo):
+    """The comparison of what is known of a repo's source with its pin.
+
+    A work folder may say otherwise; what it asks for is held against the locks alone.
+    """
+    compared = repo in SOURCES.with_facts() and repo not in PLAN.config.work
+    return [ancient(SOURCES.facts_stamp(repo))] if compared else []
+
+
+rule facts:
+    input:
+        pin=lambda w: pin_stamp(w.repo),
+    output:
+        LAYOUT.stamp("facts", "{repo}", "{key}"),
+    params:
+        spec=lambda w: ARTIFACTS.spec_file(SOURCES.pinned_source(w.repo)),
+        known=lambda w: SOURCES.facts(w.repo).model_dump(mode="json"),
+        folder=PROJECT / "envs",
+    log:
+        LAYOUT.root / "logs/facts/{repo}/{key}.log",
+    script:
+        "../scripts/facts.py"
+
+
 rule source:
     input:
+        lambda w: facts_stamps(w.repo),
         # a work folder has its pin in it
         pin=lambda w: [] if w.repo in PLAN.config.work else pin_stamp(w.repo),
     output:

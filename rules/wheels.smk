@@ -16,7 +16,8 @@ def wheel_inputs(wildcards):
     crates = SOURCES.crates(wildcards.repo)
     environment = WHEELS.build_environment(spec.environment_name)
     needed = [*sources, *([crates] if crates else []), environment]
-    return needs(spec, lambda: map(ARTIFACTS.stamp, needed))
+    stamps = lambda: [*map(ARTIFACTS.stamp, needed), *facts_stamps(wildcards.repo)]
+    return needs(spec, stamps)
 
 
 def wheel_kernels(wildcards):

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import yaml
 
+from snakedev.config.source_facts import SourceIdentity, facts_file
 from snakedev.environments.locks import inputs_digest
+from snakedev.recipes.registry import RECIPES
+from snakedev.sources.source_facts import read_source
 from tests.project import PROJECT
 
 _LINKED = ("Snakefile", "rules", "scripts", "snakedev", "profiles")
@@ -145,11 +148,15 @@ class Project:
         }
 
     def add_repo(self, name: str, recipe: str, files: dict[str, str], **more: object) -> None:
-        """Make an upstream repository and configure it."""
+        """Make an upstream repository and configure it; what is to be known of its source beside
+        the locks is written there."""
         folder = self.upstreams / name
         commit = upstream(folder, files)
         pin = {"url": str(folder), "commit": commit}
         self.config["repos"][name] = {"recipe": recipe, "version": "1.0", "git": pin, **more}
+        if RECIPES[recipe].facts:
+            facts = read_source(folder, SourceIdentity(repo=name, version="1.0", commit=commit))
+            facts.write(facts_file(self.folder / "envs", name))
 
     def write_lock(self, name: str, packages: list[str]) -> None:
         """Write a lock and its `.in` file, with packages of the project's own build-any.lock."""

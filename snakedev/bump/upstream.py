@@ -15,13 +15,14 @@ from snakedev.base.job import Job
 from snakedev.bump.releases import Release
 from snakedev.config.model import Config
 from snakedev.config.repos import GitPin, ReleasePin
-from snakedev.environments.requirements import file_requirements, marker_environment
+from snakedev.environments.requirements import marker_environment
 from snakedev.fetch.archive import unpack
 from snakedev.fetch.download import fetch_pin
 from snakedev.fetch.index_pages import PackageIndex
 from snakedev.fetch.mirror import ensure_commit, look_up, refs_of
 from snakedev.reports.compat.availability import judge, versions
 from snakedev.sources.source import write_commit
+from snakedev.sources.source_facts import file_requirements
 from snakedev.store.layout import Layout
 from snakedev.store.publish import scratch_in
 

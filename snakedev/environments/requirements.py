@@ -2,12 +2,11 @@
 
 import platform
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from snakedev.base.errors import UserError
@@ -15,6 +14,7 @@ from snakedev.base.records import Record
 from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
 from snakedev.environments.exclusions import Exclusions, read_exclusions
 from snakedev.environments.locks import Pin, lock_pins
+from snakedev.sources.source_facts import build_requirements, run_requirements
 
 
 class CheckedRequirement(Record):
@@ -53,16 +53,16 @@ def check_requirements(
 ) -> RequirementsRecord:
     """Check what vLLM's source in ``tree`` asks for against the locks in ``folder``.
 
-    Looked at are `build-system.requires` of pyproject.toml (with the lock build-VARIANT) and
-    requirements/VARIANT.txt with the files that it includes (with run-VARIANT). ``built`` maps
+    Looked at is what building asks for (with the lock build-VARIANT) and what running does (with
+    run-VARIANT), as the source's own files say (`read_source`). ``built`` maps
     the repos that are built here to their versions, ``left_out`` those that this machine does not
     build to the reason. Raises UserError with a line for each requirement that nothing answers.
     """
     groups: tuple[_Group, ...] = (
-        (folder / f"build-{variant}.lock", _build_requirements(tree), {}, {}),
+        (folder / f"build-{variant}.lock", build_requirements(tree, variant), {}, {}),
         (
             folder / f"run-{variant}.lock",
-            file_requirements(tree, Path("requirements") / f"{variant}.txt"),
+            run_requirements(tree, variant),
             {canonicalize_name(name): version for name, version in built.items()},
             {canonicalize_name(name): reason for name, reason in left_out.items()},
         ),
@@ -125,44 +125,6 @@ def _answer(
         return f"has it without the extra {', '.join(absent)}"
     reasons = [f"without [{e}]: {exclusions.extras[name, e].reason}" for e in sorted(extras)]
     return checked("lock", "; ".join([str(pin.version), *reasons]))
-
-
-def _build_requirements(tree: Path) -> Iterator[tuple[str, Requirement]]:
-    name = "pyproject.toml"
-    try:
-        table = tomllib.loads((tree / name).read_text(encoding="utf-8"))
-        texts = table["build-system"]["requires"]
-    except FileNotFoundError:
-        raise UserError(f"{tree / name} is missing: no source of vLLM") from None
-    except (tomllib.TOMLDecodeError, KeyError) as error:
-        raise UserError(f"{tree / name}: no build-system.requires in it ({error})") from None
-    for text in texts:
-        yield name, _parsed(tree / name, text)
-
-
-def file_requirements(tree: Path, file: Path) -> Iterator[tuple[str, Requirement]]:
-    """The requirements of a file of a source, and of those that it includes with `-r`.
-
-    Each comes with the file that it stands in; options, such as those of an index, are left out.
-    Raises UserError for a file that is missing and for a line that is no requirement.
-    """
-    try:
-        text = (tree / file).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"{tree / file} is missing: this source has no such variant") from None
-    for raw in text.splitlines():
-        line = raw.partition(" #")[0].strip()
-        if line.startswith(("-r ", "--requirement ")):
-            yield from file_requirements(tree, file.parent / line.split(maxsplit=1)[1])
-        elif line and not line.startswith(("#", "-")):
-            yield file.as_posix(), _parsed(tree / file, line)
-
-
-def _parsed(file: Path, text: str) -> Requirement:
-    try:
-        return Requirement(text)
-    except InvalidRequirement as error:
-        raise UserError(f"{file}: '{text}' is no requirement ({error.args[0]})") from None
 
 
 def marker_environment(python_version: str) -> dict[str, str]:

@@ -228,8 +228,9 @@ def _against_upstream(
             )
 
 
-def require_inputs(plan: Plan, *, with_locks: bool) -> None:
-    """Raise UserError for every patch series and lock that no plan can be made from."""
+def require_inputs(plan: Plan, *, with_locks: bool, with_facts: bool = True) -> None:
+    """Raise UserError for every patch series, lock and file of what is known of a source that no
+    plan can be made from."""
     config, sources, buildable = plan.config, plan.sources, plan.buildable
     environments = {f"run-{variant}" for variant in config.configured_variants()}
     for repo, entry in config.repos.items():
@@ -240,6 +241,7 @@ def require_inputs(plan: Plan, *, with_locks: bool) -> None:
         (partial(_kernel_patches, sources), kernel_patches.behind(config)),
         (partial(_variant, plan), config.configured_variants() if with_locks else ()),
         (sources.pinned_source, [name for name in config.repos if config.has_pin(name)]),
+        (sources.facts, sources.with_facts() if with_facts else ()),
         (plan.wheels.check_lock, sorted(environments) if with_locks else ()),
     ]
     problems = []

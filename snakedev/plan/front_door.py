@@ -83,8 +83,10 @@ def load(
         )
     lock = RunLock(layout.root) if head else RunLock.of_job(layout.root)
     plan = Plan(checked, Artifacts(layout, head=head), project, run=lock.name)
-    # a lock that does not fit must not stop what compiles it
-    checks.require_inputs(plan, with_locks=_LOCKS.isdisjoint(asked))
+    # what does not fit must not stop what mends it, nor that run's jobs
+    with_locks = head and _LOCKS.isdisjoint(asked)
+    with_facts = with_locks and not any(map(_on_a_moved_pin, asked))
+    checks.require_inputs(plan, with_locks=with_locks, with_facts=with_facts)
     if head:
         for line in patch_file.ignored(project / "patches", checked.repos):
             print(f"warning: {line}", file=sys.stderr)
@@ -92,6 +94,11 @@ def load(
     if checked.work and not any(target.startswith(("edit_", "export_")) for target in asked):
         checks.require_work(plan.sources)
     return plan, lock
+
+
+def _on_a_moved_pin(target: str) -> bool:
+    """Whether a target is for patches, which follow a pin before the locks do."""
+    return target == "patch_report" or target.startswith(("edit_", "export_"))
 
 
 def _refuse_targets(config: Config, asked: Collection[str]) -> None:

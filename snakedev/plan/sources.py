@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from snakedev.base.errors import UserError
 from snakedev.config.model import Config
+from snakedev.config.source_facts import SourceFacts, SourceIdentity, read_facts
 from snakedev.recipes.recipe import Recipe
 from snakedev.recipes.registry import RECIPE_NUMBERS, RECIPES
 from snakedev.sources import patch_file
@@ -73,6 +74,29 @@ class Sources:
             patches=series,
             patch_bodies=tuple(patch_file.body_digest(path) for path in series),
         )
+
+    def with_facts(self) -> list[str]:
+        """The repos of whose sources the plan has to know something."""
+        return [r for r, e in self.config.repos.items() if RECIPES[e.recipe].facts]
+
+    @cache
+    def facts(self, repo: str) -> SourceFacts:
+        """What is known of the source that a repo's pin names, of those of `with_facts`.
+
+        Raises UserError where nothing is, or it is known of another pin only.
+        """
+        folder, origin = self.project / "envs", self.config.origin_of(repo)
+        return read_facts(folder, self.identity(repo), origin)
+
+    def identity(self, repo: str) -> SourceIdentity:
+        """The source that a repo's pin names."""
+        entry, origin = self.config.repos[repo], self.config.origin_of(repo)
+        return SourceIdentity.pinned(repo, entry, origin)
+
+    def facts_stamp(self, repo: str) -> Path:
+        """The stamp of a comparison of that with the source."""
+        known = self.facts(repo).model_dump(mode="json")
+        return self.layout.stamp("facts", repo, digest([self.pin_key(repo), known]))
 
     @cache
     def source(self, repo: str) -> SourceSpec:

@@ -131,6 +131,8 @@ class Recipe:
     """Whether the repo has device code, so that each variant gets a wheel of its own."""
     gxx: Callable[[Target], Gxx | None] = _any_compiler
     """Which g++ a variant's build takes, where it asks for one."""
+    facts: bool = False
+    """Whether what its source says of itself stands in `envs/REPO.source.json`."""
     heavy: bool = False
     """Whether its build takes so long that it should begin before others."""
     settings: Callable[[Target], dict[str, str]] = _no_settings

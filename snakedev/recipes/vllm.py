@@ -147,6 +147,7 @@ RECIPE = Recipe(
     environment="build-{variant}",
     gxx=gxx,
     per_variant=True,
+    facts=True,
     heavy=True,
     settings=settings,
     left_out=left_out,

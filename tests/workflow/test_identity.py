@@ -133,7 +133,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, python: Path, hub: SmallHub)
         AFTER_WHEEL
         | WHEELS_OF_ANY
         | {f"{rule} {repo}" for repo in sources for rule in ("mirror", "source")}
-        | {"interpreter", "wheel vllm", "requirements cpu", "model tiny"}
+        | {"interpreter", "facts vllm", "wheel vllm", "requirements cpu", "model tiny"}
         | {"environment build-any", "environment build-cpu"}
         | ({"crates rusty"} if RUST else set())
     )

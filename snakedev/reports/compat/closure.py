@@ -18,10 +18,11 @@ from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.environments.locks import lock_pins
-from snakedev.environments.requirements import file_requirements, marker_environment
+from snakedev.environments.requirements import marker_environment
 from snakedev.fetch.index_pages import PackageIndex
 from snakedev.fetch.uv import run_uv
 from snakedev.reports.compat.availability import PLATFORM, versions
+from snakedev.sources.source_facts import run_requirements
 
 ROOT = "vllm"
 """What asks for the requirements of vLLM's own files."""
@@ -94,16 +95,12 @@ def resolve(
 
 
 def _requirements(tree: Path, variant: str, python: str) -> list[Requirement]:
-    """What the files ask for on a Python, of torch without the local label of one index."""
+    """What the files ask for on a Python."""
     environment = marker_environment(python)
     requirements = []
-    for _, requirement in file_requirements(tree, Path("requirements") / f"{variant}.txt"):
+    for _, requirement in run_requirements(tree, variant):
         if requirement.marker and not requirement.marker.evaluate(environment):
             continue
-        # 2.11.0 also matches 2.11.0+cpu, which not every index has
-        requirement.specifier = SpecifierSet(
-            ",".join(str(one).partition("+")[0] for one in requirement.specifier)
-        )
         requirement.marker = None
         requirements.append(requirement)
     return requirements

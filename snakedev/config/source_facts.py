@@ -21,6 +21,10 @@ class ExternalProject(Record):
     """What of it is taken: a commit or a tag."""
     variable: str
     """The variable by which the build is told of a folder that holds it."""
+    submodules: tuple[str, ...] | None = None
+    """Those of its submodules that the build takes; None for all."""
+    folder: str = "."
+    """What of it that folder is."""
 
 
 class SourceIdentity(Record):
@@ -70,9 +74,11 @@ class SourceFacts(SourceIdentity):
     """By variant, what building for it asks for: `build-system.requires` of pyproject.toml, and
     requirements/build/VARIANT.txt."""
     external_projects: dict[str, ExternalProject] = {}
-    """Other projects that the build takes in, by the name that it has for them."""
+    """Other projects that a build for GPUs takes in and can do without, by its name for them."""
     tags: dict[str, str] = {}
-    """The tags of projects that the build names without a variable of its own."""
+    """Of projects that a build never does without, the tag or commit that it names."""
+    extensions: dict[str, tuple[str, ...]] = {}
+    """By variant, the extensions that a build compiles of the source itself."""
 
     @property
     def identity(self) -> SourceIdentity:

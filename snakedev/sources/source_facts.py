@@ -1,4 +1,4 @@
-"""What a source says of itself: the requirements of its files."""
+"""What a source says of itself: the requirements of its files, and what its builds take in."""
 
 import os
 import re
@@ -12,6 +12,7 @@ from packaging.specifiers import SpecifierSet
 from snakedev.base.errors import UserError
 from snakedev.config.fields import VARIANTS
 from snakedev.config.source_facts import SourceFacts, SourceIdentity, facts_file
+from snakedev.sources.external_projects import read_build
 from snakedev.sources.source import make_base
 from snakedev.store.layout import Layout
 from snakedev.store.publish import scratch_in
@@ -37,13 +38,18 @@ def read_pinned(
 def read_source(tree: Path, identity: SourceIdentity) -> SourceFacts:
     """What is to be known of a source whose files lie in ``tree``.
 
-    Raises UserError for a file of requirements that is missing or cannot be read.
+    Raises UserError for a file of requirements that is missing or cannot be read, and for CMake
+    files that are not understood.
     """
+    build = read_build(tree)
     variants = [v for v in VARIANTS if (tree / _FOLDER / f"{v}.txt").is_file()]
     return SourceFacts(
         **identity.model_dump(),
         requirements={v: _texts(run_requirements(tree, v)) for v in variants},
         build_requirements={v: _texts(build_requirements(tree, v)) for v in variants},
+        external_projects=build.external_projects,
+        tags=build.tags,
+        extensions=build.extensions,
     )
 
 

@@ -1,13 +1,20 @@
-"""Job: move pins to newer releases, and say what that brings."""
+"""Job: move pins to newer releases, and write the bump report."""
 
 from pathlib import Path
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import job
 from snakedev.bump.move import bump
+from snakedev.config.read import check
+from snakedev.reports.bump.page import headline, write_report
+from snakedev.store.layout import Layout
 
 if __name__ == "__main__":
     with job("bump", snakemake.log[0]) as running:
-        moves = bump(snakemake.config, Path(snakemake.params.project), running)
-        if problems := [move.problem for move in moves if move.problem]:
+        record = bump(snakemake.config, Path(snakemake.params.project), running)
+        if headline(record):
+            reports = Layout.of(check(snakemake.config)).reports
+            write_report(record, reports)
+            running.conclude(f"{headline(record)} See {reports / 'bump.html'}")
+        if problems := [move.problem for move in record.moves if move.problem]:
             raise UserError("\n".join(problems))

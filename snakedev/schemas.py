@@ -18,6 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from snakedev.config.model import Config
 from snakedev.inference.smoke_record import SmokeRecord
 from snakedev.reports.bench.page import BenchReportRecord
+from snakedev.reports.bump.record import BumpRecord
 from snakedev.reports.compat.page import CompatReportRecord
 from snakedev.reports.gil.page import GilReportRecord
 from snakedev.reports.patches.page import PatchReportRecord
@@ -33,6 +34,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "smoke": SmokeRecord,
     # results/reports/NAME.json: what the page of the name shows, as data
     "bench": BenchReportRecord,
+    "bump": BumpRecord,
     "compat": CompatReportRecord,
     "gil": GilReportRecord,
     "patches": PatchReportRecord,

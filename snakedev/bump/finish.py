@@ -3,9 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from snakedev.bump import series
+from snakedev.base.errors import UserError
+from snakedev.base.process import CommandError
+from snakedev.bump import proposals, series
 from snakedev.bump.guard import BumpState
 from snakedev.bump.target import Places
+from snakedev.bump.upstream import laid_out
+from snakedev.config.source_facts import read_facts
+from snakedev.environments.locks import compile_lock, of_variants, require_lists
 from snakedev.plan.sources import Sources
 from snakedev.reports.bump.record import MoveRecord
 from snakedev.store.artifacts import Artifacts
@@ -17,6 +22,7 @@ def finished(state: BumpState, places: Places, project: Path) -> MoveRecord:
     ``places`` has the configuration with the moved pin.
     """
     move, file = state.move, places.layout.bump_state(state.move.repo)
+    sources = Sources(places.config, Artifacts(places.layout), project)
 
     def reached(**known: Any) -> MoveRecord:
         nonlocal move
@@ -25,10 +31,50 @@ def finished(state: BumpState, places: Places, project: Path) -> MoveRecord:
         return move
 
     if move.state in ("begun", "conflict"):
-        sources = Sources(places.config, Artifacts(places.layout), project)
         done = series.moved(move.replay, sources, places, move.repo)
         if done.problem is not None:
             return reached(state="conflict", problem=done.problem, replay=done.patches)
         reached(state="locks", problem=None, replay=done.patches)
+    if move.repo in sources.with_facts():
+        reached(**_proposals(move, sources, places))
+        if problem := _locks(places, project / "envs"):
+            return reached(problem=problem)
     places.running.say(f"{move.repo}: moved to {move.after}")
-    return reached(state="moved")
+    return reached(state="moved", problem=None)
+
+
+def _proposals(move: MoveRecord, sources: Sources, places: Places) -> dict[str, Any]:
+    """Propose exclusions for what has no wheel; returns what is known of the move by that."""
+    folder, repo, config = sources.project / "envs", move.repo, places.config
+    facts = read_facts(folder, sources.identity(repo), config.origin_of(repo))
+    try:
+        with laid_out(config.pin_of(repo), config, repo, places.layout, places.running) as tree:
+            found = proposals.closures(places, tree, folder)
+    except CommandError as error:
+        # uv says in the job's log why; the locks will say it again
+        told = f"which of its requirements have wheels is not known: {error}"
+        places.running.say("; ".join([told, *error.why]))
+        return {"by_hand": tuple(dict.fromkeys((*move.by_hand, told)))}
+    proposed = proposals.proposed(places, found, folder)
+    for one in proposed:
+        places.running.say(f"proposed to be left out: {one.package}: {one.reason}")
+    proposals.write_proposals(proposed, f"{repo} {move.after}", folder)
+    lines = proposals.needless(places, found, facts, folder)
+    return {
+        "exclusions": (*move.exclusions, *proposed),
+        "by_hand": tuple(dict.fromkeys((*move.by_hand, *lines))),
+    }
+
+
+def _locks(places: Places, folder: Path) -> str | None:
+    """Compile the locks; returns why some could not be."""
+    config, problems = places.config, []
+    locks = of_variants(config.configured_variants())
+    require_lists(folder, locks)
+    for lock in locks:
+        index = config.torch_index(lock.variant)
+        try:
+            compile_lock(folder, lock.name, places.layout.python, index, places.running)
+        except (UserError, CommandError) as error:
+            problems += [f"{lock.name}.lock: {error}", *getattr(error, "why", ())]
+    return "\n".join(problems) or None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,19 @@ from snakedev.config.explain import one_of
 from snakedev.config.fields import NEWEST
 from snakedev.config.model import Config
 from snakedev.config.read import check
+from snakedev.config.repos import GitPin
+from snakedev.config.source_facts import SourceFacts, SourceIdentity, facts_file
 from snakedev.fetch.index_pages import PackageIndex
 from snakedev.plan import checks
 from snakedev.plan.sources import Sources
-from snakedev.reports.bump.record import MoveRecord, PassedOver
+from snakedev.reports.bump.record import BumpRecord, MoveRecord, PassedOver
 from snakedev.store.artifacts import Artifacts
 from snakedev.store.layout import Layout
 
 CONFIG = "config.yaml"
 
 
-def bump(values: Mapping[str, Any], project: Path, running: Job) -> list[MoveRecord]:
+def bump(values: Mapping[str, Any], project: Path, running: Job) -> BumpRecord:
     """Move the pins that a configuration's ``values`` name; returns what became of each.
 
     Raises UserError, with nothing written, for what cannot be moved. A move that stops for a person
@@ -40,7 +43,8 @@ def bump(values: Mapping[str, Any], project: Path, running: Job) -> list[MoveRec
         layout.cache / "index", running, offline=False, torch_index=config.torch_index("cpu")
     )
     places = Places(config, layout, index, running)
-    return [_moved(places, values, project, *one) for one in asked(config).items()]
+    moves = [_moved(places, values, project, *one) for one in asked(config).items()]
+    return BumpRecord(made=datetime.now(UTC), python=config.interpreter.version, moves=tuple(moves))
 
 
 def asked(config: Config) -> dict[str, str]:
@@ -136,7 +140,8 @@ def _begun(
     checks.refuse(moved)
     text = (project / CONFIG).read_text(encoding="utf-8")
     after = changes.written(text)
-    looked = steps.looked_at(places, repo, target, project)
+    envs, sources = project / "envs", Sources(config, Artifacts(places.layout), project)
+    looked = steps.looked_at(places, repo, target, _known(sources, repo))
     state = BumpState(
         asked=wanted,
         pin=_plain(applied["repos"][repo]),
@@ -149,38 +154,51 @@ def _begun(
             passed=tuple(passed),
             steps=looked,
             pins=tuple(changes.told(values)),
-            replay=series.as_it_stands(Sources(config, Artifacts(places.layout), project), repo),
+            replay=series.as_it_stands(sources, repo),
             by_hand=(*told, *steps.comments(after, repo, config.repos[repo].version)),
         ),
     )
     state.write(places.layout.bump_state(repo))
     write_text(project / CONFIG, after)
+    if target.upstream.facts is not None:
+        names = SourceIdentity.pinned(repo, moved.repos[repo], moved.origin_of(repo))
+        facts = target.upstream.facts.model_copy(update=names.model_dump())
+        facts.write(facts_file(envs, repo))
     running.say(f"{repo}: {CONFIG} names {target.upstream.place}")
     return state, moved
+
+
+def _known(sources: Sources, repo: str) -> SourceFacts | None:
+    """What is known of the source that is pinned; None for a repo of which the plan needs nothing,
+    and where it is of another pin."""
+    if repo not in sources.with_facts():
+        return None
+    try:
+        return sources.facts(repo)
+    except UserError:
+        return None
 
 
 def _changes(places: Places, repo: str, target: Target) -> tuple[pins.PinChanges, list[str]]:
     """What the move changes in config.yaml, and what of it a person should know."""
     config, upstream = places.config, target.upstream
-    if upstream.archive is None:
-        assert upstream.commit is not None
-        return pins.of_commit(repo, upstream.commit), [
+    if isinstance(upstream.pin, GitPin):
+        return pins.of_commit(repo, upstream.pin.commit), [
             f"repos.{repo}.version stays {config.repos[repo].version}: a commit says none"
         ]
-    version, sha256 = upstream.place, pins.sha256_of(upstream.pin)
+    version, sha256 = upstream.pin.version, upstream.pin.sha256
     commit = full_commit(config, repo, version, upstream.commit, places.layout, places.running)
     if commit is None and config.origin_of(repo) == "git":
         raise UserError(
             f"bump.{repo}: origin is git, and which commit {version} is could not be found out: "
             f"name the commit, or the tag, in place of the version"
         )
-    changes = pins.of_release(config, repo, version, sha256, commit)
+    changes = pins.of_release(config, repo, version, sha256, commit, upstream.commit)
     told = []
     if commit is None and config.repos[repo].git is not None:
-        begins = f", which begins with {upstream.commit}" if upstream.commit else ""
         told.append(
-            f"repos.{repo}.git became a comment: its repository did not say the commit of "
-            f"{version}{begins}"
+            f"repos.{repo}.git became a comment, as its repository did not say which commit "
+            f"{version} is: put that in, and take the # away"
         )
     return changes, told + pins.add_kernels(changes, config, repo, version, places.index)
 

@@ -10,7 +10,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_version, parse_wh
 from snakedev.base.errors import UserError
 from snakedev.base.yaml_edit import Place, with_values, without
 from snakedev.config.model import Config
-from snakedev.config.repos import GitPin, ReleasePin, WheelPin
+from snakedev.config.repos import WheelPin
 from snakedev.fetch.index_pages import PackageIndex, Page
 from snakedev.reports.bump.record import Difference
 from snakedev.reports.compat.availability import newest
@@ -55,13 +55,15 @@ class PinChanges:
 
 
 def of_release(
-    config: Config, repo: str, version: str, sha256: str, commit: str | None
+    config: Config, repo: str, version: str, sha256: str, commit: str | None, said: str | None
 ) -> PinChanges:
     """The changes for a release of a repo.
 
     ``commit`` is the upstream commit that it was made from, in full, where that is known: without
-    it the git pin, which would name another version's, becomes a comment.
+    it the git pin, which would name another version's, becomes a comment. ``said`` are the digits
+    that the release gives.
     """
+    begins = f"'s commit begins with {said}" if said else " has another commit"
     entry, root = config.repos[repo], ("repos", repo)
     assert entry.release is not None
     changes = PinChanges({(*root, "version"): version, (*root, "release", "sha256"): sha256})
@@ -72,16 +74,10 @@ def of_release(
             changes.values[(*root, "release", "commit")] = commit
     if entry.git is not None:
         if commit is None:
-            changes.dropped[(*root, "git")] = f"of {entry.version}: give the commit of {version}"
+            changes.dropped[(*root, "git")] = f"of {entry.version}: {version}{begins}"
         else:
             changes.values[(*root, "git", "commit")] = commit
     return changes
-
-
-def sha256_of(pin: GitPin | ReleasePin) -> str:
-    """The sha256 of a release's archive."""
-    assert isinstance(pin, ReleasePin)
-    return pin.sha256
 
 
 def of_commit(repo: str, commit: str) -> PinChanges:

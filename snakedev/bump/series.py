@@ -61,7 +61,8 @@ def moved(before: Sequence[ReplayedPatch], sources: Sources, places: Places, rep
         edit(spec, places.layout, archive, folder, running)
         export(spec, folder, sources.project / "patches" / repo, running)
     except UserError as error:
-        return Series(tuple(_under_way(before, folder, repo)), str(error))
+        told = f"{error}\nWhen that is done, the same `snakemake bump` goes on."
+        return Series(tuple(_under_way(before, folder, repo)), told)
     work = WorkFolder(folder, repo)
     return Series(tuple(_fared(before, _bodies(work))))
 

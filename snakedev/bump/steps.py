@@ -1,13 +1,17 @@
 """What a move brings: each release on the way, and the series as it was tried on it."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from snakedev.base.yaml_edit import comments_in
 from snakedev.bump.target import Places, Target
 from snakedev.bump.upstream import Upstream, release_laid_out
+from snakedev.config.fields import Variant
 from snakedev.config.model import Config
 from snakedev.config.repos import GitPin
+from snakedev.config.source_facts import SourceFacts
 from snakedev.reports.bump.record import Difference, StepRecord
 
 
@@ -35,16 +39,60 @@ def differences(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Di
     )
 
 
-def looked_at(places: Places, repo: str, target: Target, project: Path) -> tuple[StepRecord, ...]:
-    """What each release on the way to a target brings, and the target itself."""
+def looked_at(
+    places: Places, repo: str, target: Target, before: SourceFacts | None
+) -> tuple[StepRecord, ...]:
+    """What each release on the way to a target brings, and the target itself.
+
+    ``before`` is what is known of the source that is pinned.
+    """
     found = []
     for release in target.on_the_way if places.config.bump_report.on_the_way else ():
         with release_laid_out(
             places.config, repo, release, places.layout, places.running
         ) as upstream:
-            found.append(_step(upstream))
-    return (*found, _step(target.upstream))
+            found.append(_step(places, upstream, before))
+            before = upstream.facts
+    return (*found, _step(places, target.upstream, before))
 
 
-def _step(upstream: Upstream) -> StepRecord:
-    return StepRecord(place=upstream.place, uploaded=upstream.uploaded)
+def _step(places: Places, upstream: Upstream, before: SourceFacts | None) -> StepRecord:
+    step = StepRecord(place=upstream.place, uploaded=upstream.uploaded)
+    if upstream.facts is None or before is None:
+        return step
+    variants, after = places.config.configured_variants(), upstream.facts
+    asked = [_asked(facts.requirements, variants) for facts in (before, after)]
+    build = [
+        _asked(facts.build_requirements, variants) | _taken_in(facts) for facts in (before, after)
+    ]
+    return step.model_copy(
+        update={"requirements": differences(*asked), "build": differences(*build)}
+    )
+
+
+def _asked(
+    requirements: Mapping[str, Sequence[str]], variants: Sequence[Variant]
+) -> dict[str, str]:
+    """Requirements by name; where variants ask for others of one name, by name and variant."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for variant in variants:
+        for text in requirements.get(variant, ()):
+            name: str = canonicalize_name(Requirement(text).name)
+            found.setdefault(name, {}).setdefault(variant, []).append(text)
+    told: dict[str, str] = {}
+    for name, by_variant in found.items():
+        texts = {variant: "; ".join(lines) for variant, lines in by_variant.items()}
+        if len({*texts.values()}) == 1:
+            told[name] = next(iter(texts.values()))
+        else:
+            told |= {f"{name} ({variant})": text for variant, text in texts.items()}
+    return told
+
+
+def _taken_in(facts: SourceFacts) -> dict[str, str]:
+    """The other projects that a build takes in, as a reader compares them."""
+    projects = {
+        name: f"{project.commit} of {project.repository} ({project.variable})"
+        for name, project in facts.external_projects.items()
+    }
+    return projects | {f"{name} (tag)": tag for name, tag in facts.tags.items()}

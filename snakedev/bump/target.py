@@ -59,7 +59,7 @@ def chosen(
     if wanted != NEWEST:
         release = release_of(repo, page, wanted, python)
         with release_laid_out(config, repo, release, places.layout, running) as upstream:
-            if why := lacking_torch(upstream, config, places.index):
+            if why := _lacking(places, upstream):
                 raise UserError(f"bump.{repo}: {wanted}: {why}")
             between = tuple(one for one in releases if one.version < release.version)
             known = release.sha256 == entry.release.sha256
@@ -68,13 +68,20 @@ def chosen(
     for number in reversed(range(len(releases))):
         release = releases[number]
         with release_laid_out(config, repo, release, places.layout, running) as upstream:
-            why = lacking_torch(upstream, config, places.index)
+            why = _lacking(places, upstream)
             if why is None:
                 later = [one for one in passed if Version(one.version) > release.version]
                 yield Target(upstream, tuple(releases[:number])), later
                 return
         passed.append(PassedOver(version=str(release.version), why=why))
     yield None, sorted(passed, key=lambda one: Version(one.version))
+
+
+def _lacking(places: Places, upstream: Upstream) -> str | None:
+    """Why a release cannot run here, if it is one of which that is known."""
+    if upstream.facts is None:
+        return None
+    return lacking_torch(upstream.facts, places.config, places.index)
 
 
 def is_version(text: str) -> bool:

@@ -1,32 +1,35 @@
 """What a release, or a commit, of a project says of itself."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
+from packaging.requirements import Requirement
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.bump.releases import Release
 from snakedev.config.model import Config
 from snakedev.config.repos import GitPin, ReleasePin
+from snakedev.config.source_facts import SourceFacts, SourceIdentity
 from snakedev.environments.requirements import marker_environment
 from snakedev.fetch.archive import unpack
 from snakedev.fetch.download import fetch_pin
 from snakedev.fetch.index_pages import PackageIndex
 from snakedev.fetch.mirror import ensure_commit, look_up, refs_of
+from snakedev.recipes.registry import RECIPES
 from snakedev.reports.compat.availability import judge, versions
 from snakedev.sources.source import write_commit
-from snakedev.sources.source_facts import file_requirements
+from snakedev.sources.source_facts import read_source
 from snakedev.store.layout import Layout
 from snakedev.store.publish import scratch_in
 
 # What setuptools-scm and its kin write into a release: g and the first digits of a commit.
+_OF_THE_INDEX = ("cpu", "cuda")
+"""The variants whose torch the usual index has."""
 _SAID = re.compile(r"""^__commit_id__\b.*['"]g?([0-9a-f]{7,40})['"]""", re.MULTILINE)
 
 
@@ -38,24 +41,11 @@ class Upstream:
     """Its version, or the branch and commit, for a reader."""
     uploaded: datetime | None
     pin: ReleasePin | GitPin
-    archive: Path | None
-    """The release's archive; None for a commit."""
     tree: Path
     commit: str | None
     """The commit that it is of, as far as is known here: a release may say its first digits."""
-
-    def requirements(self, variants: Iterable[str]) -> dict[str, str]:
-        """What it asks for on some variants, by canonical name; nothing where it has no such
-        files."""
-        found: dict[str, list[str]] = {}
-        for variant in variants:
-            file = Path("requirements") / f"{variant}.txt"
-            if (self.tree / file).is_file():
-                for _, requirement in file_requirements(self.tree, file):
-                    found.setdefault(canonicalize_name(requirement.name), []).append(
-                        str(requirement)
-                    )
-        return {name: "; ".join(dict.fromkeys(texts)) for name, texts in found.items()}
+    facts: SourceFacts | None
+    """What the plan has to know of it; None for a repo of which it needs nothing."""
 
 
 @contextmanager
@@ -68,16 +58,14 @@ def release_laid_out(
     pin = pinned.model_copy(
         update={"version": str(release.version), "sha256": release.sha256, "commit": None}
     )
-    archive = fetch_pin(pin, config, running)
-    with scratch_in(layout.cache / "bump") as scratch:
-        unpack(archive, scratch)
+    with laid_out(pin, config, repo, layout, running) as tree:
         yield Upstream(
-            place=str(release.version),
+            place=pin.version,
             uploaded=release.uploaded,
             pin=pin,
-            archive=archive,
-            tree=scratch,
-            commit=said_commit(scratch),
+            tree=tree,
+            commit=said_commit(tree),
+            facts=_facts(config, repo, tree, version=pin.version, sha256=pin.sha256),
         )
 
 
@@ -90,19 +78,39 @@ def commit_laid_out(
     assert pinned is not None
     full = re.fullmatch(r"[0-9a-f]{40}", ref)
     commit = ref if full else look_up(layout, repo, pinned.url, ref, running)
-    ensure_commit(layout, repo, pinned.url, commit, pinned.submodules, running)
-    with scratch_in(layout.cache / "bump") as scratch:
-        tree = scratch / "tree"
-        tree.mkdir()
-        write_commit(layout, repo, pinned.url, commit, pinned.submodules, tree)
+    pin = pinned.model_copy(update={"commit": commit})
+    with laid_out(pin, config, repo, layout, running) as tree:
         yield Upstream(
             place=commit[:12] if full else f"{ref} ({commit[:12]})",
             uploaded=None,
-            pin=pinned.model_copy(update={"commit": commit}),
-            archive=None,
+            pin=pin,
             tree=tree,
             commit=commit,
+            facts=_facts(config, repo, tree, version=config.repos[repo].version, commit=commit),
         )
+
+
+@contextmanager
+def laid_out(
+    pin: ReleasePin | GitPin, config: Config, repo: str, layout: Layout, running: Job
+) -> Iterator[Path]:
+    """Fetch what a pin of a repo names, and lay its files out while the block runs."""
+    with scratch_in(layout.cache / "bump") as scratch:
+        tree = scratch / "tree"
+        tree.mkdir()
+        if isinstance(pin, GitPin):
+            ensure_commit(layout, repo, pin.url, pin.commit, pin.submodules, running)
+            write_commit(layout, repo, pin.url, pin.commit, pin.submodules, tree)
+        else:
+            unpack(fetch_pin(pin, config, running), tree)
+        yield tree
+
+
+def _facts(config: Config, repo: str, tree: Path, **identity: str) -> SourceFacts | None:
+    """What a source says of itself, where the plan asks for that."""
+    if not RECIPES[config.repos[repo].recipe].facts:
+        return None
+    return read_source(tree, SourceIdentity(repo=repo, **identity))
 
 
 def said_commit(tree: Path) -> str | None:
@@ -138,24 +146,20 @@ def full_commit(
     return None
 
 
-def lacking_torch(upstream: Upstream, config: Config, index: PackageIndex) -> str | None:
+def lacking_torch(facts: SourceFacts, config: Config, index: PackageIndex) -> str | None:
     """Why a release cannot run here: no wheel of the torch that it asks for; None where one is."""
     python = config.interpreter.version
     environment = marker_environment(python)
-    for variant in config.configured_variants():
-        file = Path("requirements") / f"{variant}.txt"
-        if variant == "rocm" or not (upstream.tree / file).is_file():
-            continue
-        for _, asked in file_requirements(upstream.tree, file):
+    for variant in set(config.configured_variants()) & set(_OF_THE_INDEX):
+        for text in facts.requirements.get(variant, ()):
+            asked = Requirement(text)
             if asked.name != "torch" or (asked.marker and not asked.marker.evaluate(environment)):
                 continue
             page = index.pages(["torch"])["torch"]
-            # 2.11.0 also matches 2.11.0+cpu, which not every index has
-            wanted = SpecifierSet(",".join(str(s).partition("+")[0] for s in asked.specifier))
-            fitting = [v for v in versions(page) if wanted.contains(v, prereleases=True)]
+            fitting = [v for v in versions(page) if asked.specifier.contains(v, prereleases=True)]
             if not any(judge(page, str(v), python).installable for v in fitting):
                 return (
-                    f"it asks for torch{wanted}, of which the index has no wheel for free-threaded "
-                    f"Python {python}"
+                    f"it asks for torch{asked.specifier}, of which the index has no wheel for "
+                    f"free-threaded Python {python}"
                 )
     return None

@@ -8,6 +8,7 @@ from snakedev.config.fields import Origin
 from snakedev.reports.patches.record import PatchTrialRecord
 
 State = Literal["no news", "begun", "conflict", "locks", "moved"]
+Outcome = Literal["unchanged", "merged", "dropped", "conflict", "waiting"]
 
 
 class PassedOver(Record):
@@ -57,7 +58,7 @@ class ReplayedPatch(Record):
     subject: str
     body_sha256: str
     """Of its diff body, before the move."""
-    outcome: Literal["unchanged", "merged", "dropped", "conflict", "waiting"]
+    outcome: Outcome
     """`merged`: its changes are others than before, be it by their line numbers alone; `dropped`:
     upstream has it, or a person skipped it."""
     detail: str = ""

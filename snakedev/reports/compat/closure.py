@@ -76,7 +76,10 @@ def resolve(
     unmet: list[Requirement] = []
     for requirement in requirements:
         there = versions(pages[canonicalize_name(requirement.name)])
-        fits = any(requirement.specifier.contains(version, prereleases=True) for version in there)
+        # what comes from an address is on no index
+        fits = requirement.url is None and any(
+            requirement.specifier.contains(version, prereleases=True) for version in there
+        )
         (met if fits else unmet).append(requirement)
     running.say(f"{variant}: resolving {len(met)} requirements for Python {python}")
     lines = _compiled(variant, met, lock, python, running, torch_index, offline)

@@ -83,7 +83,7 @@ class BumpBench:
     def bump(self, wanted: str = "newest", **more: object) -> MoveRecord:
         """Move the pin; returns what became of it."""
         values = yaml.safe_load(self.config) | {"bump": {"tiny": wanted}} | more
-        (move,) = bump(values, self.folder, self.running)
+        (move,) = bump(values, self.folder, self.running).moves
         return move
 
     @property

@@ -9,13 +9,14 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError, output
 from snakedev.base.records import Record
 from snakedev.environments import cuda_toolkit, editable
+from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
 from snakedev.environments.exclusions import read_exclusions
 from snakedev.fetch.uv import run_uv
 from snakedev.store.publish import found, published
@@ -217,6 +218,7 @@ def _refuse(
         return
     excluded = read_exclusions(spec.lock.parent, spec.lock.stem).packages
     repos = {canonicalize_name(name) for name in left_out}
+    ours = {canonicalize_name(wheel.repo): wheel.repo for wheel in spec.wheels}
     wrong = []
     for line in conflicts:
         names = set(_missing(line))
@@ -224,6 +226,11 @@ def _refuse(
             running.say(f"warning: {line}")
         elif names & excluded.keys():
             running.note(f"left out on purpose: {line}: {excluded[names.pop()].reason}")
+            if asker := ours.get(_asker(line)):
+                running.say(
+                    f"warning: {line}: list {asker} under `asked_by` of that in "
+                    f"{spec.lock.with_name(EXCLUSIONS_FILE)} to have it in an extra"
+                )
         else:
             wrong.append(line)
     if wrong:
@@ -232,6 +239,12 @@ def _refuse(
             f"together:\n" + "\n".join(f"  {line}" for line in wrong) + "\nchange "
             f"{spec.lock.with_suffix('.in')} and run `snakemake locks`, or mend the wheel's patches"
         )
+
+
+def _asker(conflict: str) -> NormalizedName:
+    """The package whose requirement does not hold."""
+    found = _CONFLICT.match(conflict)
+    return canonicalize_name(found["name"] if found else "")
 
 
 def _missing(conflict: str) -> Iterator[str]:

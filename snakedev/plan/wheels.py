@@ -5,7 +5,10 @@ import os
 from functools import cache
 from pathlib import Path
 
+from snakedev.base.errors import UserError
 from snakedev.environments import locks
+from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
+from snakedev.environments.exclusions import Exclusions, read_exclusions
 from snakedev.fetch.indexes import public_address
 from snakedev.plan.buildable import Buildable
 from snakedev.recipes.registry import RECIPE_NUMBERS
@@ -51,6 +54,7 @@ class Wheels:
                 for need in self.buildable.build_needs(repo, variant)
             },
             kernels=kernels,
+            excluded=self._excluded(repo, variant),
             architectures=() if kernels else target.architectures,
             toolkit=target.toolkit,
             without={
@@ -58,6 +62,24 @@ class Wheels:
             },
             crates_key=crates.key if crates else None,
         )
+
+    def _excluded(self, repo: str, variant: str) -> dict[str, str | None]:
+        """What a repo's wheel has in an extra, or not at all, since the locks leave it out."""
+        known = self.sources.recipe(repo).facts
+        asked = self.sources.facts(repo).requirements.get(variant, ()) if known else ()
+        return self._exclusions(variant).of_wheel(repo, asked)
+
+    @cache
+    def _exclusions(self, variant: str) -> Exclusions:
+        """What locks leave out; raises UserError for an asking repo that there is not."""
+        found = read_exclusions(self._locks, f"run-{variant}")
+        for name, one in found.all.items():
+            if strangers := sorted({*one.asked_by} - self.config.repos.keys()):
+                raise UserError(
+                    f"{self._locks / EXCLUSIONS_FILE}: {name}: asked_by: {strangers[0]!r} is no "
+                    "repo of config.yaml"
+                )
+        return found
 
     @cache
     def build_environment(self, name: str) -> EnvironmentSpec:

@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -122,11 +123,16 @@ def _parsed(file: Path, text: str) -> Requirement:
     except InvalidRequirement as error:
         why = str(error).splitlines()[0]  # the next lines point at the place
         raise UserError(f"{file}: '{text}' is no requirement ({why})") from None
-    # 2.11.0 also matches 2.11.0+cpu, which not every index has
-    requirement.specifier = SpecifierSet(
-        ",".join(str(one).partition("+")[0] for one in requirement.specifier)
-    )
-    return requirement
+    return without_labels(requirement)
+
+
+def without_labels(requirement: Requirement) -> Requirement:
+    """A requirement without local labels of versions: `==2.11.0` also takes 2.11.0+cpu, which not
+    every index has."""
+    pins = (re.sub(r"^(==[^=+]*)\+.*", r"\1", str(one)) for one in requirement.specifier)
+    bare = copy(requirement)
+    bare.specifier = SpecifierSet(",".join(pins))
+    return bare
 
 
 def _texts(requirements: Iterator[tuple[str, Requirement]]) -> tuple[str, ...]:

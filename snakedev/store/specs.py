@@ -117,6 +117,9 @@ class WheelSpec(Spec):
     """Source keys of the repos that the build uses."""
     kernels: KernelsInput | None = key_when_set(default=None)
     """For a build that compiles no kernels: whose it takes."""
+    excluded: dict[str, str | None] = key_when_set(default={})
+    """What the source asks for and the locks leave out, by package or `package[extra]`: the extra
+    that the wheel has it in, None for none."""
     without: dict[str, str] = beside_key(default={})
     """The repos that its build could have used and does not, with the reason."""
     crates_key: str | None = beside_key(default=None)

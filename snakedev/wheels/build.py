@@ -28,7 +28,7 @@ from snakedev.sources.source import SourceRecord
 from snakedev.store.layout import Layout
 from snakedev.store.publish import found, published
 from snakedev.store.specs import WheelSpec
-from snakedev.wheels import check, device_code
+from snakedev.wheels import check, device_code, requires
 from snakedev.wheels import tree as build_tree
 from snakedev.wheels import variables as build_variables
 from snakedev.wheels.record import WheelPatch, WheelRecord
@@ -99,7 +99,14 @@ def build_wheel(
         # a build script of a crate may call a make that is too old for such a job server
         flags = "MAKEFLAGS" if spec.crates_key is None else "CARGO_MAKEFLAGS"
         variables[flags] = jobserver.make_flags(places.folder / "jobs", jobs)
-        wheel = _run(spec, places, variables, running)
+        wheel = requires.rewrite(
+            _run(spec, places, variables, running),
+            spec,
+            tree / spec.subdirectory,
+            environment,
+            variables["SOURCE_DATE_EPOCH"],
+            running,
+        )
         device = _expected_device_code(spec, tree, environment)
         checked = check.check(
             wheel, spec.repo, spec.version, environment, running, device, abi=spec.abi

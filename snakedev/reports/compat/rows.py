@@ -15,7 +15,7 @@ from snakedev.environments.locks import Pin
 from snakedev.fetch.index_pages import Page
 from snakedev.recipes.registry import RECIPES
 from snakedev.reports.compat.availability import Availability, judge, newest
-from snakedev.reports.compat.closure import Closure
+from snakedev.reports.compat.closure import ROOT, Closure
 from snakedev.reports.compat.tracked import FILE as TRACKED_FILE
 from snakedev.reports.compat.tracked import Tracked
 
@@ -191,6 +191,7 @@ def _row(
     known: Known,
 ) -> Row:
     index = judge(page, version, known.python)
+    asked = any(ROOT in closure.packages[name].via for closure in closures)
     locked = all(name in known.locks[closure.variant] for closure in closures)
     via = sorted({asker for closure in closures for asker in closure.packages[name].via})
     row = Row(
@@ -214,7 +215,7 @@ def _row(
             update={
                 "status": "left out",
                 "reason": exclusion.reason,
-                "without": exclusion.without,
+                "without": exclusion.without_it if asked else exclusion.without,
                 "known": f"envs/{EXCLUSIONS_FILE}; {index_says(index)}",
             }
         )
@@ -236,7 +237,7 @@ def _row(
 def _extras(name: str, exclusions: Exclusions) -> str:
     """The extras that a package is taken without."""
     return "; ".join(
-        f"taken without [{extra}], as {one.reason}; what does not work then: {one.without}"
+        f"taken without [{extra}], as {one.reason}; what does not work then: {one.without_it}"
         for (package, extra), one in exclusions.extras.items()
         if package == name
     )

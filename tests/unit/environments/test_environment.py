@@ -123,6 +123,21 @@ def test_what_its_lock_leaves_out_may_be_missing(spec, running, tmp_path, wheels
     assert "of no use here" in running.log_path.read_text()
 
 
+def test_a_wheel_built_here_that_asks_for_what_is_left_out_is_named(
+    spec, running, tmp_path, wheels, capsys
+):
+    ours = make_wheel(wheels, "main", "1.0", ["gpu-compiler>=1"])
+    exclusions = spec.lock.with_name("exclusions.yaml")
+    exclusions.write_text("gpu-compiler: {reason: of no use here, without: nothing}\n")
+    make_environment(
+        spec_of(spec.lock.parent, "main"), PYTHON, tmp_path / "results/env", [ours], running
+    )
+    (said,) = (line for line in capsys.readouterr().err.splitlines() if "gpu-compiler" in line)
+    assert said.endswith(
+        f"list main under `asked_by` of that in {exclusions} to have it in an extra"
+    )
+
+
 def test_the_view_moves_in_one_step(tmp_path):
     for name in ("env-1", "env-2"):
         (tmp_path / name).mkdir()

@@ -116,6 +116,9 @@ def test_a_source_without_the_variant_is_said(tree, folder):
         ("ray: {reason: no wheel}\n", "`without`"),
         ("ray: {reason: no wheel, without: ' '}\n", "`without`"),
         ("ray: {reason: no wheel, without: '', why: ''}\n", "nothing else"),
+        ("ray: {reason: no wheel, without: all, extra: Ray_2}\n", "ray: `extra` is the extra that"),
+        ("ray: {reason: no wheel, without: all, extra: true}\n", "or false for none"),
+        ("ray: {reason: no wheel, without: all, asked_by: one}\n", "ray: `asked_by` is a list of"),
         ("ray>=2: too new\n", "says more than"),
         ("'not a name': why\n", "is not a package name"),
         ("ray: [\n", "not YAML"),
@@ -145,3 +148,18 @@ def test_an_exclusion_of_one_lock_is_none_of_another(tree, folder):
     assert (opencv.answer, opencv.detail) == ("excluded", "abi3")
     assert set(read_exclusions(folder, "run-cuda").packages) == {"ray"}
     assert not read_exclusions(folder).packages and read_exclusions(folder).extras
+
+
+def test_the_extras_of_a_wheel_are_those_of_what_it_asks_for(folder):
+    (folder / "exclusions.yaml").write_text(
+        "Ray: {reason: no wheel, without: nodes}\n"
+        "grpcio: {reason: no wheel, without: tracing, extra: otel, asked_by: [greeter]}\n"
+        "mistral_common[Image]: {reason: needs opencv, without: images, extra: video}\n"
+        "lock run-cpu:\n  triton: {reason: turns the GIL on, without: nothing, extra: false}\n"
+    )
+    asked = ("ray>=2; python_version>'3'", "mistral-common[image,audio]", "triton", "other")
+    shared = {"ray": "ray", "mistral-common[image]": "video"}
+    of_cpu = read_exclusions(folder, "run-cpu")
+    assert of_cpu.of_wheel("vllm", asked) == {**shared, "triton": None}
+    assert read_exclusions(folder, "run-cuda").of_wheel("vllm", asked) == shared
+    assert of_cpu.of_wheel("greeter", ["mistral-common"]) == {"grpcio": "otel"}

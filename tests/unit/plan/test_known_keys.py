@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from snakedev.config.read import check
+from snakedev.config.source_facts import SourceFacts, facts_file
 from snakedev.environments.locks import inputs_digest
 from snakedev.machine.probe import Gpu, Machine, Tool
 from snakedev.plan.plan import Plan
@@ -93,6 +94,14 @@ LOCKS = {
     "build-rocm": "torch==2.11.0",
     **dict.fromkeys(("run-cpu", "run-cuda", "run-rocm"), "packaging==26.0"),
 }
+FACTS = SourceFacts(
+    repo="vllm",
+    version="0.26.0",
+    sha256=SHA256,
+    commit=COMMIT,
+    requirements=dict.fromkeys(("cpu", "cuda", "rocm"), ("ray>=2", "numpy")),
+    build_requirements={},
+)
 MACHINE = Machine(
     watched={},
     tools={
@@ -113,12 +122,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     envs, patches = tmp_path / "envs", tmp_path / "patches/greeter"
     envs.mkdir()
-    (envs / "exclusions.yaml").write_text("{}\n")
-    for name, lines in LOCKS.items():
-        (envs / f"{name}.in").write_text(lines)
-        index = "https://example.org/rocm" if name.endswith("rocm") else None
-        inputs = inputs_digest(envs, name, index)
-        (envs / f"{name}.lock").write_text(f"# A lock.\n# inputs: {inputs}\n{lines}\n")
+    leave_out(envs, "{}\n")
+    FACTS.write(facts_file(envs, "vllm"))
     patches.mkdir(parents=True)
     (patches / "0001-x.patch").write_text(
         "From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001\n"
@@ -128,6 +133,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "@@ -1 +1 @@\n-x = 1\n+x = 2\n"
     )
     return tmp_path
+
+
+def leave_out(envs: Path, exclusions: str) -> None:
+    """Write exclusions.yaml, and locks that are compiled without what it names."""
+    (envs / "exclusions.yaml").write_text(exclusions)
+    for name, lines in LOCKS.items():
+        (envs / f"{name}.in").write_text(lines)
+        index = "https://example.org/rocm" if name.endswith("rocm") else None
+        inputs = inputs_digest(envs, name, index)
+        (envs / f"{name}.lock").write_text(f"# A lock.\n# inputs: {inputs}\n{lines}\n")
 
 
 def planned(project: Path, *changes: tuple[str, object]) -> Plan:
@@ -161,6 +176,24 @@ WHEELS = {
 
 def wheel_keys(plan: Plan) -> dict[tuple[str, str], str]:
     return {(repo, variant): plan.wheels.wheel(repo, variant).key for repo, variant in WHEELS}
+
+
+def test_what_wheels_ask_for_in_extras_is_in_the_keys_of_those_that_ask_for_it(project):
+    def changed(exclusions: str) -> set[tuple[str, str]]:
+        leave_out(project / "envs", exclusions)
+        keys = wheel_keys(planned(project))
+        return {wheel for wheel, key in keys.items() if key != WHEELS[wheel]}
+
+    vllm = {("vllm", "cpu"), ("vllm", "cuda"), ("vllm", "rocm")}
+    why = "reason: no wheel, without: nodes"
+    assert changed(f"grpcio: {{{why}}}\nray[data]: {{{why}}}\n") == set()
+    assert changed(f"lock run-cuda:\n  ray: {{{why}}}\n") == {("vllm", "cuda")}
+    assert changed(f"ray: {{{why}, asked_by: [xgrammar]}}\n") == {*vllm, ("xgrammar", "any")}
+    before = wheel_keys(planned(project))
+    assert changed("ray: {reason: abi3, without: all}\n") == vllm
+    assert wheel_keys(planned(project))["vllm", "cpu"] == before["vllm", "cpu"]
+    changed(f"ray: {{{why}, extra: nodes}}\n")
+    assert wheel_keys(planned(project))["vllm", "cpu"] != before["vllm", "cpu"]
 
 
 def test_the_keys_of_wheels_are_as_ever(project):

@@ -47,6 +47,19 @@ def test_what_is_left_out_says_why_and_what_does_not_work():
     assert row.known.startswith("envs/exclusions.yaml; the index has wheels of abi3 only")
 
 
+def test_the_extra_of_what_is_left_out_is_told_where_vllm_asks_for_it():
+    said = {"reason": "it has no wheel", "without": "tracing", "extra": "otel"}
+    left_out = {**EXCLUSIONS.packages, "grpcio": Exclusion(**said), "child": Exclusion(**said)}
+    image = Exclusion(reason="it needs opencv", without="images", extra="video")
+    exclusions = EXCLUSIONS.__class__(left_out, {("mistral-common", "image"): image})
+    found = rows(exclusions=exclusions)
+    assert found["grpcio"].without == "tracing; vLLM's wheel here has it in the extra `otel`"
+    assert found["child"].without == "tracing"
+    assert found["mistral-common"].note.endswith(
+        "what does not work then: images; vLLM's wheel here has it in the extra `video`"
+    )
+
+
 def test_a_requirement_that_the_index_cannot_meet_has_a_row():
     row = rows()["cubin"]
     assert (row.status, row.version, row.index.listed) == ("left out", "0.6.14", False)

@@ -26,6 +26,7 @@ from snakedev.base.folders import refuse_unwritable
 from snakedev.plan.front_door import (
     Answers,
     begin,
+    end_at_conflicts,
     load,
     note_reached,
     refuse_misspelt,
@@ -96,6 +97,10 @@ onstart:
     except UserError as error:
         atexit.unregister(note_what_is_reached)
         stopped(error)
+
+
+onsuccess:
+    end_at_conflicts(SOURCES, TARGETS)
 
 
 def note_what_is_reached():

@@ -34,6 +34,9 @@ for repo in PINNED:
             params:
                 repo=repo,
                 spec=lambda _, repo=repo: ARTIFACTS.spec_file(SOURCES.pinned_source(repo)),
+                made_on=lambda _, repo=repo: [
+                    ARTIFACTS.spec_file(source) for source in SOURCES.made_on(repo)
+                ],
                 folder=SOURCES.work_folder(repo),
             log:
                 LAYOUT.root / f"logs/edit/{repo}.log",

@@ -3,20 +3,21 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from snakedev.base.errors import UserError
 from snakedev.base.text import first_of
 from snakedev.bump.target import Places
-from snakedev.config.repos import GitPin
-from snakedev.fetch.download import fetch_pin
-from snakedev.fetch.mirror import ensure_commit
+from snakedev.fetch.pinned import fetch_pinned
 from snakedev.plan.sources import Sources
 from snakedev.reports.bump.record import ReplayedPatch
 from snakedev.sources.patch_file import body, details
+from snakedev.workbench.earlier import Earlier
 from snakedev.workbench.edit import edit
 from snakedev.workbench.export import export
 from snakedev.workbench.folder import WorkFolder
+from snakedev.workbench.session import queued
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,11 @@ def moved(before: Sequence[ReplayedPatch], sources: Sources, places: Places, rep
     spec, running = sources.pinned_source(repo), places.running
     if not before:
         return Series(())
-    archive = None
-    if isinstance(spec.pin, GitPin):
-        pin = spec.pin
-        ensure_commit(places.layout, repo, pin.url, pin.commit, pin.submodules, running)
-    else:
-        archive = fetch_pin(spec.pin, places.config, running)
-    folder = sources.work_folder(repo)
+    fetch = partial(fetch_pinned, config=places.config, running=running)
+    archive, folder = fetch(spec), sources.work_folder(repo)
     try:
-        edit(spec, places.layout, archive, folder, running)
+        with Earlier(sources.made_on(repo), places.layout, fetch, running) as earlier:
+            edit(spec, places.layout, archive, folder, running, earlier)
         export(spec, folder, sources.project / "patches" / repo, running)
     except UserError as error:
         told = f"{error}\nWhen that is done, the same `snakemake bump` goes on."
@@ -72,11 +69,11 @@ def _under_way(before: Sequence[ReplayedPatch], folder: Path, repo: str) -> list
     if not folder.is_dir():
         return [*before]
     work = WorkFolder(folder, repo)
-    if work.session() != "am":
+    left = queued(folder)
+    names = [patch.name for patch in before]
+    if not left or left[0] not in names:
         return [*before]
-    state = folder / ".git/rebase-apply"
-    following, last = (int((state / name).read_text()) for name in ("next", "last"))
-    done = len(before) - (last - following + 1)
+    done = names.index(left[0])
     files = work.git("diff", "--name-only", "--diff-filter=U").splitlines()
     stopped = before[done].model_copy(
         update={"outcome": "conflict", "detail": first_of(files) or "its files are not here"}

@@ -75,9 +75,12 @@ class DebianPackages:
 
         ``version`` is the upstream part or the whole Debian version; an epoch may be left out.
         """
-        self._update([suite])
         folder = self.cache.resolve() / "sources"
         folder.mkdir(parents=True, exist_ok=True)
+        for archive in folder.glob(f"{name}_*.orig.tar.*"):
+            if hashlib.sha256(archive.read_bytes()).hexdigest() == sha256:
+                return archive
+        self._update([suite])
         available = self._apt("apt-cache", [suite], "showsrc", name)
         versions = [
             line.split(":", 1)[1].strip()

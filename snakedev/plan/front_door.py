@@ -21,6 +21,7 @@ from snakedev.machine.jobserver import JobServer
 from snakedev.plan import checks
 from snakedev.plan.needs import Jobs, only_removes, require
 from snakedev.plan.plan import Plan
+from snakedev.plan.sources import Sources
 from snakedev.sources import patch_file
 from snakedev.store.artifacts import Artifacts
 from snakedev.store.layout import Layout
@@ -181,6 +182,23 @@ def start_jobserver(config: Config, layout: Layout, cores: int) -> None:
     """Share the cores among all builds of this run, as far as memory permits."""
     limit = parallel_jobs(cores, config.build.memory_per_job_gb)
     JobServer(layout.jobserver, limit, available_memory_gb).start()
+
+
+def end_at_conflicts(sources: Sources, asked: Iterable[str]) -> None:
+    """End a run with a status of its own where work folders wait at conflicts.
+
+    Their jobs have done what they can and said so: to Snakemake they did not fail.
+    """
+    repos = [target.removeprefix("edit_") for target in asked if target.startswith("edit_")]
+    if not repos:
+        return
+    # imported only here: it takes its time
+    from snakedev.workbench.session import waits
+
+    if waiting := [f"work/{repo}" for repo in repos if waits(sources.work_folder(repo))]:
+        wait = "waits at a conflict" if len(waiting) == 1 else "wait at conflicts"
+        print(f"{', '.join(waiting)} {wait}", file=sys.stderr)
+        sys.exit(1)
 
 
 def stopped(error: UserError) -> NoReturn:

@@ -173,6 +173,7 @@ class Reports:
         the run's is."""
         entry, pinned = self.config.repos[repo], self.sources.pinned_source(repo)
         number = RECIPE_NUMBERS["patches"]
+        made_on = next(iter(self.sources.made_on(repo)), None)
         if pinned.patches:
             yield PatchTrialSpec(
                 repo=repo,
@@ -183,6 +184,8 @@ class Reports:
                 version_files=pinned.version_files,
                 patches=pinned.patches,
                 patch_files=_digests(pinned.patches),
+                written_for=made_on,
+                written_for_key=made_on and made_on.key,
                 recipe_number=number,
             )
         series = patch_file.series(self.sources.project / "patches" / repo, "git")
@@ -197,8 +200,8 @@ class Reports:
                 version_files=entry.version_files,
                 patches=series,
                 patch_files=_digests(series),
-                written_for=pinned,
-                written_for_key=pinned.key,
+                written_for=made_on or pinned,
+                written_for_key=(made_on or pinned).key,
                 recipe_number=number,
                 ref=ref,
             )

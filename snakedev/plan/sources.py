@@ -8,11 +8,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from snakedev.base.errors import UserError
+from snakedev.config.fields import Origin
 from snakedev.config.model import Config
+from snakedev.config.repos import GitPin
 from snakedev.config.source_facts import SourceFacts, SourceIdentity, read_facts
+from snakedev.fetch.indexes import public_address
 from snakedev.recipes.recipe import Recipe
 from snakedev.recipes.registry import RECIPE_NUMBERS, RECIPES
 from snakedev.sources import patch_file
+from snakedev.sources.series_pin import SeriesPin, read_pins
 from snakedev.store.artifacts import Artifacts
 from snakedev.store.source_specs import CratesSpec, SourceSpec
 from snakedev.store.spec import WORK_PREFIX, digest
@@ -60,7 +64,15 @@ class Sources:
     def pinned_source(self, repo: str) -> SourceSpec:
         """The source of a repo as config.yaml and patches/ describe it."""
         entry, origin = self.config.repos[repo], self.config.origin_of(repo)
-        pin = self.config.pin_of(repo)
+        version_files = entry.version_files if origin == "git" else {}
+        pin = SeriesPin(
+            version=entry.version, version_files=version_files, pin=self.config.pin_of(repo)
+        )
+        return self._source_on(repo, origin, pin)
+
+    def _source_on(self, repo: str, origin: Origin, on: SeriesPin) -> SourceSpec:
+        """A repo's series, as an origin has it, on a pin."""
+        pin = on.pin
         identity = pin.model_dump(exclude={"url", "suite"} if origin == "git" else {"suite"})
         series = patch_file.series(self.project / "patches" / repo, origin)
         return SourceSpec(
@@ -68,8 +80,8 @@ class Sources:
             origin=origin,
             pin=pin,
             pin_identity=identity,
-            version=entry.version,
-            version_files=entry.version_files if origin == "git" else {},
+            version=on.version,
+            version_files=on.version_files,
             recipe_number=RECIPE_NUMBERS["source"],
             patches=series,
             patch_bodies=tuple(patch_file.body_digest(path) for path in series),
@@ -97,6 +109,28 @@ class Sources:
         """The stamp of a comparison of that with the source."""
         known = self.facts(repo).model_dump(mode="json")
         return self.layout.stamp("facts", repo, digest([self.pin_key(repo), known]))
+
+    @cache
+    def made_on(self, repo: str) -> tuple[SourceSpec, ...]:
+        """The sources that a repo's series was made on, that of the run's origin first.
+
+        None where it was made on the pin that the run uses, or does not say.
+        """
+        pinned = self.pinned_source(repo)
+        known = read_pins(self.project / "patches" / repo)
+        sources = {origin: self._source_on(repo, origin, known[origin]) for origin in known}
+        own = sources.pop(pinned.origin, None)
+        if own is not None and own.key == pinned.key:
+            return ()
+        found = [*filter(None, [own]), *sources.values()]
+        return tuple(map(self._with_address, found))
+
+    def _with_address(self, source: SourceSpec) -> SourceSpec:
+        """A source whose repository is asked as config.yaml has it: with the password, if any."""
+        pin, known = source.pin, self.config.repos[source.repo].git
+        if isinstance(pin, GitPin) and known is not None and public_address(known.url) == pin.url:
+            pin = pin.model_copy(update={"url": known.url})
+        return source.model_copy(update={"pin": pin})
 
     @cache
     def source(self, repo: str) -> SourceSpec:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from snakedev.base.errors import UserError
@@ -15,40 +16,57 @@ from snakedev.store.layout import Layout
 from snakedev.store.publish import published
 from snakedev.store.source_specs import SourceSpec
 from snakedev.workbench import series
-from snakedev.workbench.folder import BRANCH, PIN, RECORD, WorkFolder, WorkRecord, pin_key
-from snakedev.workbench.replay import Replayed, lenders_of, replay, start_session
+from snakedev.workbench.earlier import Earlier
+from snakedev.workbench.folder import (
+    BRANCH,
+    PIN,
+    RECORD,
+    WorkFolder,
+    WorkRecord,
+    earlier_branch,
+    pin_key,
+)
+from snakedev.workbench.gone import gone_paths
+from snakedev.workbench.replay import Replayed, lenders_of, replay
+from snakedev.workbench.session import refuse_waiting, start_session
 
 # Files of Python's own that would look like edits.
 _EXCLUDED = "__pycache__/\n*.pyc\n"
 
 
 def edit(
-    spec: SourceSpec, layout: Layout, archive: Path | None, folder: Path, running: Job
+    spec: SourceSpec,
+    layout: Layout,
+    archive: Path | None,
+    folder: Path,
+    running: Job,
+    earlier: Earlier | None = None,
 ) -> None:
     """Have a work folder with the series of ``spec`` as commits on its pin.
 
     ``archive`` is the release's, None for origin git (the mirror has the commit then). A series
-    that does not fit is replayed by three-way merges. Raises UserError when something in the
-    folder would be lost, and when a patch conflicts: it says what to do then, and git waits in
-    the folder.
+    that does not fit is replayed by three-way merges with the sources that it was made on, which
+    are ``earlier``. Raises UserError when something in the folder would be lost, and Waiting when a
+    patch conflicts: it says what to do then, and git waits in the folder.
     """
     if not folder.exists():
-        waiting = _make(spec, layout, archive, folder, running)
+        waiting = _make(spec, layout, archive, folder, running, earlier)
         work = WorkFolder(folder, spec.repo)
     else:
         work = WorkFolder(folder, spec.repo)
+        refuse_waiting(work)
         work.refuse_session()
         if _is_current(work, spec):
             work.refuse_other_pin(spec)
             if work.record.series != series.digests(spec.patches):
                 work.write_series(spec.patches)
-            running.say(_ready(work, spec.patches))
+            _tell(work, spec.patches, running)
             return
-        waiting = _move(spec, layout, archive, work, running)
+        waiting = _move(spec, layout, archive, work, running, earlier)
         work = WorkFolder(folder, spec.repo)
     if waiting:
         start_session(work, waiting)
-    running.say(_ready(work, spec.patches))
+    _tell(work, spec.patches, running)
 
 
 def _is_current(work: WorkFolder, spec: SourceSpec) -> bool:
@@ -58,6 +76,13 @@ def _is_current(work: WorkFolder, spec: SourceSpec) -> bool:
     if work.record.series == series.digests(spec.patches):
         return True
     return work.on_the_pin and work.is_series(spec.patches)
+
+
+def _tell(work: WorkFolder, files: Sequence[Path], running: Job) -> None:
+    """Say what there is in the folder, and what is to be looked at."""
+    for line in gone_paths(work):
+        running.say(line)
+    running.say(_ready(work, files))
 
 
 def _ready(work: WorkFolder, files: Sequence[Path]) -> str:
@@ -74,21 +99,49 @@ def _ready(work: WorkFolder, files: Sequence[Path]) -> str:
 
 
 def _make(
-    spec: SourceSpec, layout: Layout, archive: Path | None, folder: Path, running: Job
+    spec: SourceSpec,
+    layout: Layout,
+    archive: Path | None,
+    folder: Path,
+    running: Job,
+    earlier: Earlier | None,
 ) -> tuple[Path, ...]:
-    """Make a work folder; returns the patches that wait, the first of which conflicts."""
+    """Make a work folder; returns the patches that wait, the first of which conflicts.
+
+    Where the series was made on another pin of this origin, it is there as a branch, as it was.
+    """
+    lenders = lenders_of(layout, spec.repo)
     with published(folder) as scratch:
-        done = replay(spec, layout, archive, scratch, lenders_of(layout, spec.repo), running)
+        done = replay(spec, layout, archive, scratch, chain(lenders, earlier or ()), running)
         run_git(["branch", "--move", "--force", BRANCH], scratch)
         run_git(["tag", PIN, done.base], scratch)
         with (scratch / ".git/info/exclude").open("a") as file:
             file.write(_EXCLUDED)
-        _record(spec, done).write(scratch / RECORD)
+        commit = _keep_made_on(spec, scratch, earlier) if earlier else None
+        _record(spec, done, commit).write(scratch / RECORD)
     return done.waiting
 
 
+def _keep_made_on(spec: SourceSpec, checkout: Path, earlier: Earlier) -> str | None:
+    """Have a branch on the series as it was on the earlier pin of this origin, if it was."""
+    before = next((one for one in earlier.specs if one.origin == spec.origin), None)
+    tree = before and earlier.checkout(before)
+    if not before or not tree:
+        return None
+    run_git(["fetch", "--quiet", "--no-tags", tree.resolve(), "HEAD"], checkout)
+    commit = run_git(["rev-parse", "FETCH_HEAD"], checkout)
+    name = earlier_branch(before.version, before.origin, commit)
+    run_git(["update-ref", f"refs/heads/{name}", commit], checkout)
+    return commit
+
+
 def _move(
-    spec: SourceSpec, layout: Layout, archive: Path | None, work: WorkFolder, running: Job
+    spec: SourceSpec,
+    layout: Layout,
+    archive: Path | None,
+    work: WorkFolder,
+    running: Job,
+    earlier: Earlier | None,
 ) -> tuple[Path, ...]:
     """Have a folder's series on another pin, or another series; returns as `_make` does.
 
@@ -99,13 +152,15 @@ def _move(
     before = f"{work.record.origin} {work.record.version}"
     with tempfile.TemporaryDirectory(prefix="snakedev-edit-") as folder:
         scratch = Path(folder) / work.repo
-        lenders = [work.path, *lenders_of(layout, spec.repo)]
+        lenders = chain([work.path, *lenders_of(layout, spec.repo)], earlier or ())
         done = replay(spec, layout, archive, scratch, lenders, running)
         work.git("fetch", "--quiet", "--no-tags", scratch.resolve(), "HEAD")
         untracked.copy(scratch, work.path)
-    kept = work.keep_earlier()
     moved = work.record.pin_key != pin_key(spec)
-    _record(spec, done).write(work.path / RECORD)
+    stayed = work.given_up or not moved
+    commit = work.record.earlier if stayed else work.head
+    kept = work.keep_earlier()
+    _record(spec, done, commit).write(work.path / RECORD)
     run_git(["checkout", "--quiet", "-B", BRANCH, done.tip], work.path, IDENTITY)
     work.git("tag", "--force", PIN, done.base)
     untracked.lay_out_folders(work.path)
@@ -114,7 +169,7 @@ def _move(
     return done.waiting
 
 
-def _record(spec: SourceSpec, done: Replayed) -> WorkRecord:
+def _record(spec: SourceSpec, done: Replayed, earlier: str | None) -> WorkRecord:
     return WorkRecord(
         repo=spec.repo,
         origin=spec.origin,
@@ -124,6 +179,7 @@ def _record(spec: SourceSpec, done: Replayed) -> WorkRecord:
         series=series.digests(spec.patches),
         head=None if done.waiting else done.tip,
         began=done.tip if done.waiting else None,
+        earlier=earlier,
     )
 
 

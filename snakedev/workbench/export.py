@@ -7,10 +7,12 @@ from pathlib import Path
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.text import counted, first_of
-from snakedev.sources.patch_file import in_order
+from snakedev.sources.patch_file import SERIES_RECORD, in_order
+from snakedev.sources.series_pin import write_pin
 from snakedev.store.source_specs import SourceSpec
 from snakedev.workbench import series
 from snakedev.workbench.folder import WorkFolder
+from snakedev.workbench.gone import gone_paths
 from snakedev.workbench.naming import placed
 
 
@@ -39,8 +41,11 @@ def export(spec: SourceSpec, folder: Path, patches: Path, running: Job) -> None:
             copy.write_bytes(data)
         # in the order in which they will be read back
         series.verify(work.path, work.record.base, "HEAD", in_order(copies), running)
-    for line in series.write_series(target, spec.patches):
+    gone = gone_paths(work)
+    for line in [*series.write_series(target, spec.patches), *gone]:
         running.say(line)
+    if write_pin(patches, spec):
+        running.say(f"{SERIES_RECORD}: made on {spec.origin} {spec.version}")
     work.write_series(list(target))
     running.say(
         f"patches/{spec.repo} holds what {work} does: {counted(len(target), 'patch', 'patches')}"

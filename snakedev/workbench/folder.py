@@ -53,6 +53,8 @@ class WorkRecord(Record):
     """The last commit that holds nothing but that series; None while there is none."""
     began: str | None
     """Where a replay began that stopped at a conflict."""
+    earlier: str | None = None
+    """The series on the pin before this one; None once it is exported, or where it is not here."""
 
 
 class WorkFolder:
@@ -76,6 +78,7 @@ class WorkFolder:
     def write_series(self, files: Sequence[Path]) -> None:
         """Record that patch files hold what is checked out."""
         known = {"series": series.digests(files), "head": self.head, "began": None}
+        known["earlier"] = None
         self.record = self.record.model_copy(update=known)
         self.record.write(self._file)
 
@@ -165,7 +168,7 @@ class WorkFolder:
         """Have a branch on what is checked out, and one on the series; returns the former."""
         names = []
         for commit in dict.fromkeys((self.head, *self._tips(f"refs/heads/{BRANCH}"))):
-            name = f"{EARLIER}/{self.record.version}-{self.record.origin}-{commit[:12]}"
+            name = earlier_branch(self.record.version, self.record.origin, commit)
             self.git("update-ref", f"refs/heads/{name}", commit)
             names.append(name)
         return names[0]
@@ -179,6 +182,11 @@ class WorkFolder:
         except CommandError:
             return False
         return True
+
+
+def earlier_branch(version: str, origin: Origin, commit: str) -> str:
+    """The branch that keeps a series as it was on a pin."""
+    return f"{EARLIER}/{version}-{origin}-{commit[:12]}"
 
 
 def pin_key(spec: SourceSpec) -> str:

@@ -1,10 +1,10 @@
 """Replaying a patch series on a pin: by three-way merges where it does not fit."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from snakedev.base.errors import UserError
 from snakedev.base.git import feed_git, run_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
@@ -12,7 +12,8 @@ from snakedev.sources.patch_file import diff, made_from
 from snakedev.sources.source import abort, apply_patches, lay_base
 from snakedev.store.layout import Layout
 from snakedev.store.source_specs import SourceSpec
-from snakedev.workbench.folder import WorkFolder
+
+_TELLING = re.compile("error: |fatal: |CONFLICT |warning: ")
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ def _merged(scratch: Path, patch: Path, running: Job) -> bool:
         running.note(f"{patch.name}: by a three-way merge")
         return True
     except CommandError as error:
-        running.note("\n".join(error.tail))
+        # without git's number of the patch, which it alone has, and what it says to do
+        told = [line for line in error.tail if _TELLING.match(line)]
+        running.note("\n".join(f"{patch.name}: {line}" for line in told))
         abort(scratch)
         run_git(["reset", "--quiet", "--hard"], scratch)
     try:
@@ -75,40 +78,6 @@ def _merged(scratch: Path, patch: Path, running: Job) -> bool:
     except CommandError:
         return False
     return True
-
-
-def start_session(work: WorkFolder, waiting: Sequence[Path]) -> None:
-    """Let git stop at a conflict in the folder, with the other patches queued."""
-    try:
-        apply_patches(work.path, waiting, three_way=True)
-    except CommandError:
-        pass
-    else:
-        return
-    at, stopped = f"git -C {work}", waiting[0]
-    conflicts = work.git("diff", "--name-only", "--diff-filter=U").splitlines()
-    if conflicts:
-        lines = [f"{work}: {stopped.name} conflicts with the pin in {', '.join(conflicts)}"]
-        mend = f"mend these files, and `{at} add` them"
-    else:
-        lines = [
-            f"{work}: {stopped.name} does not fit the pin, and the files that it was made from are "
-            "not here to merge with"
-        ]
-        mend = (
-            f"`{at} apply --reject .git/rebase-apply/patch`, put in by hand what the .rej files "
-            f"hold, remove them, and `{at} add` what changed"
-        )
-    count = len(work.patches)
-    lines += [
-        f"{count} of the patches are on it, {len(waiting)} wait, this one first. What to do:",
-        f"  1. {mend}",
-        f"  2. `{at} am --continue`, which goes on with the others (`{at} am --skip` drops this "
-        f"one)",
-        f"  3. `snakemake edit_{work.repo}` says whether all is done, `snakemake "
-        f"export_{work.repo}` writes the series",
-    ]
-    raise UserError("\n".join(lines))
 
 
 def lenders_of(layout: Layout, repo: str) -> list[Path]:
@@ -124,7 +93,8 @@ def _lend(repository: Path, patches: Sequence[Path], lenders: Iterable[Path]) ->
     """Copy the files that patches were made from into a repository, as far as others have them."""
     wanted = {blob for patch in patches for blob in made_from(patch.read_bytes())}
     wanted -= set(_blobs(repository, wanted))
-    for lender in lenders:
+    places = iter(lenders)
+    while wanted and (lender := next(places, None)):
         there = _blobs(lender, wanted)
         if there:
             packed = feed_git(["pack-objects", "--stdout", "-q"], lender, _as_lines(there.values()))

@@ -14,6 +14,9 @@ from pathlib import Path
 from snakedev.base.errors import UserError
 from snakedev.base.git import run_git
 from snakedev.base.job import Job
+from snakedev.base.text import counted, first_of
+from snakedev.sources.patch_file import body
+from snakedev.sources.patch_mail import read_mails
 from snakedev.sources.source import apply_series, keep_bytes
 
 _FORMAT = (
@@ -146,16 +149,19 @@ def digest(data: bytes) -> str:
 def write_series(target: dict[Path, bytes], existing: Sequence[Path]) -> list[str]:
     """Make the series' files those of ``target``; returns a line for each that changed.
 
-    New files come first, so that a run that is killed in between loses nothing.
+    Those of which only positions, context and ids of files moved share one. New files come first,
+    so that a run that is killed in between loses nothing.
     """
-    said = []
+    said, moved = [], []
     for path, data in target.items():
         if path not in existing:
             said.append(f"added {path.name}")
-        elif path.read_bytes() != data:
-            said.append(f"changed {path.name}")
-        else:
+        elif (before := path.read_bytes()) == data:
             continue
+        elif _told_by(before) == _told_by(data):
+            moved.append(path.name)
+        else:
+            said.append(f"changed {path.name}")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     for path in existing:
@@ -164,7 +170,17 @@ def write_series(target: dict[Path, bytes], existing: Sequence[Path]) -> list[st
             said.append(f"removed {path.name}")
             if not any(path.parent.iterdir()):
                 path.parent.rmdir()
+    if moved:
+        what = f"{counted(len(moved), 'patch says', 'patches say')} the same of other lines"
+        said.append(f"{what} (positions, context, ids of files): {first_of(moved)}")
     return said
+
+
+def _told_by(data: bytes) -> tuple[object, ...]:
+    """What a patch file does and says, wherever in the files it does it."""
+    mails = [(mail.author, mail.date, mail.subject, mail.message) for mail in read_mails(data)]
+    lines = body(data).splitlines()
+    return (*mails, *(line for line in lines if line and not line.startswith((b" ", b"@@ "))))
 
 
 def _series(repository: Path, base: str, head: str) -> list[tuple[Commit, bool]]:

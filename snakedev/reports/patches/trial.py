@@ -7,6 +7,7 @@ never made with, and is skipped if that fails too: the patches behind it are the
 
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from snakedev.base.errors import UserError
@@ -35,16 +36,17 @@ from snakedev.store.layout import Layout
 from snakedev.store.publish import scratch_in
 from snakedev.store.source_specs import PinnedSpec
 from snakedev.store.specs import PatchTrialSpec
+from snakedev.workbench.earlier import Earlier, Fetch
 
 
 def make_trial(
-    spec: PatchTrialSpec, layout: Layout, archive: Path | None, running: Job
+    spec: PatchTrialSpec, layout: Layout, fetch: Fetch, running: Job
 ) -> PatchTrialRecord:
     """Try a series, or find what an earlier run found with the same commit and patches.
 
-    ``archive`` is that of the repo's release pin, None for origin git. A ref is looked up and
-    fetched first; raises UserError when there is no such ref or it cannot be had, or when a file
-    of the series is no `git format-patch` file. A patch that does not apply raises nothing.
+    ``fetch`` has a pin here, as `fetch_pinned` does. A ref is looked up and fetched first; raises
+    UserError when there is no such ref or it cannot be had, or when a file of the series is no `git
+    format-patch` file. A patch that does not apply raises nothing.
     """
     known = None
     if spec.ref is not None:
@@ -54,7 +56,7 @@ def make_trial(
             running.say(f"{ref} is where it was tried before")
             return PatchTrialRecord.read(known).model_copy(update={"ref": ref})
     with scratch_in(layout.cache / "patches") as scratch:
-        record = _tried(spec, layout, archive, scratch, running)
+        record = _tried(spec, layout, fetch, scratch, running)
     if known is not None:
         record.write(known)  # so that it is found while the ref stays where it is
     return record
@@ -76,20 +78,13 @@ def _fetched(spec: PatchTrialSpec, layout: Layout, running: Job) -> PatchTrialSp
 
 
 def _tried(
-    spec: PatchTrialSpec, layout: Layout, archive: Path | None, scratch: Path, running: Job
+    spec: PatchTrialSpec, layout: Layout, fetch: Fetch, scratch: Path, running: Job
 ) -> PatchTrialRecord:
-    tree, pinned = scratch / "tree", scratch / "pinned"
-    if spec.written_for is None:
-        base, problem = _lay_out(spec, layout, archive, tree)
-    else:
-        # a three-way merge needs the files that the patches were made from: those of the pin, and
-        # of the pin with each patch
-        _lay_out(spec.written_for, layout, archive, pinned)
-        _try_series(pinned, spec.written_for.patches, running)
-        base, problem = _lay_out(spec, layout, None, tree)
-        objects = (pinned / ".git" / "objects").resolve()
-        (tree / ".git" / "objects" / "info" / "alternates").write_text(f"{objects}\n")
-    patches = _try_series(tree, spec.patches, running)
+    tree = scratch / "tree"
+    base, problem = _lay_out(spec, layout, fetch(spec), tree)
+    made_on = [spec.written_for] if spec.written_for is not None else []
+    with Earlier(made_on, layout, fetch, running) as earlier:
+        patches = _try_series(tree, spec.patches, earlier, running)
     place = spec.ref or "the pin"
     for tried in patches:
         running.say(f"{tried.patch.name} on {place}: {tried.verdict}")
@@ -120,19 +115,23 @@ def _lay_out(
     return run_git(["rev-parse", "HEAD^{tree}"], tree), problem
 
 
-def _try_series(tree: Path, series: tuple[Path, ...], running: Job) -> tuple[TriedPatch, ...]:
+def _try_series(
+    tree: Path, series: tuple[Path, ...], earlier: Iterable[Path], running: Job
+) -> tuple[TriedPatch, ...]:
     """Try patches in order; the checkout ends with those that applied."""
     tried: list[TriedPatch] = []
     without: list[str] = []
     for path in series:
-        outcome = _try_patch(tree, path, running).model_copy(update={"without": tuple(without)})
+        outcome = _try_patch(tree, path, earlier, running).model_copy(
+            update={"without": tuple(without)}
+        )
         if outcome.verdict == "conflict" and outcome.three_way != "resolves":
             without.append(path.name)
         tried.append(outcome)
     return tuple(tried)
 
 
-def _try_patch(tree: Path, path: Path, running: Job) -> TriedPatch:
+def _try_patch(tree: Path, path: Path, earlier: Iterable[Path], running: Job) -> TriedPatch:
     """Try one patch, and leave it applied where it can be."""
     patch, before, refused = details(path), run_git(["rev-parse", "HEAD"], tree), ""
     # as git reads it out of its mail, which it may be encoded in
@@ -159,6 +158,9 @@ def _try_patch(tree: Path, path: Path, running: Job) -> TriedPatch:
         return TriedPatch(patch=patch, verdict="upstream")
     conflicts = _find_conflicts(tree, path, plain, running)
     _put_back(tree, before)
+    # a three-way merge needs the files that the patches were made from
+    borrowed = [str((lender / ".git" / "objects").resolve()) for lender in earlier]
+    (tree / ".git" / "objects" / "info" / "alternates").write_text("\n".join([*borrowed, ""]))
     three_way = _merge(tree, path, before, running)
     # git makes no commit where the merge finds that all is there already
     if three_way == "resolves" and _same_tree(tree, before):

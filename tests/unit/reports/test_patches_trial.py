@@ -88,7 +88,7 @@ class Upstream:
     def tried(self, ref: str | None = None, **more: object) -> PatchTrialRecord:
         """Try the series on the pin or a ref."""
         ensure_commit(self.layout, "tiny", str(self.url), self.pin, False, self.running)
-        record = make_trial(self.spec(ref, **more), self.layout, None, self.running)
+        record = make_trial(self.spec(ref, **more), self.layout, lambda _: None, self.running)
         assert not list((self.layout.cache / "patches").iterdir())
         return record
 
@@ -283,7 +283,7 @@ def test_a_release_is_tried_from_its_archive(
     archive = archive_of(tmp_path / "downloads", FILES)
     release = ReleasePin(name="tiny", version="1.0", sha256="0" * 64)
     spec = upstream.spec(origin="release", pin=release)
-    record = make_trial(spec, upstream.layout, archive, running)
+    record = make_trial(spec, upstream.layout, lambda _: archive, running)
     assert verdicts(record) == ["clean", "clean"]
     assert record.pin["name"] == "tiny" and record.origin == "release"
 
@@ -292,7 +292,7 @@ def test_a_release_is_tried_from_its_archive(
     at_pin = upstream.spec("main")
     source = at_pin.written_for.model_copy(update={"origin": "release", "pin": release})
     at_ref = at_pin.model_copy(update={"written_for": source})
-    merged = make_trial(at_ref, upstream.layout, archive, running)
+    merged = make_trial(at_ref, upstream.layout, lambda _: archive, running)
     assert [tried.three_way for tried in merged.patches] == ["resolves", "resolves"]
 
 

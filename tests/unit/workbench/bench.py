@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+from snakedev.base.errors import UserError
 from snakedev.config.repos import GitPin, ReleasePin
 from snakedev.fetch.mirror import ensure_commit
 from snakedev.sources.patch_file import body_digest, series
+from snakedev.sources.series_pin import SeriesPin, read_pins
 from snakedev.sources.source import make_source
 from snakedev.store.layout import Layout
 from snakedev.store.source_specs import SourceSpec
+from snakedev.workbench.earlier import Earlier
 from snakedev.workbench.edit import edit
 from snakedev.workbench.export import export
 from tests.unit.repositories import git, repository
@@ -24,6 +27,7 @@ class Bench:
         self.upstream, self.patches = tmp_path / "upstream", tmp_path / "patches/tiny"
         self.folder = tmp_path / "work/tiny"
         self.version_files = {}
+        self.gone: set[str] = set()
         # ignored by upstream's own rules, and part of it all the same
         files = {"a.txt": LINES, "b.txt": LINES, ".gitignore": "*.log\n", "kept.log": "kept\n"}
         self.pin = repository(self.upstream, files)
@@ -52,29 +56,49 @@ class Bench:
             pin = GitPin(url=str(self.upstream), commit=self.pin)
         else:
             pin = ReleasePin(name="tiny", version=self.pin[:8], sha256="0" * 64)
+        return self._source(self.origin, SeriesPin(version=self.pin[:8], pin=pin))
+
+    def _source(self, origin: str, on: SeriesPin) -> SourceSpec:
+        files = series(self.patches, origin)
         return SourceSpec(
             repo="tiny",
-            origin=self.origin,
-            pin=pin,
-            pin_identity=pin.model_dump(exclude={"url"}),
-            version=self.pin[:8],
+            origin=origin,
+            pin=on.pin,
+            pin_identity=on.pin.model_dump(exclude={"url"}),
+            version=on.version,
             version_files=self.version_files,
-            patches=self.files,
-            patch_bodies=tuple(map(body_digest, self.files)),
+            patches=files,
+            patch_bodies=tuple(map(body_digest, files)),
         )
+
+    @property
+    def made_on(self) -> list[SourceSpec]:
+        """The sources that the series says it was made on, where that is another pin."""
+        known = read_pins(self.patches)
+        found = [self._source(origin, known[origin]) for origin in known]
+        own = [source for source in found if source.origin == self.origin]
+        return [] if self.spec in own else [*own, *(one for one in found if one not in own)]
 
     @property
     def archive(self) -> Path | None:
         """The release of the pin, or its commit in the mirror."""
-        if self.origin == "git":
-            ensure_commit(self.layout, "tiny", str(self.upstream), self.pin, False, self.running)
+        return self.fetch(self.spec)
+
+    def fetch(self, spec: SourceSpec) -> Path | None:
+        """Have a pin as a registry or a forge gives it, unless it is gone from there."""
+        if spec.version in {commit[:8] for commit in self.gone}:
+            raise UserError(f"tiny: {spec.version} is not served")
+        if isinstance(spec.pin, GitPin):
+            commit = spec.pin.commit
+            ensure_commit(self.layout, "tiny", spec.pin.url, commit, False, self.running)
             return None
-        path = self.tmp / "tiny.tar.gz"
-        git(self.upstream, "archive", "--prefix=tiny/", "-o", path, self.pin)
+        path = self.tmp / f"tiny-{spec.pin.version}.tar.gz"
+        git(self.upstream, "archive", "--prefix=tiny/", "-o", path, spec.pin.version)
         return path
 
     def edit(self) -> str:
-        edit(self.spec, self.layout, self.archive, self.folder, self.running)
+        with Earlier(self.made_on, self.layout, self.fetch, self.running) as earlier:
+            edit(self.spec, self.layout, self.archive, self.folder, self.running, earlier)
         return self.said()
 
     def export(self) -> str:

@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from snakedev.base.errors import UserError
-from snakedev.sources.patch_file import details
+from snakedev.sources.patch_file import details, ignored
+from snakedev.sources.series_pin import read_pins
 from tests.unit.workbench.bench import Bench
 
 
@@ -151,3 +152,57 @@ def test_a_user_who_signs_and_converts_line_ends_gets_the_same(git_bench, monkey
     git_bench.export()
     assert undated(git_bench.snapshot()) == undated(plain.snapshot())
     assert "not committed" not in git_bench.edit()
+
+
+def test_patches_that_only_moved_are_not_called_changed(bench):
+    bench.edit()
+    bench.export()
+    (bench.upstream / "a.txt").write_text("in front\n" * 5 + (bench.upstream / "a.txt").read_text())
+    bench.pin = bench.say("b.txt", "line 5", "UPSTREAM", "Go on")
+    bench.edit()
+    bench.git("commit", "--quiet", "--amend", "-m", "Say three", "-m", "For a reason.")
+    said = bench.export()
+    assert (
+        "2 patches say the same of other lines (positions, context, ids of files): 0001-S" in said
+    )
+    assert "changed 0003-Say-three.patch" in said
+    assert "changed 0001-Say-one.patch" not in said
+
+
+def test_the_pin_that_a_series_is_on_lies_beside_it(either):
+    either.edit()
+    either.export()
+    record = either.patches / "series.json"
+    assert read_pins(either.patches)[either.origin].pin == either.spec.pin
+    assert not list(ignored(either.patches.parent, ["tiny"]))
+    before = record.read_bytes()
+    either.export()
+    assert record.read_bytes() == before
+    for file in either.files:
+        file.unlink()
+    shutil.rmtree(either.folder)
+    either.edit()
+    either.export()
+    assert not record.exists()
+
+
+def test_the_pin_of_patches_for_another_origin_is_kept(bench):
+    bench.edit()
+    bench.export()
+    bench.origin = "git"
+    bench.edit()
+    bench.export()
+    assert [*read_pins(bench.patches)] == ["git"]  # where all of them are now
+    (bench.patches / "git").mkdir()
+    bench.files[2].rename(bench.patches / "git" / bench.files[2].name)
+    bench.origin = "release"
+    bench.edit()
+    bench.export()
+    assert [*read_pins(bench.patches)] == ["release", "git"]
+
+
+def test_a_record_of_pins_that_is_none_is_one_line(bench):
+    bench.edit()
+    (bench.patches / "series.json").write_text('{"release": {"version": "1.0"}}')
+    with pytest.raises(UserError, match=r"series\.json: not a SeriesRecord: .*: an export writes"):
+        bench.export()

@@ -24,13 +24,12 @@ from snakedev.recipes.registry import RECIPES
 from snakedev.reports.compat.availability import judge, versions
 from snakedev.sources.source import write_commit
 from snakedev.sources.source_facts import read_source
+from snakedev.sources.stated_commit import stated_commits
 from snakedev.store.layout import Layout
 from snakedev.store.publish import scratch_in
 
-# What setuptools-scm and its kin write into a release: g and the first digits of a commit.
 _OF_THE_INDEX = ("cpu", "cuda")
 """The variants whose torch the usual index has."""
-_SAID = re.compile(r"""^__commit_id__\b.*['"]g?([0-9a-f]{7,40})['"]""", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def release_laid_out(
             uploaded=release.uploaded,
             pin=pin,
             tree=tree,
-            commit=said_commit(tree),
+            commit=next(iter(stated_commits(tree, pin.subdirectory).values()), None),
             facts=_facts(config, repo, tree, version=pin.version, sha256=pin.sha256),
         )
 
@@ -111,14 +110,6 @@ def _facts(config: Config, repo: str, tree: Path, **identity: str) -> SourceFact
     if not RECIPES[config.repos[repo].recipe].facts:
         return None
     return read_source(tree, SourceIdentity(repo=repo, **identity))
-
-
-def said_commit(tree: Path) -> str | None:
-    """The commit, or its first digits, that a release's own version file names."""
-    for file in sorted(tree.glob("*/_version.py")):
-        if match := _SAID.search(file.read_text(encoding="utf-8", errors="replace")):
-            return match[1]
-    return None
 
 
 def full_commit(

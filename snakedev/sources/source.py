@@ -17,6 +17,7 @@ from snakedev.fetch.mirror import Submodules, ref_of, submodule, wanted_links
 from snakedev.fetch.mirror_repair import repaired
 from snakedev.sources import lfs, untracked
 from snakedev.sources.patch_file import PatchRecord, describe, diff
+from snakedev.sources.stated_commit import refuse_other_commit
 from snakedev.store.layout import Layout
 from snakedev.store.publish import found, published
 from snakedev.store.source_specs import PinnedSpec, SourceSpec
@@ -121,7 +122,8 @@ def make_base(spec: PinnedSpec, layout: Layout, archive: Path | None, tree: Path
     """Lay out a pin's files in a folder, as a git repository with one commit; returns its tree id.
 
     ``archive`` is the release's, None for origin git (the mirror has the commit then). Raises
-    UserError when the archive is unsafe, or holds what git cannot.
+    UserError when the archive is unsafe, holds what git cannot, or is of another commit than its
+    pin says.
     """
     tree.mkdir(parents=True, exist_ok=True)
     aside = None
@@ -130,6 +132,7 @@ def make_base(spec: PinnedSpec, layout: Layout, archive: Path | None, tree: Path
     else:
         assert archive is not None
         _unpack(spec.pin, archive, tree)
+        refuse_other_commit(spec.repo, spec.pin, tree)
         aside = untracked.set_aside(tree)
     run_git(["init", "--quiet"], tree)
     keep_bytes(tree / ".git")

@@ -1,6 +1,7 @@
 """A project in git whose one repo, with a patch, is pinned at a release of a package index."""
 
 import hashlib
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,6 +52,9 @@ class BumpBench:
         self.patches = folder / "patches/tiny"
         self._write_series(files)
         digest = hashlib.sha256(self.publish("1.0", files).read_bytes()).hexdigest()
+        pin = {"name": "tiny", "version": "1.0", "sha256": digest}
+        record = {"release": {"version": "1.0", "pin": pin}}
+        (self.patches / "series.json").write_text(json.dumps(record))
         text = CONFIG.format(python=python, sha256=digest, recipe=recipe)
         (folder / "config.yaml").write_text(text, encoding="utf-8")
         (folder / ".gitignore").write_text("/results/\n/work/\n/.snakemake/\n")

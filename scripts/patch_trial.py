@@ -5,8 +5,9 @@ from pathlib import Path
 
 from snakedev.base.job import job
 from snakedev.config.read import check
+from snakedev.fetch.index_pages import PackageIndex
 from snakedev.fetch.pinned import fetch_pinned
-from snakedev.reports.patches.trial import make_trial
+from snakedev.reports.patches.trial import make_trial, served
 from snakedev.store.layout import Layout
 from snakedev.store.publish import drop_others
 from snakedev.store.specs import PatchTrialSpec
@@ -16,7 +17,9 @@ if __name__ == "__main__":
         spec = PatchTrialSpec.read(Path(snakemake.params.spec))
         config = check(snakemake.config)
         fetch = partial(fetch_pinned, config=config, running=running)
-        record = make_trial(spec, Layout.of(config), fetch, running)
+        layout = Layout.of(config)
+        index = PackageIndex(layout.cache / "index", running, offline=False)
+        record = make_trial(spec, layout, fetch, running, partial(served, index))
         stamp = Path(snakemake.output[0])
         if spec.moves:
             drop_others(stamp)

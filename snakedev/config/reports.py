@@ -53,8 +53,8 @@ class PatchReport(Section):
     """What `snakemake patch_report` looks at beside the pins."""
 
     refs: dict[Name, tuple[GitRef, ...]] = {}
-    """By repo: branches, tags, full ref names or full commits of its git repository, on which its
-    patches are tried too."""
+    """By repo: versions of its release's package on the package index, and branches, tags, full ref
+    names or full commits of its git repository, on which its patches are tried too."""
 
 
 class BumpReport(Section):

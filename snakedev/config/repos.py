@@ -1,5 +1,6 @@
 """Where things come from: interpreter, repos with their pins, models."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
@@ -126,6 +127,12 @@ class Repo(Section):
     kernels: dict[Literal["cpu", "cuda"], WheelPin] = {}
     """By variant: the project's own wheel of the same version, which `kernels: upstream` of that
     variant takes the kernels from."""
+
+    def may_release(self, ref: str) -> bool:
+        """Whether a ref may be a version of the release's package on the index, as 1.0 is; v1.0
+        is a tag."""
+        indexed = self.release is not None and self.release.kind != "debian"
+        return indexed and re.match(r"\d+(\.|$)", ref) is not None
 
     @model_validator(mode="before")
     @classmethod

@@ -98,10 +98,12 @@ def _references(config: Config) -> list[str]:
         if name not in config.repos:
             right = one_of(name, repos)
             problems.append(f"patch_report.refs.{name}: there is no repo '{name}': {right}")
-        elif config.repos[name].git is None:
+        elif config.repos[name].git is None and any(
+            not config.repos[name].may_release(ref) for ref in config.patch_report.refs[name]
+        ):
             problems.append(
                 f"patch_report.refs.{name}: the repo has no git pin to look refs up with: give "
-                f"repos.{name}.git.url and repos.{name}.git.commit"
+                f"repos.{name}.git.url and repos.{name}.git.commit, or versions of its release"
             )
         elif not config.has_pin(name):
             problems.append(

@@ -6,6 +6,8 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from snakedev.base.errors import UserError
+from snakedev.config.fields import Origin
+from snakedev.config.repos import GitPin, ReleasePin
 from snakedev.plan.wheels import Wheels
 from snakedev.recipes.registry import RECIPE_NUMBERS
 from snakedev.sources import patch_file
@@ -169,9 +171,8 @@ class Reports:
         )
 
     def _trials_of(self, repo: str) -> Iterator[PatchTrialSpec]:
-        """A ref is of the git repository, so the series for origin git is tried there, whatever
-        the run's is."""
-        entry, pinned = self.config.repos[repo], self.sources.pinned_source(repo)
+        """Each trial has the series for the origin of what it is on, whatever the run's is."""
+        pinned = self.sources.pinned_source(repo)
         number = RECIPE_NUMBERS["patches"]
         made_on = next(iter(self.sources.made_on(repo)), None)
         if pinned.patches:
@@ -188,24 +189,40 @@ class Reports:
                 written_for_key=made_on and made_on.key,
                 recipe_number=number,
             )
-        series = patch_file.series(self.sources.project / "patches" / repo, "git")
         for ref in dict.fromkeys(self.config.patch_report.refs.get(repo, ())):
-            assert entry.git is not None  # the configuration's check has made sure
-            trial = PatchTrialSpec(
-                repo=repo,
-                origin="git",
-                pin=entry.git,
-                pin_identity={"ref": ref},
-                version=entry.version,
-                version_files=entry.version_files,
-                patches=series,
-                patch_files=_digests(series),
-                written_for=made_on or pinned,
-                written_for_key=(made_on or pinned).key,
-                recipe_number=number,
-                ref=ref,
+            yield self._trial_on(repo, ref)
+
+    def _trial_on(self, repo: str, ref: str) -> PatchTrialSpec:
+        """A trial on a ref: with what may be a version, on that release first."""
+        entry, on_git = self.config.repos[repo], None
+        source = next(iter(self.sources.made_on(repo)), self.sources.pinned_source(repo))
+
+        def trial(origin: Origin, pin: GitPin | ReleasePin, **more: object) -> PatchTrialSpec:
+            series = patch_file.series(self.sources.project / "patches" / repo, origin)
+            return PatchTrialSpec.model_validate(
+                {
+                    "repo": repo,
+                    "origin": origin,
+                    "pin": pin,
+                    "pin_identity": {"ref": ref},
+                    "patches": series,
+                    "patch_files": _digests(series),
+                    "written_for": source,
+                    "written_for_key": source.key,
+                    "recipe_number": RECIPE_NUMBERS["patches"],
+                    "ref": ref,
+                    **more,
+                }
             )
-            yield trial if trial.moves else trial.at(ref)
+
+        if entry.git is not None:
+            files = entry.version_files
+            on_git = trial("git", entry.git, version=entry.version, version_files=files)
+            on_git = on_git if on_git.moves else on_git.at(ref)
+        if entry.release is not None and entry.may_release(ref):
+            return trial("release", entry.release, version=ref, otherwise=on_git)
+        assert on_git is not None  # the configuration's check has made sure
+        return on_git
 
     def patch_trial_stamps(self) -> list[Path]:
         """Their records; a ref that can move is looked up again by each run."""

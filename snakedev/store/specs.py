@@ -30,11 +30,20 @@ class PatchTrialSpec(PinnedSpec):
     written_for: SourceSpec | None = beside_key(default=None)
     ref: str | None = beside_key(default=None)
     """The ref that is tried, as the configuration names it; None for the pin."""
+    otherwise: "PatchTrialSpec | None" = beside_key(default=None)
+    """The trial on the git repository, where a ref is no version of the release's package."""
 
     @property
     def moves(self) -> bool:
         """Whether the ref may stand for another commit tomorrow, as a full commit never does."""
         return self.ref is not None and not re.fullmatch(r"[0-9a-f]{40}", self.ref)
+
+    def on_release(self, sha256: str) -> "PatchTrialSpec":
+        """The trial on the release whose version the ref is."""
+        given = {"version": self.version, "sha256": sha256, "commit": None}
+        pin = self.pin.model_copy(update=given)
+        identity = pin.model_dump(exclude={"suite"})
+        return self.model_copy(update={"pin": pin, "pin_identity": identity, "otherwise": None})
 
     def at(self, commit: str) -> "PatchTrialSpec":
         """The trial on the commit that the ref stands for."""

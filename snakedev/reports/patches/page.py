@@ -156,7 +156,7 @@ def _row(trial: PatchTrialRecord) -> dict[str, Any]:
 
 
 def _place(trial: PatchTrialRecord) -> str:
-    return trial.ref or "its pin"
+    return trial.place if trial.ref else "its pin"
 
 
 def _what(trial: PatchTrialRecord) -> str:

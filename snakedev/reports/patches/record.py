@@ -73,5 +73,5 @@ class PatchTrialRecord(Record):
 
     @property
     def place(self) -> str:
-        """The ref, or `pin`."""
-        return self.ref or "pin"
+        """The ref, or `pin`; of a release it says that it is one."""
+        return f"release {self.ref}" if self.ref and self.origin == "release" else self.ref or "pin"

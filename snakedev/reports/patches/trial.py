@@ -7,14 +7,17 @@ never made with, and is skipped if that fails too: the patches behind it are the
 
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from packaging.utils import canonicalize_name, canonicalize_version
 
 from snakedev.base.errors import UserError
 from snakedev.base.git import isolated_environment, run_git, said_by_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
-from snakedev.config.repos import GitPin
+from snakedev.config.repos import GitPin, ReleasePin
+from snakedev.fetch.index_pages import PackageIndex
 from snakedev.fetch.mirror import ensure_commit, look_up
 from snakedev.reports.patches.record import (
     Conflict,
@@ -38,9 +41,12 @@ from snakedev.store.source_specs import PinnedSpec
 from snakedev.store.specs import PatchTrialSpec
 from snakedev.workbench.earlier import Earlier, Fetch
 
+Releases = Callable[[ReleasePin, str], str | None]
+"""The sha256 of a version of a pin's package on the index; None where it has no such version."""
+
 
 def make_trial(
-    spec: PatchTrialSpec, layout: Layout, fetch: Fetch, running: Job
+    spec: PatchTrialSpec, layout: Layout, fetch: Fetch, running: Job, releases: Releases
 ) -> PatchTrialRecord:
     """Try a series, or find what an earlier run found with the same commit and patches.
 
@@ -50,7 +56,7 @@ def make_trial(
     """
     known = None
     if spec.ref is not None:
-        ref, spec = spec.ref, _fetched(spec, layout, running)
+        ref, spec = spec.ref, _fetched(spec, layout, running, releases)
         known = layout.stamp(spec.kind, spec.repo, spec.key)
         if known.is_file():
             running.say(f"{ref} is where it was tried before")
@@ -62,19 +68,46 @@ def make_trial(
     return record
 
 
-def _fetched(spec: PatchTrialSpec, layout: Layout, running: Job) -> PatchTrialSpec:
-    """The trial on the commit that its ref stands for now, which is then in the mirror."""
-    pin, ref = spec.pin, spec.ref
-    assert isinstance(pin, GitPin) and ref is not None
+def _fetched(
+    spec: PatchTrialSpec, layout: Layout, running: Job, releases: Releases
+) -> PatchTrialSpec:
+    """The trial on what its ref stands for now: a release, or a commit that the mirror has then."""
+    pin, ref, no_release = spec.pin, spec.ref, ""
+    assert ref is not None
     try:
+        if not isinstance(pin, GitPin):
+            no_release = f"{pin.name} has no release {ref} on the package index"
+            try:
+                if sha256 := releases(pin, ref):
+                    return spec.on_release(sha256)
+            except UserError as error:
+                no_release = str(error)
+            if spec.otherwise is None:
+                raise UserError(no_release)
+            spec = spec.otherwise
+            pin = spec.pin
+        assert isinstance(pin, GitPin)
         if spec.moves:
             spec = spec.at(look_up(layout, spec.repo, pin.url, ref, running))
         commit = spec.pin.commit
         assert commit is not None
         ensure_commit(layout, spec.repo, pin.url, commit, pin.submodules, running)
     except UserError as error:
-        raise UserError(f"patch_report.refs.{spec.repo}: {error}") from None
+        both = f"{no_release}, and " if no_release and str(error) != no_release else ""
+        raise UserError(f"patch_report.refs.{spec.repo}: {both}{error}") from None
     return spec
+
+
+def served(index: PackageIndex, pin: ReleasePin, version: str) -> str | None:
+    """The sha256 of a version of a pin's package, as the index says; None where it has none."""
+    page = index.pages([pin.name])[canonicalize_name(pin.name)]
+    wanted = canonicalize_version(version)
+    files = sorted(
+        (file for file in page.files if file.kind == pin.kind and file.version and file.sha256),
+        key=lambda file: file.name,
+    )
+    found = (f.sha256 for f in files if canonicalize_version(f.version or "") == wanted)
+    return next(found, None)
 
 
 def _tried(

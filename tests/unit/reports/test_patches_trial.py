@@ -13,7 +13,7 @@ from snakedev.reports.patches.record import Conflict, Offset, PatchTrialRecord
 from snakedev.reports.patches.trial import make_trial
 from snakedev.sources.patch_file import body_digest
 from snakedev.store.layout import Layout
-from snakedev.store.source_specs import SourceSpec
+from snakedev.store.source_specs import PinnedSpec, SourceSpec
 from snakedev.store.specs import PatchTrialSpec
 from tests.unit.release import archive_of
 from tests.unit.repositories import commit, git, repository
@@ -88,7 +88,9 @@ class Upstream:
     def tried(self, ref: str | None = None, **more: object) -> PatchTrialRecord:
         """Try the series on the pin or a ref."""
         ensure_commit(self.layout, "tiny", str(self.url), self.pin, False, self.running)
-        record = make_trial(self.spec(ref, **more), self.layout, lambda _: None, self.running)
+        record = make_trial(
+            self.spec(ref, **more), self.layout, lambda _: None, self.running, lambda *_: None
+        )
         assert not list((self.layout.cache / "patches").iterdir())
         return record
 
@@ -283,7 +285,7 @@ def test_a_release_is_tried_from_its_archive(
     archive = archive_of(tmp_path / "downloads", FILES)
     release = ReleasePin(name="tiny", version="1.0", sha256="0" * 64)
     spec = upstream.spec(origin="release", pin=release)
-    record = make_trial(spec, upstream.layout, lambda _: archive, running)
+    record = make_trial(spec, upstream.layout, lambda _: archive, running, lambda *_: None)
     assert verdicts(record) == ["clean", "clean"]
     assert record.pin["name"] == "tiny" and record.origin == "release"
 
@@ -292,7 +294,7 @@ def test_a_release_is_tried_from_its_archive(
     at_pin = upstream.spec("main")
     source = at_pin.written_for.model_copy(update={"origin": "release", "pin": release})
     at_ref = at_pin.model_copy(update={"written_for": source})
-    merged = make_trial(at_ref, upstream.layout, lambda _: archive, running)
+    merged = make_trial(at_ref, upstream.layout, lambda _: archive, running, lambda *_: None)
     assert [tried.three_way for tried in merged.patches] == ["resolves", "resolves"]
 
 
@@ -374,3 +376,32 @@ def test_a_file_of_several_commits_is_one_try(upstream: Upstream) -> None:
     (tried,) = upstream.tried().patches
     assert tried.verdict == "clean"
     assert tried.patch.subjects == ("Say one", "Say two")
+
+
+def test_a_ref_that_is_a_version_on_the_index_is_tried_as_a_release(
+    tmp_path: Path, upstream: Upstream, running: Job
+) -> None:
+    upstream.patch("five", a=lines(l5="five"))
+    upstream.moves_on(a=lines(l8="eight"))
+    git(upstream.url, "tag", "1.1")
+    archive = archive_of(tmp_path / "downloads", {**FILES, "a.txt": lines(l30="thirty")})
+    release = ReleasePin(name="tiny", version="1.0", sha256="0" * 64, commit="1" * 40)
+    ensure_commit(upstream.layout, "tiny", str(upstream.url), upstream.pin, False, running)
+    on_git = upstream.spec("1.1")
+    given = {"origin": "release", "pin": release, "version": "1.1", "otherwise": on_git}
+    spec = on_git.model_copy(update=given)
+
+    def fetch(wanted: PinnedSpec) -> Path | None:
+        return archive if wanted.origin == "release" else None
+
+    found = make_trial(spec, upstream.layout, fetch, running, lambda *_: "2" * 64)
+    assert (found.origin, found.pin["sha256"], found.place) == ("release", "2" * 64, "release 1.1")
+    assert found.pin["version"] == "1.1" and "commit" not in found.pin
+    assert verdicts(found) == ["clean"]
+    # the index has no such version: it is a tag
+    tagged = make_trial(spec, upstream.layout, fetch, running, lambda *_: None)
+    assert (tagged.origin, tagged.place, verdicts(tagged)) == ("git", "1.1", ["conflict"])
+    alone = spec.model_copy(update={"otherwise": None})
+    said = r"^patch_report\.refs\.tiny: tiny has no release 1\.1 on the package index$"
+    with pytest.raises(UserError, match=said):
+        make_trial(alone, upstream.layout, fetch, running, lambda *_: None)

@@ -155,7 +155,7 @@ def _begun(
             steps=looked,
             pins=tuple(changes.told(values)),
             replay=series.as_it_stands(sources, repo),
-            by_hand=(*told, *steps.comments(after, repo, config.repos[repo].version)),
+            by_hand=(*told, *steps.comments(after, text, repo, config.repos[repo].version)),
         ),
     )
     state.write(places.layout.bump_state(repo))

@@ -36,7 +36,7 @@ def as_it_stands(sources: Sources, repo: str) -> tuple[ReplayedPatch, ...]:
             name=path.name,
             subject=details(path).subject,
             outcome="waiting",
-            body_sha256=_digest(path.read_bytes()),
+            changes_sha256=_digest(path.read_bytes()),
         )
         for path in sources.pinned_source(repo).patches
     )
@@ -90,7 +90,7 @@ def _fared(before: Sequence[ReplayedPatch], after: Mapping[str, str]) -> list[Re
             "dropped"
             if digest is None
             else "unchanged"
-            if digest == patch.body_sha256
+            if digest == patch.changes_sha256
             else "merged"
         )
         found.append(patch.model_copy(update={"outcome": outcome}))
@@ -102,4 +102,7 @@ def _bodies(work: WorkFolder) -> dict[str, str]:
 
 
 def _digest(data: bytes) -> str:
-    return hashlib.sha256(body(data)).hexdigest()
+    """sha256 of the lines that a patch adds and removes, wherever they stand."""
+    lines = body(data).splitlines(keepends=True)
+    told = (line for line in lines if line.startswith((b"+", b"-", b"diff ")))
+    return hashlib.sha256(b"".join(told)).hexdigest()

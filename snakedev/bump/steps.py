@@ -21,12 +21,12 @@ def place_of(config: Config, repo: str) -> str:
     return f"{version} ({pin.commit[:12]})" if isinstance(pin, GitPin) else version
 
 
-def comments(text: str, repo: str, version: str) -> list[str]:
-    """The comments on a repo in config.yaml that name a version, which nobody rewrites."""
+def comments(text: str, before: str, repo: str, version: str) -> list[str]:
+    """The comments on a repo in config.yaml that name a version, and did so ``before``."""
     return [
         f"config.yaml, line {number}, still names {version}: {comment}"
         for number, comment in comments_in(text, ("repos", repo))
-        if version in comment
+        if version in comment and f"# {comment}\n" in before
     ]
 
 

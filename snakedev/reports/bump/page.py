@@ -52,7 +52,8 @@ def _sentence(move: MoveRecord) -> str:
     if move.state == "conflict" and counts["conflict"]:
         stopped = next(patch for patch in move.replay if patch.outcome == "conflict")
         left = counts["conflict"] + counts["waiting"]
-        return f"{way}: {stopped.name} conflicts, {left} of {len(move.replay)} patches wait."
+        number = stopped.name.partition("-")[0]
+        return f"{way}: patch {number} conflicts, {left} of {len(move.replay)} patches wait."
     if move.state in ("begun", "conflict"):
         return f"{way}: the patches are not on it."
     words = [

@@ -56,11 +56,11 @@ class ReplayedPatch(Record):
 
     name: str
     subject: str
-    body_sha256: str
-    """Of its diff body, before the move."""
+    changes_sha256: str
+    """Of the lines that it added and removed before the move."""
     outcome: Outcome
-    """`merged`: its changes are others than before, be it by their line numbers alone; `dropped`:
-    upstream has it, or a person skipped it."""
+    """`unchanged`: it adds and removes the same lines; `merged`: others; `dropped`: upstream has
+    it, or a person skipped it."""
     detail: str = ""
     """For a conflict: the files."""
 

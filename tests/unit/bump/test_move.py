@@ -35,7 +35,7 @@ def test_pin_and_patches_follow(bench):
     move = bench.bump()
     assert move.state == "moved" and move.after == "1.2"
     assert [step.place for step in move.steps] == ["1.1", "1.2"]
-    assert [patch.outcome for patch in move.replay] == ["merged", "unchanged"]
+    assert [patch.outcome for patch in move.replay] == ["unchanged", "unchanged"]
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     old = yaml.safe_load(before)["repos"]["tiny"]["release"]["sha256"]
     assert bench.config == before.replace('"1.0"', '"1.2"').replace(old, digest)

@@ -22,7 +22,7 @@ def patch(number, outcome, detail=""):
     return ReplayedPatch(
         name=f"000{number}-Say.patch",
         subject=f"Say {number}",
-        body_sha256="0" * 64,
+        changes_sha256="0" * 64,
         outcome=outcome,
         detail=detail,
     )
@@ -63,7 +63,7 @@ def record(**known):
                 "state": "conflict",
                 "replay": (patch(1, "unchanged"), patch(2, "conflict", "a"), patch(3, "waiting")),
             },
-            "vllm 0.26.0 to 0.27.1: 0002-Say.patch conflicts, 2 of 3 patches wait.",
+            "vllm 0.26.0 to 0.27.1: patch 0002 conflicts, 2 of 3 patches wait.",
         ),
         (
             {"state": "locks", "replay": (patch(1, "unchanged"),)},

@@ -8,12 +8,13 @@ import hashlib
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.small_project import GREETER, SETUP, Project
+from tests.small_project import GREETER, SETUP, Project, Result, git
 
 # Each build waits until the other one has begun, too. Both see their folders at the same paths.
 MEETING = """
@@ -140,6 +141,41 @@ def test_pruning_keeps_what_the_other_reaches(projects: list[Project]) -> None:
     first.run("prune_now")
     assert not before & wheels(first)
     assert len(wheels(first)) == 1
+
+
+def test_an_earlier_commit_in_a_worktree_is_there_and_stays(
+    project: Project, tmp_path: Path
+) -> None:
+    project.config["store"] = str(tmp_path / "store")
+    project.write_lock("build-any", ["setuptools"])
+    (project.folder / ".gitignore").write_text("/results/\n/.snakemake/\n")
+    git(project.folder, "init", "--quiet")
+
+    def build() -> None:
+        assert project.run("wheels_cpu").code == 0
+        git(project.folder, "add", "--all")
+        git(project.folder, "commit", "--quiet", "-m", "State")
+
+    build()
+    before = wheels(project)
+    project.add_patch("greeter", "0001-say-hi", "greeter/_greet.c", '"hello"', '"hi"')
+    build()
+    git(project.folder, "worktree", "add", "--quiet", tmp_path / "earlier", "HEAD~1")
+
+    def earlier(*arguments: str) -> Result:
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+        done = subprocess.run(command, cwd=tmp_path / "earlier", capture_output=True, text=True)
+        return Result(done.returncode, done.stdout + done.stderr)
+
+    assert earlier("wheels_cpu").named_jobs == set()
+    for prune in (project.run, earlier):
+        pruned = prune("prune_now")
+        assert pruned.code == 0 and "kept for" in pruned.text, pruned.text
+        assert before < wheels(project) and len(wheels(project)) == 2
+    # and goes with the worktree
+    git(project.folder, "worktree", "remove", "--force", tmp_path / "earlier")
+    assert project.run("prune_now").code == 0
+    assert not before & wheels(project) and len(wheels(project)) == 1
 
 
 def test_a_store_that_cannot_be_used_is_one_line_before_anything_is_built(

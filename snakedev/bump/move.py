@@ -20,7 +20,7 @@ from snakedev.config.fields import NEWEST
 from snakedev.config.model import Config
 from snakedev.config.read import check
 from snakedev.config.repos import GitPin
-from snakedev.config.source_facts import SourceFacts, SourceIdentity, facts_file
+from snakedev.config.source_facts import SourceIdentity, facts_file
 from snakedev.fetch.index_pages import PackageIndex
 from snakedev.plan import checks
 from snakedev.plan.sources import Sources
@@ -141,7 +141,7 @@ def _begun(
     text = (project / CONFIG).read_text(encoding="utf-8")
     after = changes.written(text)
     envs, sources = project / "envs", Sources(config, Artifacts(places.layout), project)
-    looked = steps.looked_at(places, repo, target, _known(sources, repo))
+    looked = steps.looked_at(places, sources, repo, target)
     state = BumpState(
         asked=wanted,
         pin=_plain(applied["repos"][repo]),
@@ -166,17 +166,6 @@ def _begun(
         facts.write(facts_file(envs, repo))
     running.say(f"{repo}: {CONFIG} names {target.upstream.place}")
     return state, moved
-
-
-def _known(sources: Sources, repo: str) -> SourceFacts | None:
-    """What is known of the source that is pinned; None for a repo of which the plan needs nothing,
-    and where it is of another pin."""
-    if repo not in sources.with_facts():
-        return None
-    try:
-        return sources.facts(repo)
-    except UserError:
-        return None
 
 
 def _changes(places: Places, repo: str, target: Target) -> tuple[pins.PinChanges, list[str]]:

@@ -1,10 +1,12 @@
 """What a move brings: each release on the way, and the series as it was tried on it."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from snakedev.base.errors import UserError
 from snakedev.base.yaml_edit import comments_in
 from snakedev.bump.target import Places, Target
 from snakedev.bump.upstream import Upstream, release_laid_out
@@ -12,7 +14,15 @@ from snakedev.config.fields import Variant
 from snakedev.config.model import Config
 from snakedev.config.repos import GitPin
 from snakedev.config.source_facts import SourceFacts
+from snakedev.fetch.pinned import fetch_pinned
+from snakedev.plan.sources import Sources
+from snakedev.recipes.registry import RECIPE_NUMBERS
 from snakedev.reports.bump.record import Difference, StepRecord
+from snakedev.reports.patches.record import PatchTrialRecord
+from snakedev.reports.patches.trial import make_trial
+from snakedev.store.source_specs import SourceSpec
+from snakedev.store.specs import PatchTrialSpec
+from snakedev.workbench.series import digests
 
 
 def place_of(config: Config, repo: str) -> str:
@@ -40,24 +50,43 @@ def differences(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Di
 
 
 def looked_at(
-    places: Places, repo: str, target: Target, before: SourceFacts | None
+    places: Places, sources: Sources, repo: str, target: Target
 ) -> tuple[StepRecord, ...]:
-    """What each release on the way to a target brings, and the target itself.
-
-    ``before`` is what is known of the source that is pinned.
-    """
-    found = []
+    """What each release on the way to a target brings, and the target itself."""
+    before, found = _known(sources, repo), []
     for release in target.on_the_way if places.config.bump_report.on_the_way else ():
         with release_laid_out(
             places.config, repo, release, places.layout, places.running
         ) as upstream:
-            found.append(_step(places, upstream, before))
+            found.append(_step(places, sources, repo, upstream, before))
             before = upstream.facts
-    return (*found, _step(places, target.upstream, before))
+    return (*found, _step(places, sources, repo, target.upstream, before))
 
 
-def _step(places: Places, upstream: Upstream, before: SourceFacts | None) -> StepRecord:
-    step = StepRecord(place=upstream.place, uploaded=upstream.uploaded)
+def _known(sources: Sources, repo: str) -> SourceFacts | None:
+    """What is known of the source that is pinned; None for a repo of which the plan needs nothing,
+    and where it is of another pin."""
+    if repo not in sources.with_facts():
+        return None
+    try:
+        return sources.facts(repo)
+    except UserError:
+        return None
+
+
+def _step(
+    places: Places,
+    sources: Sources,
+    repo: str,
+    upstream: Upstream,
+    before: SourceFacts | None,
+) -> StepRecord:
+    places.running.say(f"{repo}: looking at {upstream.place}")
+    step = StepRecord(
+        place=upstream.place,
+        uploaded=upstream.uploaded,
+        trial=_trial(places, sources.pinned_source(repo), upstream),
+    )
     if upstream.facts is None or before is None:
         return step
     variants, after = places.config.configured_variants(), upstream.facts
@@ -68,6 +97,33 @@ def _step(places: Places, upstream: Upstream, before: SourceFacts | None) -> Ste
     return step.model_copy(
         update={"requirements": differences(*asked), "build": differences(*build)}
     )
+
+
+def _trial(places: Places, pinned: SourceSpec, upstream: Upstream) -> PatchTrialRecord | None:
+    """The series as it stands, tried on a source; None where that is of the other origin."""
+    pin = upstream.pin
+    if not pinned.patches or isinstance(pin, GitPin) != (pinned.origin == "git"):
+        return None
+    names = (path.name for path in pinned.patches)
+    spec = PatchTrialSpec(
+        repo=pinned.repo,
+        origin=pinned.origin,
+        pin=pin,
+        pin_identity={"bump": pin.model_dump(mode="json")},
+        version=upstream.place,
+        version_files=pinned.version_files,
+        patches=pinned.patches,
+        patch_files=tuple(zip(names, digests(pinned.patches), strict=True)),
+        written_for=pinned,
+        written_for_key=pinned.key,
+        recipe_number=RECIPE_NUMBERS["patches"],
+    )
+    fetch = partial(fetch_pinned, config=places.config, running=places.running)
+    # a move that was stopped, or undone, and begins anew tries nothing again
+    known = places.layout.stamp(spec.kind, spec.repo, spec.key)
+    if not known.is_file():
+        make_trial(spec, places.layout, fetch, places.running).write(known)
+    return PatchTrialRecord.read(known)
 
 
 def _asked(

@@ -35,6 +35,8 @@ def test_pin_and_patches_follow(bench):
     move = bench.bump()
     assert move.state == "moved" and move.after == "1.2"
     assert [step.place for step in move.steps] == ["1.1", "1.2"]
+    tried = [[one.verdict for one in step.trial.patches] for step in move.steps]
+    assert tried == [["offsets", "clean"], ["offsets", "clean"]]
     assert [patch.outcome for patch in move.replay] == ["unchanged", "unchanged"]
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     old = yaml.safe_load(before)["repos"]["tiny"]["release"]["sha256"]

@@ -163,6 +163,17 @@ rule compat_report:
         "scripts/compat_report.py"
 
 
+rule history_report:
+    """
+    Tell of all pins that were built in this store: patches, sizes, times, speed and the GIL, in
+    results/reports/history.html.
+    """
+    log:
+        LAYOUT.root / "logs/history_report.log",
+    script:
+        "scripts/history_report.py"
+
+
 rule gil_report:
     """
     Find out what turns the GIL on in what vLLM imports, and write results/reports/gil.html.

@@ -49,6 +49,7 @@ rule kernels:
         LAYOUT.stamp("kernels", "{variant}", "{key}"),
     params:
         built_for=lambda w: BUILDABLE.built_for(w.variant),
+        own=lambda w: WHEELS.own_kernels(w.variant),
     log:
         LAYOUT.root / "logs/kernels/{variant}/{key}.log",
     benchmark:

@@ -17,9 +17,8 @@ if __name__ == "__main__":
         config, variant = check(snakemake.config), snakemake.wildcards.variant
         environment = Layout.of(config).environment(made.name, made.key)
         (torch,) = (package.version for package in made.packages if package.name == "torch")
-        kernels = examine(wheel, config, variant, torch, environment, running)
-        refuse_lacking(
-            borrowed_layout(config, variant), kernels, variant, snakemake.params.built_for
-        )
+        own, built_for = snakemake.params.own, snakemake.params.built_for
+        kernels = examine(wheel, config, variant, own, torch, environment, running)
+        refuse_lacking(borrowed_layout(config, variant), own, kernels, variant, built_for)
         running.say(f"{len(kernels.libraries)} libraries of {wheel.name} serve any Python")
         KernelsRecord(kernels=kernels, wheel=wheel).write(Path(snakemake.output[0]))

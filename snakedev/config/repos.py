@@ -104,6 +104,21 @@ class WheelPin(Section):
     sha256: Sha256
 
 
+class ExternalPin(Section):
+    """What of a project that a build takes in is to be otherwise than the source says."""
+
+    origin: Origin | None = None
+    """Overrides the general `origin` for it: `git` builds it in, `release` does without it."""
+    url: GitUrl | None = None
+    """Another git repository."""
+    commit: Commit | None = None
+    """Another commit; or, where the source names a tag, the one that the tag stands for."""
+    tag: GitRef | None = None
+    """The tag that `commit` stands for; a source that names another one is an error."""
+    submodules: bool | tuple[Subdirectory, ...] | None = None
+    """Which of its submodules are fetched, as for `git` (null: those that the build fetches)."""
+
+
 class Repo(Section):
     """An upstream project that is built here."""
 
@@ -121,6 +136,9 @@ class Repo(Section):
     release: ReleasePin | None = None
     build_needs: tuple[Name, ...] = ()
     """Repos that must be there to build it; they are part of its wheel's key."""
+    external_projects: dict[str, ExternalPin] = {}
+    """Of the projects that `envs/REPO.source.json` lists under this name, read from the repo's
+    source: what is to be otherwise. Each is a repo of its own, with hyphens in its name."""
     version_files: dict[str, str] = {}
     """Files of the git tree in which the version is set, with a regular expression whose first
     group is replaced by `version` (for trees that leave it at 0.0.0)."""

@@ -146,7 +146,7 @@ class Buildable:
     def target(self, repo: str, variant: str) -> Target:
         """What a repo's wheel is built for; raises UserError for a toolkit that does not fit."""
         cuda = self.cuda if variant == "cuda" else None
-        return Target(repo, variant, self.config, self.machine, cuda)
+        return Target(repo, variant, self.config, self.machine, cuda, self.sources.known(repo))
 
     @cached_property
     def cuda(self) -> Version:

@@ -107,8 +107,8 @@ def _references(config: Config) -> list[str]:
             )
         elif not config.has_pin(name):
             problems.append(
-                f"patch_report.refs.{name}: the repo has no release to build from: set "
-                f"repos.{name}.origin: git"
+                f"patch_report.refs.{name}: the repo has no release to build from: set its origin "
+                f"to git"
             )
     for name in config.work:
         if name not in config.repos:
@@ -184,7 +184,8 @@ def _kernels(config: Config) -> Iterator[str]:
             )
         if layout is None or not repo.enabled:
             continue
-        for variant, parts in layout.parts.items():
+        for variant in layout.other_sources:
+            parts = layout.parts(variant, repo.build_needs)
             settings = getattr(config.variants, variant)
             if settings is not None and settings.kernels == "upstream":
                 yield from _against_upstream(config, name, variant, parts)
@@ -243,7 +244,7 @@ def require_inputs(plan: Plan, *, with_locks: bool, with_facts: bool = True) -> 
         (partial(_kernel_patches, sources), kernel_patches.behind(config)),
         (partial(_variant, plan), config.configured_variants() if with_locks else ()),
         (sources.pinned_source, [name for name in config.repos if config.has_pin(name)]),
-        (sources.facts, sources.with_facts() if with_facts else ()),
+        (sources.require_facts, sources.with_facts() if with_facts else ()),
         (plan.wheels.check_lock, sorted(environments) if with_locks else ()),
     ]
     problems = []
@@ -272,7 +273,7 @@ def _variant(plan: Plan, variant: str) -> None:
     if known := plan.wheels.known_kernels(variant):
         layout = borrowed_layout(plan.config, variant)
         assert layout is not None
-        refuse_lacking(layout, known, variant, built_for)
+        refuse_lacking(layout, plan.wheels.own_kernels(variant), known, variant, built_for)
 
 
 def _kernel_patches(sources: Sources, behind: kernel_patches.Behind) -> None:

@@ -14,6 +14,7 @@ from snakedev.base.capacity import available_memory_gb, parallel_jobs
 from snakedev.base.errors import UserError
 from snakedev.base.folders import refuse_unfit, refuse_unwritable
 from snakedev.base.run_lock import RunLock
+from snakedev.config.external import with_external_projects
 from snakedev.config.fields import VARIANTS
 from snakedev.config.model import Config
 from snakedev.config.read import check, refuse_duplicates, restore_nulls
@@ -72,7 +73,7 @@ def load(
     refuse_duplicates(files)
     restore_nulls(config, given)
     names = " + ".join(dict.fromkeys(map(os.path.relpath, files))) or "config.yaml"
-    checked = check(config, names)
+    checked = with_external_projects(check(config, names), project / "envs")
     checks.refuse(checked, names)
     _refuse_targets(checked, asked)
     layout = Layout.of(checked)

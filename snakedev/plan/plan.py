@@ -33,9 +33,9 @@ class Plan:
         machine: Machine | None = None,
     ):
         """``run`` names the run that the plan is for; ``machine`` stands for this one."""
-        self.config, self.artifacts, self.project = config, artifacts, project
-        self.layout = artifacts.layout
         self.sources = Sources(config, artifacts, project)
+        self.config, self.artifacts, self.project = self.sources.config, artifacts, project
+        self.layout = artifacts.layout
         self.buildable = Buildable(self.sources, machine)
         self.wheels = Wheels(self.buildable)
         self.reports = Reports(self.wheels, run)

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from snakedev.base.errors import UserError
+from snakedev.config import external
+from snakedev.config.external import known_facts, with_external_projects
 from snakedev.config.fields import Origin
 from snakedev.config.model import Config
 from snakedev.config.repos import GitPin
@@ -31,7 +33,8 @@ class Sources:
 
     def __init__(self, config: Config, artifacts: Artifacts, project: Path):
         """``project`` holds patches/, envs/ and work/."""
-        self.config, self.artifacts, self.project = config, artifacts, project
+        self.config = with_external_projects(config, project / "envs")
+        self.artifacts, self.project = artifacts, project
         self.layout = artifacts.layout
 
     @property
@@ -99,6 +102,27 @@ class Sources:
         """
         folder, origin = self.project / "envs", self.config.origin_of(repo)
         return read_facts(folder, self.identity(repo), origin)
+
+    def require_facts(self, repo: str) -> None:
+        """Raise UserError where what is known of a repo's source is not of its pin, or asks for
+        what configuration and recipe do not have."""
+        facts, told_of = self.facts(repo), self.recipe(repo).told_of
+        lines = [f"config.yaml: {line}" for line in external.problems(self.config, facts)]
+        lines += [
+            f"envs/{repo}.source.json: tags: {repo} {facts.version} takes in {name} ({tag}), whose "
+            f"folder its build is not told of: describe it under repos, name it in "
+            f"repos.{repo}.build_needs, and hand it over where the recipe does with others "
+            f"({', '.join(told_of)})"
+            for name, tag in facts.tags.items()
+            if name not in told_of
+        ]
+        if lines:
+            raise UserError("\n".join(lines))
+
+    @cache
+    def known(self, repo: str) -> SourceFacts | None:
+        """What is known of a repo's source, of those of `with_facts`, be it of its pin or not."""
+        return known_facts(self.project / "envs", repo) if self.recipe(repo).facts else None
 
     def identity(self, repo: str) -> SourceIdentity:
         """The source that a repo's pin names."""

@@ -11,7 +11,7 @@ from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
 from snakedev.environments.exclusions import Exclusions, read_exclusions
 from snakedev.fetch.indexes import public_address
 from snakedev.plan.buildable import Buildable
-from snakedev.recipes.registry import RECIPE_NUMBERS
+from snakedev.recipes.registry import RECIPE_NUMBERS, borrowed_layout
 from snakedev.store.spec import digest
 from snakedev.store.specs import EnvironmentSpec, KernelsInput, WheelInput, WheelSpec
 from snakedev.wheels.upstream_kernels import BorrowedKernels, KernelsRecord
@@ -180,6 +180,13 @@ class Wheels:
         pin = self.config.borrowed(variant)
         assert pin is not None
         return self._layout.stamp("kernel-wheel", variant, digest(pin.model_dump()))
+
+    def own_kernels(self, variant: str) -> tuple[str, ...]:
+        """The libraries of the kernels that a variant takes from a wheel which nothing works
+        without."""
+        borrower, layout = self.config.borrower(variant), borrowed_layout(self.config, variant)
+        facts = self.sources.known(borrower) if borrower else None
+        return layout.own_kernels(facts, variant) if layout and facts else ()
 
     def known_kernels(self, variant: str) -> BorrowedKernels | None:
         """What there is in the wheel that a variant takes its kernels from, as far as known."""

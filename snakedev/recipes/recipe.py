@@ -20,9 +20,12 @@ from snakedev.machine.compilers import Gxx
 from snakedev.machine.gpu_architectures import Platform, resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from packaging.version import Version
 
     from snakedev.config.model import Config
+    from snakedev.config.source_facts import SourceFacts
     from snakedev.machine.probe import Machine
 
 _ROCM = Path("/opt/rocm")
@@ -41,6 +44,8 @@ class Target:
     machine: Machine
     cuda: Version | None
     """The CUDA version of the torch that a variant for NVIDIA GPUs is built against."""
+    facts: SourceFacts | None = None
+    """What is known of the repo's source, for a recipe that asks for it."""
 
     @property
     def version(self) -> str:
@@ -133,6 +138,8 @@ class Recipe:
     """Which g++ a variant's build takes, where it asks for one."""
     facts: bool = False
     """Whether what its source says of itself stands in `envs/REPO.source.json`."""
+    told_of: tuple[str, ...] = ()
+    """What its source always takes in (`tags` of that file) and `settings` name the folder of."""
     heavy: bool = False
     """Whether its build takes so long that it should begin before others."""
     settings: Callable[[Target], dict[str, str]] = _no_settings
@@ -147,19 +154,35 @@ class KernelLayout:
     """Where kernels lie in a repo and in its wheels, for `kernels: upstream`: not compiled here,
     but taken from a finished wheel of the same version."""
 
-    parts: Mapping[str, tuple[str, ...]]
-    """By variant that can take them: the repos of `build_needs` that are in them."""
+    in_cpus: tuple[str, ...]
+    """The repos of `build_needs` that are in those of the cpu variant; the others are in those for
+    GPUs."""
     sources: tuple[str, ...]
     """Beginnings of paths in the repo: what decides what is in the kernels."""
     other_sources: Mapping[str, tuple[str, ...]]
-    """By variant: what of that is not in its kernels, or is compiled all the same."""
+    """By variant that can take them: what of that is not in its kernels, or is compiled all the
+    same; a suffix of files, or the beginning of a path."""
     compiled_here: tuple[str, ...]
     """Extensions that use more of Python than kernels do, and so are compiled all the same: paths
     in a wheel, without suffixes."""
-    for_each_gpu: tuple[str, ...]
-    """Libraries of a variant for GPUs that nothing works without: they must have code for each GPU
-    that is asked for. Others may be for some GPUs only."""
     by_instruction_set: Mapping[str, str]
     """The library of the cpu variant for each instruction set."""
     libraries: Mapping[str, tuple[str, ...]]
     """By variant: libraries of the machine that the kernels load."""
+
+    def parts(self, variant: str, build_needs: Iterable[str]) -> tuple[str, ...]:
+        """The repos of a repo's `build_needs` that are in the kernels of a variant."""
+        return tuple(n for n in build_needs if (n in self.in_cpus) == (variant == "cpu"))
+
+    def decides(self, file: str, variant: str) -> bool:
+        """Whether a file of the repo decides what is in the kernels of a variant."""
+        other = self.other_sources[variant]
+        return file.startswith(self.sources) and not (
+            file.startswith(other) or file.endswith(tuple(s for s in other if s.startswith(".")))
+        )
+
+    def own_kernels(self, facts: SourceFacts, variant: str) -> tuple[str, ...]:
+        """The libraries of a variant's kernels that are the repo's own, which nothing works
+        without. Those of other projects may be for some GPUs only."""
+        here = {path.rpartition("/")[2] for path in self.compiled_here}
+        return tuple(name for name in facts.extensions.get(variant, ()) if name not in here)

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from snakedev.config.external import repo_of
 from snakedev.machine.compilers import Gxx
 from snakedev.machine.gpu_architectures import torch_arch_list
 from snakedev.recipes.recipe import KernelLayout, Recipe, Target, source_of
 
-CUDA_PARTS = {
-    "cutlass": ("VLLM_CUTLASS_SRC_DIR", "${}", None),
-    # its folder is the Python package inside triton's repository
-    "triton-kernels": (
-        "TRITON_KERNELS_SRC_DIR",
-        "${}/python/triton_kernels/triton_kernels",
-        "triton_kernels",
-    ),
-    "deepgemm": ("DEEPGEMM_SRC_DIR", "${}", "deepgemm"),
-    "fmha-sm100": ("FMHA_SM100_SRC_DIR", "${}", "fmha_sm100"),
-    "flashmla": ("FLASH_MLA_SRC_DIR", "${}", "flashmla"),
-    "qutlass": ("QUTLASS_SRC_DIR", "${}", "qutlass"),
-    "tml-fa4": ("TML_FA4_SRC_DIR", "${}", "tml_fa4"),
-    "flash-attention": ("VLLM_FLASH_ATTN_SRC_DIR", "${}", "vllm_flash_attn"),
-}
-"""What vLLM's CUDA build takes in from other repos: by the repo, the variable that names its folder
-(${} stands for that), and the name under which vLLM builds without it (CUTLASS it always needs)."""
+if TYPE_CHECKING:
+    from snakedev.config.source_facts import ExternalProject
 
-
+_NO_RELEASE = "it has no release: `origin: git` builds it"
 _COMPILED_HERE = (
     "csrc/cumem_allocator.cpp",
     "csrc/cumem_allocator_compat.h",
@@ -32,7 +21,7 @@ _COMPILED_HERE = (
     "csrc/spinloop.cpp",
 )
 KERNELS = KernelLayout(
-    parts={"cpu": ("onednn",), "cuda": tuple(CUDA_PARTS)},
+    in_cpus=("onednn",),
     # the kernels and headers, the scripts that generate some of them, and what is compiled into
     # which library, and how
     sources=("CMakeLists.txt", "cmake/", "csrc/"),
@@ -43,12 +32,12 @@ KERNELS = KernelLayout(
         ),
         "cpu": (
             *_COMPILED_HERE,
-            *("csrc/libtorch_stable/", "csrc/rocm/", "cmake/external_projects/"),
-            "cmake/hipify.py",
+            # what compilers for GPUs alone compile
+            *(".cu", ".cuh"),
+            *("csrc/rocm/", "cmake/external_projects/", "cmake/hipify.py"),
         ),
     },
     compiled_here=("vllm/cumem_allocator", "vllm/fs_io_C", "vllm/spinloop"),
-    for_each_gpu=("_C_stable_libtorch", "_moe_C_stable_libtorch"),
     # vLLM loads the best that runs
     by_instruction_set={"amx": "_C", "avx512": "_C_AVX512", "avx2": "_C_AVX2"},
     # to bind memory to NUMA nodes
@@ -91,15 +80,17 @@ def _for_cpus(target: Target) -> dict[str, str]:
 
 def _for_cuda(target: Target) -> dict[str, str]:
     without = left_out(target)
+    projects = _external_projects(target)
     settings = {
         "TORCH_CUDA_ARCH_LIST": torch_arch_list(target.architectures),
-        "VLLM_EXTERNAL_LEFT_OUT": ";".join(
-            name for repo, (_, _, name) in CUDA_PARTS.items() if name and repo in without
-        ),
+        "VLLM_EXTERNAL_LEFT_OUT": ";".join(n for n in projects if repo_of(n) in without),
     }
-    for repo, (variable, folder, _) in CUDA_PARTS.items():
-        if repo not in without:
-            settings[variable] = folder.replace("${}", source_of(repo))
+    if "cutlass" not in without:
+        settings["VLLM_CUTLASS_SRC_DIR"] = source_of("cutlass")
+    for name, project in projects.items():
+        if repo_of(name) not in without:
+            inside = "" if project.folder == "." else f"/{project.folder}"
+            settings[project.variable] = source_of(repo_of(name)) + inside
     return settings
 
 
@@ -107,30 +98,38 @@ def _for_rocm(target: Target) -> dict[str, str]:
     return {
         "PYTORCH_ROCM_ARCH": torch_arch_list(target.architectures),
         "ROCM_PATH": str(target.toolkit),
-        # the only one of them that a build for ROCm takes in, from a forge
-        "VLLM_EXTERNAL_LEFT_OUT": "triton_kernels",
+        # what of them a build for ROCm takes in comes from a forge, and from others than CUDA's
+        "VLLM_EXTERNAL_LEFT_OUT": ";".join(_external_projects(target)),
     }
+
+
+def _external_projects(target: Target) -> Mapping[str, ExternalProject]:
+    """What a build for GPUs takes in of other projects, and can do without: by the name that vLLM
+    has for it."""
+    return target.facts.external_projects if target.facts else {}
 
 
 def left_out(target: Target) -> dict[str, str | None]:
     """Repos that a variant's build does without: reasons, and None where it has no use for one."""
     config = target.config
+    needs = config.repos[target.repo].build_needs
+    for_gpus = KERNELS.parts("cuda", needs)
     if target.borrows_kernels:
         # snakedev/wheels/upstream_kernels.py says of each library of the wheel whether it is taken
-        return dict.fromkeys(["onednn", *CUDA_PARTS])
+        return dict.fromkeys(needs)
     if target.variant == "cpu":
         cpu = config.variants.cpu
-        without: dict[str, str | None] = dict.fromkeys(CUDA_PARTS)
+        without: dict[str, str | None] = dict.fromkeys(for_gpus)
         return without if cpu and cpu.onednn else without | {"onednn": "variants.cpu.onednn is off"}
     if target.variant == "rocm":
-        return dict.fromkeys(["onednn", *CUDA_PARTS])
+        return dict.fromkeys(needs)
     without = {"onednn": None} | {
-        repo: "it has no release: `origin: git` builds it"
-        for repo in CUDA_PARTS
+        repo: _NO_RELEASE
+        for repo in ("cutlass", *map(repo_of, _external_projects(target)), *for_gpus)
         if repo not in config.repos or not config.has_pin(repo)
     }
     blackwell = any(name.startswith(("10.", "11.")) for name in target.architectures)
-    if blackwell and config.origin_of("cutlass") == "release":
+    if blackwell and "cutlass" in config.repos and config.origin_of("cutlass") == "release":
         # a kernel for 10.x and 11.x; see patches/vllm/0014-…
         without["CUTLASS MLA"] = "cutlass's release lacks its headers: `origin: git` builds it"
     return without
@@ -148,6 +147,7 @@ RECIPE = Recipe(
     gxx=gxx,
     per_variant=True,
     facts=True,
+    told_of=("onednn", "cutlass"),
     heavy=True,
     settings=settings,
     left_out=left_out,

@@ -27,17 +27,12 @@ class Behind:
     repo: str
     variant: str
     layout: KernelLayout
+    is_part: bool = False
+    """Whether it is all in the kernels, and not the repo that takes them."""
 
     def deciding(self, files: Iterable[str]) -> list[str]:
         """Those of the repo's files that decide what is in the kernels."""
-        if self._is_part:
-            return list(files)
-        other = self.layout.other_sources[self.variant]
-        return [
-            file
-            for file in files
-            if file.startswith(self.layout.sources) and not file.startswith(other)
-        ]
+        return [file for file in files if self.is_part or self.layout.decides(file, self.variant)]
 
     def patch_problems(self, series: Iterable[tuple[str, bytes]]) -> Iterator[str]:
         """A line for each patch, given with its path, that the kernels would silently lack."""
@@ -66,22 +61,17 @@ class Behind:
                 f"upstream does not compile it: set that to source, or undo the edit"
             )
 
-    @property
-    def _is_part(self) -> bool:
-        """Whether it is all in the kernels, and not the repo that takes them."""
-        return self.repo in self.layout.parts[self.variant]
-
     def _may_change(self, data: bytes) -> bool:
         """Whether git has to be asked what a patch changes; it takes its time."""
-        return self._is_part or patch_file.may_name(data, self.layout.sources)
+        return self.is_part or patch_file.may_name(data, self.layout.sources)
 
 
 def behind(config: Config) -> list[Behind]:
     """Each repo behind borrowed kernels, for each variant with such."""
     return [
-        Behind(name, variant, layout)
+        Behind(name, variant, layout, is_part=name != borrower)
         for variant in config.configured_variants()
         if (borrower := config.borrower(variant)) and (layout := borrowed_layout(config, variant))
-        for name in (borrower, *layout.parts[variant])
+        for name in (borrower, *layout.parts(variant, config.repos[borrower].build_needs))
         if name in config.repos and config.has_pin(name)
     ]

@@ -71,16 +71,21 @@ class KernelsRecord(Record):
 
 
 def refuse_lacking(
-    layout: KernelLayout, kernels: BorrowedKernels, variant: str, built_for: Sequence[str]
+    layout: KernelLayout,
+    own: Sequence[str],
+    kernels: BorrowedKernels,
+    variant: str,
+    built_for: Sequence[str],
 ) -> None:
     """Raise UserError for what a variant is built for and kernels are not compiled for.
 
+    ``own`` are the project's own libraries, which must have code for each GPU that is asked for;
     ``built_for`` are GPU architectures, or instruction sets of the cpu variant.
     """
     if variant == "cpu":
         _refuse_instruction_sets(layout, kernels, built_for)
     else:
-        _refuse_architectures(layout, kernels, built_for)
+        _refuse_architectures(own, kernels, built_for)
 
 
 def _refuse_instruction_sets(
@@ -97,13 +102,13 @@ def _refuse_instruction_sets(
 
 
 def _refuse_architectures(
-    layout: KernelLayout, kernels: BorrowedKernels, architectures: Sequence[str]
+    own: Sequence[str], kernels: BorrowedKernels, architectures: Sequence[str]
 ) -> None:
     for library in kernels.libraries:
         # few kernels of a library have PTX
         binaries = [code for code in library.device_code if code.startswith("sm_")]
         lacking = [one for one in architectures if not runs(binaries, one)]
-        if lacking and library.name in layout.for_each_gpu:
+        if lacking and library.name in own:
             raise UserError(
                 f"config.yaml: variants.cuda.architectures: {', '.join(lacking)}: {library.name} "
                 f"of {kernels.file} is compiled for {', '.join(binaries)}: take it off the list, "
@@ -112,14 +117,21 @@ def _refuse_architectures(
 
 
 def examine(
-    wheel: Path, config: Config, variant: str, torch: str, environment: Path, running: Job
+    wheel: Path,
+    config: Config,
+    variant: str,
+    own: Sequence[str],
+    torch: str,
+    environment: Path,
+    running: Job,
 ) -> BorrowedKernels:
     """Look into a wheel that a variant is to take kernels from: its libraries, what they use of
     Python, and their device code.
 
-    ``torch`` is the version that the kernels will run with; for GPUs the build environment has the
-    program that lists device code. Raises UserError for a wheel that is not what was pinned or is
-    made for another torch, and for one without kernels that nothing works without.
+    ``own`` are the libraries that nothing works without, ``torch`` is the version that the kernels
+    will run with; for GPUs the build environment has the program that lists device code. Raises
+    UserError for a wheel that is not what was pinned or is made for another torch, and for one
+    without kernels that nothing works without.
     """
     pin, layout = config.borrowed(variant), borrowed_layout(config, variant)
     assert pin is not None and layout is not None
@@ -141,7 +153,7 @@ def examine(
                 left_out |= _left_out(PurePosixPath(member))
     folders = tuple(f"{name}/" for name in left_out)
     libraries = [one for one in libraries if not one.member.startswith(folders)]
-    for name in layout.for_each_gpu if variant == "cuda" else ():
+    for name in own if variant == "cuda" else ():
         if name not in (library.name for library in libraries):
             raise UserError(
                 f"{wheel.name}: it has no {name} that serves any Python: set "

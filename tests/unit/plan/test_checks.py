@@ -5,15 +5,17 @@ import copy
 import pytest
 
 from snakedev.base.errors import UserError
+from snakedev.config.external import with_external_projects
 from snakedev.config.model import Config
 from snakedev.config.read import check
 from snakedev.plan import checks
 from snakedev.recipes.registry import RECIPES
+from tests.project import PROJECT
 from tests.unit.default_config import DEFAULT, changed
 
 
 def checked(values: dict) -> Config:
-    config = check(values)
+    config = with_external_projects(check(values), PROJECT / "envs")
     checks.refuse(config)
     return config
 
@@ -95,8 +97,8 @@ def test_the_default_configuration_fits_together(origin):
         (
             "patch_report",
             {"refs": {"flashmla": ["main"]}},
-            "patch_report.refs.flashmla: the repo has no release to build from: set "
-            "repos.flashmla.origin: git",
+            "patch_report.refs.flashmla: the repo has no release to build from: set its origin to "
+            "git",
         ),
         (
             "bench_report",

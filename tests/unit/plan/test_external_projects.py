@@ -77,3 +77,9 @@ def test_a_part_has_the_commit_that_stands_in_the_facts(project):
     # vLLM names a tag of it
     assert facts.external_projects["triton_kernels"].commit == "v3.5.1"
     assert made.config.repos["triton-kernels"].git.commit.startswith("bfeb06687")
+
+
+def test_borrowed_kernels_must_have_the_libraries_that_vllm_compiles_itself():
+    made = plan(variants__cuda__kernels="upstream")
+    assert made.wheels.own_kernels("cuda") == ("_C_stable_libtorch", "_moe_C_stable_libtorch")
+    assert plan().wheels.own_kernels("cuda") == ()

@@ -10,7 +10,9 @@ from snakedev.bump.guard import BumpState
 from snakedev.bump.target import Places
 from snakedev.bump.upstream import laid_out
 from snakedev.config.source_facts import read_facts
-from snakedev.environments.locks import compile_lock, of_variants, require_lists
+from snakedev.environments.lock_compiler import compile_locks
+from snakedev.environments.lock_inputs import known_facts
+from snakedev.environments.locks import of_variants
 from snakedev.plan.sources import Sources
 from snakedev.reports.bump.record import MoveRecord
 from snakedev.store.artifacts import Artifacts
@@ -67,14 +69,13 @@ def _proposals(move: MoveRecord, sources: Sources, places: Places) -> dict[str, 
 
 
 def _locks(places: Places, folder: Path) -> str | None:
-    """Compile the locks; returns why some could not be."""
-    config, problems = places.config, []
+    """Compile the locks; returns why some could not be, none being written then."""
+    config = places.config
     locks = of_variants(config.configured_variants())
-    require_lists(folder, locks)
-    for lock in locks:
-        index = config.torch_index(lock.variant)
-        try:
-            compile_lock(folder, lock.name, places.layout.python, index, places.running)
-        except (UserError, CommandError) as error:
-            problems += [f"{lock.name}.lock: {error}", *getattr(error, "why", ())]
-    return "\n".join(problems) or None
+    indexes = {lock.name: config.torch_index(lock.variant) for lock in locks}
+    facts = known_facts(folder)
+    try:
+        compile_locks(folder, indexes, places.layout.python, facts, places.running)
+    except UserError as error:
+        return str(error)
+    return None

@@ -1,12 +1,13 @@
-"""Locks: hash-pinned requirements in envs/, compiled by uv from the `.in` files beside them.
+"""Locks: hash-pinned requirements in envs/, and whether they fit what they are compiled from.
 
-`snakemake locks` compiles them. A lock's second line records a digest of what it was compiled
-from, so that a changed `.in` file is noticed without asking any index.
+That are the `.in` files beside them, which hold additions only, and what the pinned sources ask
+for; `snakemake locks` compiles them (snakedev/environments/lock_compiler.py). A lock's second line
+records a digest of that, so that a change is noticed without asking any index, and its third what
+of exclusions.yaml its packages ask for, so that other exclusions leave it as it is.
 """
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,23 +18,31 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from snakedev.base.errors import UserError
-from snakedev.base.job import Job
-from snakedev.base.records import write_text
 from snakedev.config.fields import VARIANTS, Variant
+from snakedev.config.source_facts import SourceFacts, facts_file
 from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
-from snakedev.environments.exclusions import read_exclusions
-from snakedev.environments.lock_inputs import closure, requirement_lines, unfit
-from snakedev.fetch.indexes import TORCH_PACKAGES, public_address
-from snakedev.fetch.uv import run_uv
+from snakedev.environments.exclusions import Exclusions, read_exclusions
+from snakedev.environments.lock_inputs import (
+    Line,
+    asked_by_sources,
+    closure,
+    known_facts,
+    numbered_lines,
+    requirement_lines,
+    unfit,
+)
+from snakedev.fetch.indexes import public_address
 from snakedev.recipes.registry import RECIPES
 
-# The oldest Python that the workflow itself runs on.
 # Wheels only: what a source distribution's build would fetch, no lock pins.
-_ORDINARY_TARGET = ("--only-binary", ":all:", "--universal", "--python-version", "3.11")
-# For any Linux whose C library is as old as torch's own wheels permit: the machine that compiles a
-# lock leaves no trace in it.
-_WHEELS_TARGET = ("--only-binary", ":all:", "--python-platform", "x86_64-manylinux_2_28")
+ORDINARY_TARGET = ("--only-binary", ":all:", "--universal", "--python-version", "3.11")
+"""Which platform a lock of tools is for: any, and the oldest Python that the workflow runs on."""
+WHEELS_TARGET = ("--only-binary", ":all:", "--python-platform", "x86_64-manylinux_2_28")
+"""Which one other locks are for: any Linux whose C library is as old as torch's own wheels permit.
+The machine that compiles a lock leaves no trace in it."""
 _INPUTS = re.compile(r"^# inputs: ([0-9a-f]{64})$", re.MULTILINE)
+_PACKAGE = re.compile(r"^([A-Za-z0-9][\w.-]*)[^#\n]*==", re.MULTILINE)
+_WITHOUT = re.compile(r"^# without: (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -87,15 +96,66 @@ def lock_sources(folder: Path, name: str, torch_index: str | None) -> tuple[Path
     return tuple(files)
 
 
-def inputs_digest(folder: Path, name: str, torch_index: str | None) -> str:
-    """sha256 of all that a lock is compiled from: requirements, included files, exclusions, the
-    platform and the torch index. Comments and reasons are left out."""
+def listed_lines(folder: Path, name: str, torch_index: str | None) -> list[Line]:
+    """What the `.in` files of a lock ask for."""
     files = lock_sources(folder, name, torch_index)
-    parts = [line for file in files for line in closure(file, frozenset())]
-    parts += _ORDINARY_TARGET if LOCKS[name].purpose == "tool" else _WHEELS_TARGET
-    parts += [f"without {package}" for package in _excluded(folder, name)]
+    return [line for file in files for line in closure(file, frozenset())]
+
+
+def source_lines(folder: Path, name: str, facts: Iterable[SourceFacts]) -> list[Line]:
+    """What pinned sources ask of a lock; raises UserError for what no lock can answer."""
+    lock, exclusions = LOCKS[name], lock_exclusions(folder, name)
+    return asked_by_sources(facts, folder, lock.purpose, lock.variant, exclusions)
+
+
+def inputs_digest(
+    folder: Path,
+    name: str,
+    torch_index: str | None,
+    left_out: Iterable[str] = (),
+    facts: Sequence[SourceFacts] | None = None,
+) -> str:
+    """sha256 of all that a lock is compiled from: what it is to answer, what of that is left out,
+    the platform and the torch index. Comments and reasons are left out.
+
+    ``facts`` are those of the files in ``folder`` where they are not given.
+    """
+    known = known_facts(folder) if facts is None else facts
+    lines = [*listed_lines(folder, name, torch_index), *source_lines(folder, name, known)]
+    parts = [line.text for line in lines]
+    parts += ORDINARY_TARGET if LOCKS[name].purpose == "tool" else WHEELS_TARGET
+    parts += [f"without {package}" for package in sorted(left_out)]
     address = public_address(torch_index) if torch_index else None
     return _sha256([*parts, f"torch index: {address}"])
+
+
+def lock_head(
+    folder: Path,
+    name: str,
+    torch_index: str | None,
+    left_out: Iterable[str],
+    facts: Sequence[SourceFacts],
+) -> str:
+    """The comments that a lock begins with; ``left_out`` are the excluded packages that those of
+    the lock ask for."""
+    without = ", ".join(sorted(left_out))
+    return (
+        f"# Compiled by `snakemake locks` from {_files(folder, name, torch_index, facts)}.\n"
+        f"# inputs: {inputs_digest(folder, name, torch_index, left_out, facts)}\n"
+        + (f"# without: {without}\n" if without else "")
+    )
+
+
+def lock_exclusions(folder: Path, name: str) -> Exclusions:
+    """What a lock is compiled without; what all leave out is vLLM's, no tool's."""
+    if not (folder / EXCLUSIONS_FILE).is_file():
+        return Exclusions({}, {})
+    exclusions = read_exclusions(folder, name)
+    if LOCKS[name].purpose != "tool":
+        return exclusions
+    shared = read_exclusions(folder).packages
+    own = {name: said for name, said in exclusions.packages.items() if name not in shared}
+    return Exclusions(own, exclusions.extras)
 
 
 def lock_digest(lock: Path) -> str:
@@ -106,14 +166,16 @@ def lock_digest(lock: Path) -> str:
 def lock_pins(lock: Path) -> dict[str, Pin]:
     """The packages of a lock for one platform by canonical name."""
     pins: dict[str, Pin] = {}
-    for line in requirement_lines(lock):
+    for number, line in numbered_lines(lock):
         if line.startswith("--hash"):
             continue
         try:
             requirement = Requirement(line.removesuffix("\\").strip())
             (specifier,) = requirement.specifier
         except ValueError:
-            raise UserError(f"{lock}: '{line}' pins no version: run `snakemake locks`") from None
+            raise UserError(
+                f"{lock}:{number}: '{line}' pins no version: run `snakemake locks`"
+            ) from None
         name = canonicalize_name(requirement.name)
         extras = frozenset(canonicalize_name(extra) for extra in requirement.extras)
         if name in pins:  # uv gives a package asked for with and without extras two lines
@@ -129,12 +191,28 @@ def check_lock(folder: Path, name: str, torch_index: str | None = None) -> None:
     lock = folder / f"{name}.lock"
     if not lock.is_file():
         raise UserError(f"{lock} is missing: run `snakemake locks`")
-    recorded = _INPUTS.search(lock.read_text(encoding="utf-8"))
-    if recorded is None or recorded[1] != inputs_digest(folder, name, torch_index):
-        files = ", ".join(file.name for file in lock_sources(folder, name, torch_index))
+    text = lock.read_text(encoding="utf-8")
+    recorded, without = _INPUTS.search(text), _WITHOUT.search(text)
+    asked_for = {*lock_names(text), *(without[1].split(", ") if without else ())}
+    left_out = asked_for & lock_exclusions(folder, name).packages.keys()
+    if recorded is None or recorded[1] != inputs_digest(folder, name, torch_index, left_out):
         key = "registries.torch_rocm" if LOCKS[name].variant == "rocm" else "registries.torch"
         setting = f" with {key} {public_address(torch_index)}" if torch_index else ""
+        files = _files(folder, name, torch_index, known_facts(folder))
         raise UserError(f"{lock} does not fit {files}{setting}: run `snakemake locks`")
+
+
+def _files(folder: Path, name: str, torch_index: str | None, facts: Iterable[SourceFacts]) -> str:
+    """The files that a lock is compiled from, for a reader."""
+    files = [file.name for file in lock_sources(folder, name, torch_index)]
+    if LOCKS[name].purpose != "tool" and LOCKS[name].variant:
+        files += [facts_file(folder, one.repo).name for one in facts]
+    return ", ".join(files)
+
+
+def lock_names(text: str) -> set[str]:
+    """The canonical names of the packages of a lock."""
+    return {canonicalize_name(found) for found in _PACKAGE.findall(text)}
 
 
 def require_lists(folder: Path, wanted: Iterable[Lock]) -> None:
@@ -165,81 +243,6 @@ def _content(lock: Lock) -> str:
     ]
     several, device = "s" if len(names) > 1 else "", f" for {lock.variant}" if lock.variant else ""
     return f"what builds of recipe{several} {', '.join(names)}{device} need"
-
-
-def compile_lock(
-    folder: Path,
-    name: str,
-    python: Path | None,
-    torch_index: str | None,
-    running: Job,
-    *,
-    upgrade: bool = False,
-) -> bool:
-    """Compile one lock; whether its text changed.
-
-    Pins of the present lock are kept where they still fit, unless ``upgrade`` is set. ``python``
-    is the interpreter that the lock is for; one for ordinary Pythons needs none. Raises
-    CommandError when uv finds no solution, UserError when an index does not answer, and for a line
-    that no lock can answer.
-    """
-    require_lists(folder, [LOCKS[name]])
-    lock = folder / f"{name}.lock"
-    files = lock_sources(folder, name, torch_index)
-    inputs = inputs_digest(folder, name, torch_index)
-    before = lock.read_text(encoding="utf-8") if lock.is_file() else ""
-    running.note(f"compiling {lock}")
-    with tempfile.TemporaryDirectory() as scratch:
-        result = Path(scratch) / lock.name
-        result.write_text("" if upgrade else before, encoding="utf-8")
-        excluded = Path(scratch) / "excluded.txt"
-        excluded.write_text("".join(f"{package}\n" for package in _excluded(folder, name)))
-        target: list[str | Path] = [*_ORDINARY_TARGET, "--excludes", excluded]
-        if LOCKS[name].purpose != "tool":
-            assert python is not None
-            target = [*_WHEELS_TARGET, "--python", python.absolute(), "--excludes", excluded]
-        if torch_index is not None:
-            # a present pin of the usual index's torch would be kept
-            target += [f"--upgrade-package={package}" for package in TORCH_PACKAGES]
-        run_uv(
-            f"compiling {lock.name}",
-            [
-                "pip",
-                "compile",
-                "--quiet",
-                "--generate-hashes",
-                "--no-header",
-                "--no-annotate",
-                "--no-strip-extras",
-                "--no-emit-index-url",
-                "--no-emit-find-links",
-                *target,
-                *files,
-                "--output-file",
-                result,
-            ],
-            running,
-            torch_index=torch_index,
-        )
-        body = "".join(f"{line}\n" for line in requirement_lines(result, indent="    "))
-    head = (
-        f"# Compiled by `snakemake locks` from {', '.join(file.name for file in files)}.\n"
-        f"# inputs: {inputs}\n"
-    )
-    if changed := head + body != before:
-        write_text(lock, head + body)
-    running.say(f"{lock}: {'written' if changed else 'unchanged'}, {len(lock_pins(lock))} packages")
-    return changed
-
-
-def _excluded(folder: Path, name: str) -> list[str]:
-    """The packages that a lock is compiled without; what all leave out is vLLM's, no tool's."""
-    if not (folder / EXCLUSIONS_FILE).is_file():
-        return []
-    excluded = set(read_exclusions(folder, name).packages)
-    if LOCKS[name].purpose == "tool":
-        excluded -= read_exclusions(folder).packages.keys()
-    return sorted(excluded)
 
 
 def _sha256(lines: Sequence[str]) -> str:

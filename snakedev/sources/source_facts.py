@@ -12,9 +12,11 @@ from packaging.specifiers import SpecifierSet
 
 from snakedev.base.errors import UserError
 from snakedev.config.fields import VARIANTS
+from snakedev.config.repos import GitPin
 from snakedev.config.source_facts import SourceFacts, SourceIdentity, facts_file
+from snakedev.fetch.archive import unpack
 from snakedev.sources.external_projects import read_build
-from snakedev.sources.source import make_base
+from snakedev.sources.source import write_commit
 from snakedev.store.layout import Layout
 from snakedev.store.publish import scratch_in
 from snakedev.store.source_specs import PinnedSpec
@@ -29,11 +31,18 @@ def read_pinned(
     """What is to be known of a pinned source, without its patches.
 
     ``archive`` is the release's, None for origin git (the mirror has the commit then). Raises
-    UserError as `make_base` and `read_source` do.
+    UserError when the archive is unsafe, and as `read_source` does.
     """
+    pin = spec.pin
     with scratch_in(layout.cache / "facts") as scratch:
-        make_base(spec, layout, archive, scratch / "tree")
-        return read_source(scratch / "tree", identity)
+        tree = scratch / "tree"
+        tree.mkdir()
+        if isinstance(pin, GitPin):
+            write_commit(layout, spec.repo, pin.url, pin.commit, False, tree)
+        else:
+            assert archive is not None
+            unpack(archive, tree)
+        return read_source(tree, identity)
 
 
 def read_source(tree: Path, identity: SourceIdentity) -> SourceFacts:

@@ -24,10 +24,10 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SmallHub]:
 
 
 def test_each_run_measures_anew(project: Project, hub: SmallHub) -> None:
+    project.add_repo("vllm", "vllm", small_engine.FILES, required=True)
     project.write_lock("build-any", ["setuptools"])
     project.write_lock("build-cpu", ["setuptools", "wheel"])
     project.write_lock("run-cpu", ["packaging"])
-    project.add_repo("vllm", "vllm", small_engine.FILES, required=True)
     project.config["variants"]["cpu"] = {"isa": ["avx2"], "onednn": False}
     project.config["smoke"]["variants"] = ["cpu"]
     project.config["models"]["tiny"] = {

@@ -103,14 +103,14 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallHub]:
 def built(tmp_path_factory: pytest.TempPathFactory, python: Path, hub: SmallHub) -> Project:
     """A project with everything built, run and reported once; each test leaves it like that."""
     made = Project(tmp_path_factory.mktemp("identity") / "project", python, copied=True)
-    made.write_lock("build-any", ["setuptools"])
-    made.write_lock("build-cpu", ["setuptools", "wheel"])
-    made.write_lock("run-cpu", ["packaging"])
     made.add_repo("deep", "source", {"deep.h": '#define GREETING "hello"\n'})
     made.add_repo("base", "source", {"base.h": '#include "deep.h"\n'}, build_needs=["deep"])
     made.add_repo("greeter", "setuptools", GREETER, build_needs=["base"])
     made.add_repo("helper", "setuptools", HELPER)
     made.add_repo("vllm", "vllm", small_engine.FILES, required=True)
+    made.write_lock("build-any", ["setuptools"])
+    made.write_lock("build-cpu", ["setuptools", "wheel"])
+    made.write_lock("run-cpu", ["packaging"])
     if RUST:
         # required, so that no crate registry is asked whether it answers
         made.add_repo("rusty", "maturin", RUSTY, required=True)

@@ -10,6 +10,7 @@ from snakedev.base.errors import UserError
 from snakedev.base.process import CommandError
 from snakedev.environments import locks
 from snakedev.environments.environment import EnvironmentRecord, make_environment, point_view
+from snakedev.environments.lock_compiler import compile_locks
 from snakedev.store.specs import EnvironmentSpec, WheelInput
 from tests.unit.package_index import make_wheel, publish
 
@@ -30,7 +31,7 @@ def spec(tmp_path, wheels, running):
     (folder / "run-cpu.in").write_text("torch\ntool\n")
     (folder / "exclusions.yaml").write_text("")
     publish(tmp_path / "index", make_wheel(wheels, "left-out", "1.0"))
-    locks.compile_lock(folder, "run-cpu", PYTHON, None, running)
+    compile_locks(folder, {"run-cpu": None}, PYTHON, (), running)
     return spec_of(folder)
 
 

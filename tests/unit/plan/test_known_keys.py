@@ -140,8 +140,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     envs, patches = tmp_path / "envs", tmp_path / "patches/greeter"
     envs.mkdir()
-    leave_out(envs, "{}\n")
     FACTS.write(facts_file(envs, "vllm"))
+    leave_out(envs, "{}\n")
     patches.mkdir(parents=True)
     (patches / "0001-x.patch").write_text(
         "From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001\n"

@@ -16,5 +16,9 @@ if __name__ == "__main__":
             reports = Layout.of(check(snakemake.config)).reports
             write_report(record, reports)
             running.conclude(f"{headline(record)} See {reports / 'bump.html'}")
-        if problems := [move.problem for move in record.moves if move.problem]:
-            raise UserError("\n".join(problems))
+        for move in record.moves:
+            if move.problem and not move.waits:
+                raise UserError(move.problem)
+            if move.problem:
+                # the run ends with a status of its own, where Snakemake has no failure to show
+                running.conclude(move.problem)

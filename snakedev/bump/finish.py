@@ -36,7 +36,8 @@ def finished(state: BumpState, places: Places, project: Path) -> MoveRecord:
         done = series.moved(move.replay, sources, places, move.repo)
         if done.problem is not None:
             return reached(state="conflict", problem=done.problem, replay=done.patches)
-        reached(state="locks", problem=None, replay=done.patches)
+        seen = tuple(dict.fromkeys((*move.by_hand, *done.gone)))
+        reached(state="locks", problem=None, replay=done.patches, by_hand=seen)
     if move.repo in sources.with_facts():
         reached(**_proposals(move, sources, places))
         if problem := _locks(places, project / "envs"):

@@ -17,6 +17,7 @@ from snakedev.workbench.earlier import Earlier
 from snakedev.workbench.edit import edit
 from snakedev.workbench.export import export
 from snakedev.workbench.folder import WorkFolder
+from snakedev.workbench.gone import gone_paths
 from snakedev.workbench.session import queued
 
 
@@ -27,6 +28,8 @@ class Series:
     patches: tuple[ReplayedPatch, ...]
     problem: str | None = None
     """Why it is not all on the pin."""
+    gone: tuple[str, ...] = ()
+    """Lines on paths in its new lines that the source has no more."""
 
 
 def as_it_stands(sources: Sources, repo: str) -> tuple[ReplayedPatch, ...]:
@@ -61,7 +64,7 @@ def moved(before: Sequence[ReplayedPatch], sources: Sources, places: Places, rep
         told = f"{error}\nWhen that is done, the same `snakemake bump` goes on."
         return Series(tuple(_under_way(before, folder, repo)), told)
     work = WorkFolder(folder, repo)
-    return Series(tuple(_fared(before, _bodies(work))))
+    return Series(tuple(_fared(before, _bodies(work))), gone=tuple(gone_paths(work)))
 
 
 def _under_way(before: Sequence[ReplayedPatch], folder: Path, repo: str) -> list[ReplayedPatch]:

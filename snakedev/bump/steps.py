@@ -14,6 +14,7 @@ from snakedev.config.fields import Variant
 from snakedev.config.model import Config
 from snakedev.config.repos import GitPin
 from snakedev.config.source_facts import SourceFacts
+from snakedev.environments.requirements import marker_environment
 from snakedev.fetch.pinned import fetch_pinned
 from snakedev.plan.sources import Sources
 from snakedev.recipes.registry import RECIPE_NUMBERS
@@ -90,9 +91,11 @@ def _step(
     if upstream.facts is None or before is None:
         return step
     variants, after = places.config.configured_variants(), upstream.facts
-    asked = [_asked(facts.requirements, variants) for facts in (before, after)]
+    python = places.config.interpreter.version
+    asked = [_asked(facts.requirements, variants, python) for facts in (before, after)]
     build = [
-        _asked(facts.build_requirements, variants) | _taken_in(facts) for facts in (before, after)
+        _asked(facts.build_requirements, variants, python) | _taken_in(facts)
+        for facts in (before, after)
     ]
     return step.model_copy(
         update={"requirements": differences(*asked), "build": differences(*build)}
@@ -128,14 +131,18 @@ def _trial(places: Places, pinned: SourceSpec, upstream: Upstream) -> PatchTrial
 
 
 def _asked(
-    requirements: Mapping[str, Sequence[str]], variants: Sequence[Variant]
+    requirements: Mapping[str, Sequence[str]], variants: Sequence[Variant], python: str
 ) -> dict[str, str]:
-    """Requirements by name; where variants ask for others of one name, by name and variant."""
+    """What is asked for here, by name; where variants do so otherwise, by name and variant."""
     found: dict[str, dict[str, list[str]]] = {}
+    environment = marker_environment(python)
     for variant in variants:
         for text in requirements.get(variant, ()):
-            name: str = canonicalize_name(Requirement(text).name)
-            found.setdefault(name, {}).setdefault(variant, []).append(text)
+            asked = Requirement(text)
+            if asked.marker is None or asked.marker.evaluate(environment):
+                asked.marker = None
+                name: str = canonicalize_name(asked.name)
+                found.setdefault(name, {}).setdefault(variant, []).append(str(asked))
     told: dict[str, str] = {}
     for name, by_variant in found.items():
         texts = {variant: "; ".join(lines) for variant, lines in by_variant.items()}

@@ -191,6 +191,8 @@ def end_at_conflicts(sources: Sources, asked: Iterable[str]) -> None:
     Their jobs have done what they can and said so: to Snakemake they did not fail.
     """
     repos = [target.removeprefix("edit_") for target in asked if target.startswith("edit_")]
+    if "bump" in asked:
+        repos += dict(sources.config.bump) or ["vllm"]
     if not repos:
         return
     # imported only here: it takes its time

@@ -88,6 +88,11 @@ class MoveRecord(Record):
     by_hand: tuple[str, ...] = ()
     """What to look at, a line each."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether git waits at a conflict in the work folder."""
+        return any(patch.outcome == "conflict" for patch in self.replay)
+
 
 class BumpRecord(Record):
     """What a bump page shows."""

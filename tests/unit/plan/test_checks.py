@@ -11,7 +11,7 @@ from snakedev.config.read import check
 from snakedev.plan import checks
 from snakedev.recipes.registry import RECIPES
 from tests.project import PROJECT
-from tests.unit.default_config import DEFAULT, changed
+from tests.unit.default_config import CPU_WHEEL, DEFAULT, VERSION, changed
 
 
 def checked(values: dict) -> Config:
@@ -136,30 +136,43 @@ def upstream(**changes: object) -> dict:
     return config
 
 
+def with_cpu_wheel(settings: dict) -> dict:
+    """The default configuration with settings for CPUs, and a wheel to take their kernels from."""
+    config = changed("variants/cpu", settings)
+    config["repos"]["vllm"]["kernels"]["cpu"] = CPU_WHEEL
+    return config
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [
         (
             upstream(kernels={}),
-            "config.yaml: variants.cuda.kernels: upstream takes the kernels from a wheel, and "
-            "none is named: give name, version and sha256 under repos.vllm.kernels.cuda, or set",
+            f"config.yaml: variants.cuda.kernels: upstream takes the kernels from a wheel of "
+            f"{VERSION}, and none is named: where an index has one, give name, version and sha256 "
+            f"under repos.vllm.kernels.cuda; or set variants.cuda.kernels: source",
         ),
         (
             upstream(version="0.27.0"),
-            "config.yaml: repos.vllm.kernels.cuda.version: 0.26.0 is not repos.vllm.version "
+            f"config.yaml: repos.vllm.kernels.cuda.version: {VERSION} is not repos.vllm.version "
             "(0.27.0), and kernels fit their own version only: name the wheel of 0.27.0, or set",
         ),
         (
-            upstream(origin="git", git={"url": "https://example.org/x", "commit": "0" * 40}),
-            f"config.yaml: repos.vllm.git.commit: {'0' * 40} is not the commit of release 0.26.0",
+            upstream(
+                origin="git",
+                git={"url": "https://example.org/x", "commit": "0" * 40},
+                release={"name": "vllm", "sha256": "0" * 64, "commit": "1" * 40},
+            ),
+            f"config.yaml: repos.vllm.git.commit: {'0' * 40} is not the commit of release "
+            f"{VERSION} ({'1' * 40})",
         ),
         (
-            changed("variants/cpu", {"kernels": "upstream", "onednn": False}),
+            with_cpu_wheel({"kernels": "upstream", "onednn": False}),
             "config.yaml: variants.cpu.onednn: false has no effect on variants.cpu.kernels: "
             "upstream, whose kernels have oneDNN in them: set it to true, or set variants.cpu",
         ),
         (
-            changed("variants/cpu", {"kernels": "upstream"}) | {"work": ["onednn"]},
+            with_cpu_wheel({"kernels": "upstream"}) | {"work": ["onednn"]},
             "config.yaml: work: 'onednn' is in the kernels that variants.cpu.kernels: upstream",
         ),
         (
@@ -176,18 +189,18 @@ def test_what_stands_against_kernels_of_upstream_is_one_line(config: dict, said:
 
 
 def test_a_commit_that_a_release_would_ignore_is_refused():
-    message = complaint("repos/vllm/git/commit", "a" * 40)
-    assert "repos.vllm.git.commit: " + "a" * 40 in message
-    assert "set repos.vllm.origin: git" in message
+    message = complaint("repos/safetensors/git/commit", "a" * 40)
+    assert "repos.safetensors.git.commit: " + "a" * 40 in message
+    assert "set repos.safetensors.origin: git" in message
     assert len(message.splitlines()) == 1
-    config = changed("repos/vllm/git/commit", "a" * 40)
-    config["repos"]["vllm"]["origin"] = "git"
-    assert checked(config).pin_of("vllm").commit == "a" * 40
+    config = changed("repos/safetensors/git/commit", "a" * 40)
+    config["repos"]["safetensors"]["origin"] = "git"
+    assert checked(config).pin_of("safetensors").commit == "a" * 40
 
 
 def test_a_repo_without_a_pin_of_the_chosen_origin_is_refused():
-    config = changed("repos/vllm/git", ...)
-    config["repos"]["vllm"]["origin"] = "git"
+    config = changed("repos/vllm/origin", "git")
+    config["repos"]["vllm"].pop("git", None)
     with pytest.raises(UserError, match=r"repos\.vllm\.git: origin is git and there is no git pin"):
         checked(config)
     with pytest.raises(UserError, match=r"repos\.vllm\.release: origin is release"):

@@ -61,9 +61,9 @@ def test_what_a_build_cannot_do_without_and_is_not_told_of_is_one_line(project):
     with pytest.raises(UserError) as caught:
         require_inputs(plan(project=project), with_locks=True)
     assert str(caught.value) == (
-        "envs/vllm.source.json: tags: vllm 0.26.0 takes in fmt (v12), whose folder its build is "
-        "not told of: describe it under repos, name it in repos.vllm.build_needs, and hand it over "
-        "where the recipe does with others (onednn, cutlass)"
+        f"envs/vllm.source.json: tags: vllm {facts.version} takes in fmt (v12), whose folder its "
+        "build is not told of: describe it under repos, name it in repos.vllm.build_needs, and "
+        "hand it over where the recipe does with others (onednn, cutlass)"
     )
 
 

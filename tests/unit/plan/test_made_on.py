@@ -57,7 +57,8 @@ def test_no_key_depends_on_it(project):
 def test_a_repository_is_asked_as_the_configuration_has_it(project):
     record(project, git={"version": "0.25.0", "pin": {"url": URL, "commit": "1" * 40}})
     secret = URL.replace("//", "//me:secret@")
-    made = plan(project=project, origin="git", repos__vllm__git__url=secret)
+    pin = {"url": secret, "commit": "2" * 40}
+    made = plan(project=project, repos__vllm__origin="git", repos__vllm__git=pin)
     (source,) = made.sources.made_on("vllm")
     assert source.pin == GitPin(url=secret, commit="1" * 40)
     # the other origin's is what there is where this one's is not known

@@ -8,7 +8,7 @@ from packaging.version import Version
 from snakedev.config.read import check
 from snakedev.machine.probe import Gpu, Machine
 from snakedev.recipes.recipe import ANY, Target
-from tests.unit.default_config import changed
+from tests.unit.default_config import CPU_WHEEL, VERSION, changed
 
 MACHINE = Machine(
     watched={},
@@ -22,7 +22,9 @@ MACHINE = Machine(
 
 def target(variant: str, path: str = "origin", value: object = "release") -> Target:
     """vLLM's target, or that of safetensors for `any`, with a key of the configuration set."""
-    config = check(changed(path, value))
+    values = changed(path, value)
+    values["repos"]["vllm"]["kernels"]["cpu"] = CPU_WHEEL
+    config = check(values)
     repo, cuda = ("safetensors" if variant == ANY else "vllm"), Version("13.0")
     return Target(repo, variant, config, MACHINE, cuda if variant == "cuda" else None)
 
@@ -31,11 +33,11 @@ def target(variant: str, path: str = "origin", value: object = "release") -> Tar
     ("made", "version"),
     [
         (target(ANY), "0.8.0"),
-        (target("cpu"), "0.26.0+cpu"),
-        (target("cpu", "variants/cpu/kernels", "upstream"), "0.26.0+cpu.upstream"),
-        (target("cuda"), "0.26.0+cu130"),
-        (target("cuda", "variants/cuda/kernels", "upstream"), "0.26.0+cu130.upstream"),
-        (target("rocm", "variants/rocm", {}), "0.26.0+rocm"),
+        (target("cpu"), f"{VERSION}+cpu"),
+        (target("cpu", "variants/cpu/kernels", "upstream"), f"{VERSION}+cpu.upstream"),
+        (target("cuda"), f"{VERSION}+cu130"),
+        (target("cuda", "variants/cuda/kernels", "upstream"), f"{VERSION}+cu130.upstream"),
+        (target("rocm", "variants/rocm", {}), f"{VERSION}+rocm"),
     ],
 )
 def test_the_version_of_a_variant_s_wheel_says_which(made, version):

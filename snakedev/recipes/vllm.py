@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from snakedev.config.source_facts import ExternalProject
 
 _NO_RELEASE = "it has no release: `origin: git` builds it"
+# their host code uses C++20's <format>
+_NEED_GCC_13 = frozenset({"deepgemm", "deepselect"})
 _COMPILED_HERE = (
     "csrc/cumem_allocator.cpp",
     "csrc/cumem_allocator_compat.h",
@@ -130,15 +132,19 @@ def left_out(target: Target) -> dict[str, str | None]:
     }
     blackwell = any(name.startswith(("10.", "11.")) for name in target.architectures)
     if blackwell and "cutlass" in config.repos and config.origin_of("cutlass") == "release":
-        # a kernel for 10.x and 11.x; see patches/vllm/0014-…
+        # a kernel for 10.x and 11.x; see patches/vllm/0011-…
         without["CUTLASS MLA"] = "cutlass's release lacks its headers: `origin: git` builds it"
     return without
 
 
 def gxx(target: Target) -> Gxx:
     """What CMakeLists.txt and cmake/cpu_extension.cmake ask for (the latter by patch 0001)."""
-    compiles_for_cpus = target.variant == "cpu" and not target.borrows_kernels
-    return Gxx("12.2", alone=True) if compiles_for_cpus else Gxx("11.3", alone=False)
+    if target.variant == "cpu" and not target.borrows_kernels:
+        return Gxx("12.2", alone=True)
+    needs = target.config.repos[target.repo].build_needs
+    built = _NEED_GCC_13.intersection(needs).difference(left_out(target))
+    compiles_them = target.variant == "cuda" and built
+    return Gxx("13" if compiles_them else "11.3", alone=False)
 
 
 RECIPE = Recipe(

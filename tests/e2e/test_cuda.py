@@ -11,7 +11,7 @@ from tests.small_project import PROJECT
 
 pytestmark = pytest.mark.e2e
 
-OTHERS = ("openai-harmony", "outlines-core", "safetensors")
+OTHERS = ("oss-harmony", "outlines-core", "safetensors")
 
 
 @pytest.fixture(scope="module")

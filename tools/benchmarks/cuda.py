@@ -46,7 +46,7 @@ class Memory(Sampler):
 def change_cu(tree: Path) -> None:
     """One line of one CUDA file."""
     replace(
-        tree / "csrc/libtorch_stable/activation_kernels.cu",
+        tree / "csrc/activation_kernels.cu",
         "#include <cmath>",
         "#include <cmath>\nstatic_assert(sizeof(float) == 4);",
     )

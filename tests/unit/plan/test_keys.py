@@ -13,6 +13,7 @@ from snakedev.store.source_specs import SourceSpec
 from snakedev.store.spec import digest
 from snakedev.wheels.upstream_kernels import BorrowedKernels, KernelLibrary, KernelsRecord
 from tests.project import PROJECT
+from tests.unit.default_config import CPU_WHEEL, VERSION
 from tests.unit.plan.default_plan import MACHINE, plan
 
 
@@ -111,7 +112,7 @@ def test_a_compiler_changes_the_wheels_that_use_it():
     tools = MACHINE.tools | {"rustc": Tool(path=Path("/usr/bin/rustc"), identity="rustc 2")}
     newer = plan(MACHINE.model_copy(update={"tools": tools}))
     assert changed(keys(plan()), keys(newer)) == {
-        "openai-harmony",
+        "oss-harmony",
         "outlines-core",
         "safetensors",
         "environment",
@@ -156,7 +157,7 @@ def test_a_machine_without_cargo_leaves_rust_repos_out_and_says_so():
     without = plan(MACHINE.model_copy(update={"tools": tools}))
     whole = plan()
     rust = rust_repos(whole)
-    assert {"openai-harmony", "outlines-core", "safetensors"} <= rust
+    assert {"oss-harmony", "outlines-core", "safetensors"} <= rust
     assert set(without.buildable.wheel_repos()) == set(whole.buildable.wheel_repos()) - rust
     assert "vllm" in without.buildable.wheel_repos()
     assert without.buildable.left_out["safetensors"] == "this machine has no rustc and no cargo"
@@ -289,15 +290,16 @@ def test_with_borrowed_kernels_nothing_is_compiled_for_a_gpu():
     assert "TORCH_CUDA_ARCH_LIST" not in spec.settings
     assert spec.needs == {} and spec.without == {}
     # another wheel of the same version than the one that is compiled
-    assert spec.version == "0.26.0+cu130.upstream"
+    assert spec.version == f"{VERSION}+cu130.upstream"
 
 
 def test_kernels_for_cpus_may_be_borrowed_too():
-    made = plan(variants__cpu__kernels="upstream", variants__cpu__isa=["avx2"])
+    borrowed = {"variants__cpu__kernels": "upstream", "repos__vllm__kernels__cpu": CPU_WHEEL}
+    made = plan(**borrowed, variants__cpu__isa=["avx2"])
     spec = made.wheels.wheel("vllm", "cpu")
-    assert spec.version == "0.26.0+cpu.upstream" and spec.needs == {} and spec.without == {}
+    assert spec.version == f"{VERSION}+cpu.upstream" and spec.needs == {} and spec.without == {}
     # all instruction sets come with them
-    other = plan(variants__cpu__kernels="upstream", variants__cpu__isa="all")
+    other = plan(**borrowed, variants__cpu__isa="all")
     assert (
         other.wheels.wheel("vllm", "cpu").key == spec.key != plan().wheels.wheel("vllm", "cpu").key
     )
@@ -356,7 +358,7 @@ def test_a_toolkit_of_another_cuda_version_is_refused(tmp_path):
     with pytest.raises(UserError) as raised:
         require_inputs(plan(variants__cuda__toolkit=str(tmp_path)), with_locks=True)
     assert str(raised.value).startswith(
-        f"variants.cuda.toolkit: {tmp_path} is CUDA 12.8, and torch 2.11.0 is built with CUDA 13.0"
+        f"variants.cuda.toolkit: {tmp_path} is CUDA 12.8, and torch 2.14.0 is built with CUDA 13.0"
     )
     header.unlink()
     with pytest.raises(UserError, match="is no CUDA toolkit"):

@@ -8,11 +8,14 @@ from snakedev.base.errors import UserError
 from snakedev.machine.probe import Machine, Tool
 from snakedev.plan.needs import require
 from snakedev.plan.plan import Plan
+from tests.unit.default_config import CPU_WHEEL
 from tests.unit.plan.default_plan import MACHINE, plan
 
 FULL = Path("/proc")  # a file system that never has room
 VLLM = ("wheel", {"repo": "vllm", "variant": "cpu", "key": "0" * 16})
 SAFETENSORS = ("wheel", {"repo": "safetensors", "variant": "any", "key": "0" * 16})
+DEEPGEMM = {"repos__vllm__external_projects__deepgemm": {"origin": "git"}}
+BORROWED = {"variants__cpu__kernels": "upstream", "repos__vllm__kernels__cpu": CPU_WHEEL}
 
 
 def said(made: Plan, *jobs) -> list[str]:
@@ -50,8 +53,10 @@ def test_only_what_is_compiled_asks_for_a_compiler(tmp_path):
         ("12.2.0", {}, "cpu", None),
         ("11.4.0", {}, "cuda", None),
         ("11.2.0", {}, "cuda", "11.3"),
-        ("11.4.0", {"variants__cpu__kernels": "upstream"}, "cpu", None),
-        ("10.2.1", {"variants__cpu__kernels": "upstream"}, "cpu", "11.3"),
+        ("12.2.0", DEEPGEMM, "cuda", "13"),
+        ("13.1.0", DEEPGEMM, "cuda", None),
+        ("11.4.0", BORROWED, "cpu", None),
+        ("10.2.1", BORROWED, "cpu", "11.3"),
     ],
 )
 def test_vllm_s_own_bounds_are_looked_at(tmp_path, monkeypatch, gxx, settings, variant, least):

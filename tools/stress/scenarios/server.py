@@ -13,12 +13,10 @@ import httpx
 import uvicorn
 from vllm import SamplingParams
 from vllm.engine.arg_utils import AsyncEngineArgs
-from vllm.entrypoints.openai.api_server import (
-    build_app,
-    build_async_engine_client_from_engine_args,
-    init_app_state,
-)
-from vllm.entrypoints.openai.cli_args import make_arg_parser
+from vllm.entrypoints.common.cli_args import make_arg_parser
+from vllm.entrypoints.launchers.api_server.app_state import init_app_state
+from vllm.entrypoints.launchers.api_server.entry import build_async_engine_client_from_engine_args
+from vllm.entrypoints.launchers.app import build_app
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 
 from stress.engines import PROMPTS, engine_arguments

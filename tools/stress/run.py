@@ -35,6 +35,7 @@ SCENARIOS: Mapping[str, float] = {
     "prometheus": 1,
     "chat_templates": 1,
     "safetensors_files": 1,
+    "kv_files": 1,
     "structured_output": 2,
     "tokenizer": 2,
     "tokenizer_settings": 1,

@@ -1,12 +1,14 @@
 """The list of tracked packages, and what the project's own lists say."""
 
 import pytest
-import yaml
 
 from snakedev.base.errors import UserError
+from snakedev.config.external import with_external_projects
+from snakedev.config.read import check
 from snakedev.environments.exclusions import read_exclusions
 from snakedev.reports.compat.tracked import read_tracked
 from tests.project import PROJECT
+from tests.unit.default_config import DEFAULT
 
 
 @pytest.mark.parametrize(
@@ -43,8 +45,8 @@ def test_each_tracked_package_is_in_the_projects_list():
         "DeepEP",
         "pplx-kernels",
     }
-    repos = yaml.safe_load((PROJECT / "config.yaml").read_text())["repos"]
-    assert {one.repo for one in tracked if one.repo} <= repos.keys()
+    config = with_external_projects(check(DEFAULT), PROJECT / "envs")
+    assert {one.repo for one in tracked if one.repo} <= config.repos.keys()
 
 
 def test_the_projects_own_exclusions_can_be_read():

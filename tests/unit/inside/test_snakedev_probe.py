@@ -27,7 +27,7 @@ if __name__ == "__main__":
     core = context.Process(target=engine_core, args=(asked,), name="EngineCore")
     core.start()
     deadline = time.monotonic() + 30
-    while len(said := probe.ask("test-{method}")) < 2 and time.monotonic() < deadline:
+    while len(said := probe.ask({run!r})) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     asked.set()
     core.join()
@@ -39,8 +39,10 @@ if __name__ == "__main__":
 def test_a_process_answers_however_it_was_started(tmp_path: Path, method: str) -> None:
     # vLLM forks its engine core for CUDA, after plugins were loaded, and starts it anew for CPUs
     engine = tmp_path / "engine.py"
-    engine.write_text(ENGINE.format(method=method), encoding="utf-8")
-    variables = {"PYTHONPATH": str(PLUGIN), "SNAKEDEV_PROBE": f"test-{method}"}
+    # sockets are seen by all of a machine, other runs of this test among them
+    run = f"test-{method}-{os.getpid()}"
+    engine.write_text(ENGINE.format(method=method, run=run), encoding="utf-8")
+    variables = {"PYTHONPATH": str(PLUGIN), "SNAKEDEV_PROBE": run}
     done = subprocess.run(
         [sys.executable, engine], env={**os.environ, **variables}, capture_output=True, text=True
     )

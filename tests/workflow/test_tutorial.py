@@ -41,6 +41,8 @@ def clone(project, tmp_path) -> Path:
     project.add_patch("greeter", "0001-Begin", "greeter/__init__.py", "", "begun = True\n")
     folder = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", str(PROJECT), str(folder))
+    # what vLLM's source asks for, the small project's locks do not answer
+    (folder / "envs/vllm.source.json").unlink()
     for path in project.folder.glob("envs/*"):
         (folder / "envs" / path.name).write_bytes(path.read_bytes())
     (folder / "patches/greeter").mkdir()

@@ -1,11 +1,12 @@
 """What a moved pin changes in config.yaml: versions, digests, commits, and borrowed wheels."""
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
 from packaging.tags import Tag
-from packaging.utils import InvalidWheelFilename, canonicalize_version, parse_wheel_filename
+from packaging.utils import canonicalize_version
 
 from snakedev.base.errors import UserError
 from snakedev.base.yaml_edit import Place, with_values, without
@@ -35,7 +36,7 @@ class PinChanges:
 
     def applied(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A configuration's values with the changes."""
-        changed = _copied(values)
+        changed = deepcopy(dict(values))
         for place, value in self.values.items():
             _inside(changed, place)[place[-1]] = value
         for place in self.dropped:
@@ -128,7 +129,7 @@ def wheel_of(page: Page, pin: WheelPin, version: str) -> WheelPin | str:
         and file.version
         and canonicalize_version(file.version) == wanted
     ]
-    mine = [f for f in same if any(_of_machine(tag) for tag in _tags(f.name))]
+    mine = [f for f in same if any(_of_machine(tag) for tag in f.tags)]
     if not mine:
         last = newest(page)
         return f"the package index has no wheel of {pin.name} {version} for {_MACHINE}" + (
@@ -140,13 +141,6 @@ def wheel_of(page: Page, pin: WheelPin, version: str) -> WheelPin | str:
     return WheelPin(name=pin.name, version=version, sha256=mine[0].sha256)
 
 
-def _tags(name: str) -> frozenset[Tag]:
-    try:
-        return parse_wheel_filename(name)[3]
-    except InvalidWheelFilename:
-        return frozenset()
-
-
 def _of_machine(tag: Tag) -> bool:
     return tag.platform.startswith(("manylinux", "linux")) and tag.platform.endswith(_MACHINE)
 
@@ -156,7 +150,3 @@ def _inside(values: Any, place: Place) -> Any:
     for key in place[:-1]:
         values = values[key]
     return values
-
-
-def _copied(values: Any) -> Any:
-    return {k: _copied(v) for k, v in values.items()} if isinstance(values, Mapping) else values

@@ -13,12 +13,9 @@ from snakedev.environments.exclusions import FILE, read_exclusions
 from snakedev.environments.requirements import marker_environment
 from snakedev.fetch.index_pages import Page
 from snakedev.reports.bump.record import ProposedExclusion
-from snakedev.reports.compat.availability import Availability, judge
+from snakedev.reports.compat.availability import OF_THE_INDEX, Availability, judge
 from snakedev.reports.compat.closure import ROOT, Closure, resolve
 from snakedev.reports.compat.rows import built_here
-
-OF_THE_INDEX = ("cpu", "cuda")
-"""The variants whose packages the usual index has."""
 
 
 def closures(places: Places, tree: Path, folder: Path) -> list[Closure]:

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from snakedev.base.errors import UserError
-from snakedev.fetch.index_pages import IndexFile, Page
+from snakedev.fetch.index_pages import IndexFile, Page, as_version
 from snakedev.reports.bump.record import PassedOver
 
 
@@ -34,12 +33,12 @@ def newer(
     """
     if not page.listed:
         raise UserError(f"{project}: the package index has no such project")
-    pinned = _version(current)
+    pinned = as_version(current)
     if pinned is None:
         raise UserError(f"{project}: its version {current} is none that releases can be newer than")
     files: dict[Version, list[IndexFile]] = {}
     for file in page.files:
-        if (version := _version(file.version)) is not None and version > pinned:
+        if (version := file.release) is not None and version > pinned:
             files.setdefault(version, []).append(file)
     found, passed = [], []
     for version in sorted(files):
@@ -53,10 +52,10 @@ def newer(
 
 def release_of(project: str, page: Page, version: str, python: str) -> Release:
     """One release that was asked for; raises UserError where the index cannot give it."""
-    wanted = _version(version)
-    there = [file for file in page.files if wanted and _version(file.version) == wanted]
+    wanted = as_version(version)
+    there = [file for file in page.files if wanted and file.release == wanted]
     if wanted is None or not there:
-        newest = max(filter(None, (_version(file.version) for file in page.files)), default=None)
+        newest = max(filter(None, (file.release for file in page.files)), default=None)
         known = f"its newest is {newest}" if newest else "it has none"
         raise UserError(f"bump.{project}: the package index has no release {version}: {known}")
     answer = _judged(wanted, there, python, prereleases=True)
@@ -79,21 +78,7 @@ def _judged(
     if not sources:
         return "it has no source distribution whose sha256 the index says"
     source = sources[0]
-    if not _admits(source.requires_python, python):
+    if not source.admits(python):
         return f"it asks for Python {source.requires_python}"
     assert source.sha256 is not None
     return Release(version, source.name, source.sha256, source.uploaded)
-
-
-def _admits(requires_python: str | None, python: str) -> bool:
-    try:
-        return SpecifierSet(requires_python or "").contains(f"{python}.0")
-    except InvalidSpecifier:
-        return True  # as pip has it
-
-
-def _version(text: str | None) -> Version | None:
-    try:
-        return Version(text) if text else None
-    except InvalidVersion:
-        return None

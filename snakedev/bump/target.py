@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
@@ -12,7 +12,7 @@ from snakedev.bump.releases import Release, newer, release_of
 from snakedev.bump.upstream import Upstream, commit_laid_out, lacking_torch, release_laid_out
 from snakedev.config.fields import NEWEST
 from snakedev.config.model import Config
-from snakedev.fetch.index_pages import PackageIndex
+from snakedev.fetch.index_pages import PackageIndex, as_version
 from snakedev.reports.bump.record import PassedOver
 from snakedev.store.layout import Layout
 
@@ -86,8 +86,4 @@ def _lacking(places: Places, upstream: Upstream) -> str | None:
 
 def is_version(text: str) -> bool:
     """Whether a text is a release's version; a tag such as v1.0 is none."""
-    try:
-        Version(text)
-    except InvalidVersion:
-        return False
-    return text[0].isdigit() and len(text) < _COMMIT_DIGITS
+    return as_version(text) is not None and text[0].isdigit() and len(text) < _COMMIT_DIGITS

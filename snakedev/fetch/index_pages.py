@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
-from packaging.utils import canonicalize_name
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import Tag
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
 from pypi_simple import (
     ACCEPT_JSON_PREFERRED,
     PYPI_SIMPLE_ENDPOINT,
@@ -50,6 +53,34 @@ class IndexFile:
     """When it came to the index, where the index says so."""
     sha256: str | None = None
     """Where the index says so."""
+
+    @property
+    def release(self) -> Version | None:
+        """The release that it is of; None where its name says no version that is one."""
+        return as_version(self.version)
+
+    @property
+    def tags(self) -> frozenset[Tag]:
+        """The tags of a wheel; none of another file, or one whose name says none."""
+        try:
+            return parse_wheel_filename(self.name)[3] if self.kind == "wheel" else frozenset()
+        except InvalidWheelFilename:
+            return frozenset()
+
+    def admits(self, python: str) -> bool:
+        """Whether it says that it is for a Python, as `3.14`."""
+        try:
+            return SpecifierSet(self.requires_python or "").contains(f"{python}.0")
+        except InvalidSpecifier:
+            return True  # as pip has it
+
+
+def as_version(text: str | None) -> Version | None:
+    """A text as a version; None for one that is none."""
+    try:
+        return Version(text) if text else None
+    except InvalidVersion:
+        return None
 
 
 @dataclass(frozen=True)

@@ -5,22 +5,23 @@ never a wheel of an ordinary one's: neither cp314 nor abi3.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Literal
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from snakedev.base.records import Record
 from snakedev.fetch.index_pages import IndexFile, Page
 
 PLATFORM = "x86_64-manylinux_2_39"
 """What wheels are looked for, in uv's words: a current Linux. A file's name says what it needs."""
+
+OF_THE_INDEX = ("cpu", "cuda")
+"""The variants whose packages the usual index has."""
 
 State = Literal["pure", "no abi", "free-threaded", "elsewhere", "gil", "source", "none"]
 
@@ -121,7 +122,7 @@ def newest(page: Page) -> Version | None:
 
 def versions(page: Page) -> set[Version]:
     """The versions that a project has files of, yanked ones left out."""
-    named = (_version(file) for file in page.files if not file.yanked)
+    named = (file.release for file in page.files if not file.yanked)
     return {version for version in named if version}
 
 
@@ -155,49 +156,26 @@ def _releases(files: Iterable[IndexFile], python: str) -> dict[Version, _Release
     releases: dict[Version, _Release] = defaultdict(_Release)
     unpulled: set[Version] = set()
     for file in files:
-        version = _version(file)
-        if version is None or not _fits(file.requires_python, python):
+        version = file.release
+        if version is None or not file.admits(python):
             continue
         if not file.yanked:
             unpulled.add(version)
         if file.kind == "sdist":
             releases[version].sources.append(file)
-        for tags in _tags(file):
-            rank, tag = min(
-                ((accepted[tag], tag) for tag in tags if tag in accepted),
-                key=lambda one: one[0],
-                default=(None, None),
-            )
-            if rank is not None and tag is not None:
-                releases[version].taken.append((rank, file, tag))
-            elif any(tag.platform in platforms for tag in tags):
-                releases[version].others.append((file, tags))
+        tags = file.tags
+        rank, tag = min(
+            ((accepted[tag], tag) for tag in tags if tag in accepted),
+            key=lambda one: one[0],
+            default=(None, None),
+        )
+        if rank is not None and tag is not None:
+            releases[version].taken.append((rank, file, tag))
+        elif any(tag.platform in platforms for tag in tags):
+            releases[version].others.append((file, tags))
     for version, release in releases.items():
         release.pulled = version not in unpulled
     return releases
-
-
-def _tags(file: IndexFile) -> Iterator[frozenset[Tag]]:
-    """The tags of a wheel; nothing for another file, or one whose name says none."""
-    if file.kind == "wheel":
-        try:
-            yield parse_wheel_filename(file.name)[3]
-        except InvalidWheelFilename:
-            pass
-
-
-def _version(file: IndexFile) -> Version | None:
-    try:
-        return Version(file.version) if file.version else None
-    except InvalidVersion:
-        return None
-
-
-def _fits(requires_python: str | None, python: str) -> bool:
-    try:
-        return SpecifierSet(requires_python or "").contains(f"{python}.0")
-    except InvalidSpecifier:
-        return True  # as pip has it
 
 
 def _abis(wheels: Iterable[frozenset[Tag]]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from snakedev.environments.exclusions import read_exclusions
 from snakedev.environments.locks import lock_pins
 from snakedev.fetch.index_pages import PackageIndex
 from snakedev.fetch.indexes import index_url, public_address
+from snakedev.reports.compat.availability import OF_THE_INDEX
 from snakedev.reports.compat.closure import resolve
 from snakedev.reports.compat.rows import CompatRecord, Known, built_here, closure_rows, tracked_rows
 from snakedev.reports.compat.tracked import read_tracked
@@ -19,9 +20,6 @@ from snakedev.sources.source import make_base
 from snakedev.store.layout import Layout
 from snakedev.store.publish import scratch_in
 from snakedev.store.source_specs import SourceSpec
-
-# Those whose packages the usual index has.
-_VARIANTS = ("cpu", "cuda")
 
 
 def look_up(
@@ -42,7 +40,7 @@ def look_up(
     answer.
     """
     settings = config.compat_report
-    variants = [v for v in config.configured_variants() if v in _VARIANTS]
+    variants = [v for v in config.configured_variants() if v in OF_THE_INDEX]
     known = Known(
         python=config.interpreter.version,
         locks={v: lock_pins(folder / f"run-{v}.lock") for v in variants},

@@ -16,20 +16,16 @@ from snakedev.config.model import Config
 from snakedev.config.repos import GitPin, ReleasePin
 from snakedev.config.source_facts import SourceFacts, SourceIdentity
 from snakedev.environments.requirements import marker_environment
-from snakedev.fetch.archive import unpack
 from snakedev.fetch.download import fetch_pin
 from snakedev.fetch.index_pages import PackageIndex
 from snakedev.fetch.mirror import ensure_commit, look_up, refs_of
 from snakedev.recipes.registry import RECIPES
-from snakedev.reports.compat.availability import judge, versions
-from snakedev.sources.source import write_commit
+from snakedev.reports.compat.availability import OF_THE_INDEX, judge, versions
+from snakedev.sources.source import lay_files
 from snakedev.sources.source_facts import read_source
 from snakedev.sources.stated_commit import stated_commits
 from snakedev.store.layout import Layout
 from snakedev.store.publish import scratch_in
-
-_OF_THE_INDEX = ("cpu", "cuda")
-"""The variants whose torch the usual index has."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +92,12 @@ def laid_out(
     """Fetch what a pin of a repo names, and lay its files out while the block runs."""
     with scratch_in(layout.cache / "bump") as scratch:
         tree = scratch / "tree"
-        tree.mkdir()
+        archive = None
         if isinstance(pin, GitPin):
             ensure_commit(layout, repo, pin.url, pin.commit, pin.submodules, running)
-            write_commit(layout, repo, pin.url, pin.commit, pin.submodules, tree)
         else:
-            unpack(fetch_pin(pin, config, running), tree)
+            archive = fetch_pin(pin, config, running)
+        lay_files(repo, pin, layout, archive, tree)
         yield tree
 
 
@@ -141,7 +137,7 @@ def lacking_torch(facts: SourceFacts, config: Config, index: PackageIndex) -> st
     """Why a release cannot run here: no wheel of the torch that it asks for; None where one is."""
     python = config.interpreter.version
     environment = marker_environment(python)
-    for variant in set(config.configured_variants()) & set(_OF_THE_INDEX):
+    for variant in set(config.configured_variants()) & set(OF_THE_INDEX):
         for text in facts.requirements.get(variant, ()):
             asked = Requirement(text)
             if asked.name != "torch" or (asked.marker and not asked.marker.evaluate(environment)):

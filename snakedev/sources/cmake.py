@@ -7,7 +7,7 @@ where it is certain, and raises UserError where it is not.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from snakedev.base.errors import UserError
@@ -141,13 +141,7 @@ def reached(file: Path, name: str, given: Mapping[str, str]) -> Iterator[Command
             if not blocks or blocks.pop() != kind.removeprefix("end"):
                 raise command.wrong("nothing of that kind is open")
         elif all(branch.may for branch in branches):
-            yield Command(
-                **{
-                    **vars(command),
-                    "block": blocks[-1] if blocks else None,
-                    "values": dict(values),
-                }
-            )
+            yield replace(command, block=blocks[-1] if blocks else None, values=dict(values))
             certain = not blocks and all(branch.must for branch in branches)
             _assign(command, values, given, certain)
             if kind == "return" and certain:

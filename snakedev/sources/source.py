@@ -125,13 +125,9 @@ def make_base(spec: PinnedSpec, layout: Layout, archive: Path | None, tree: Path
     UserError when the archive is unsafe, holds what git cannot, or is of another commit than its
     pin says.
     """
-    tree.mkdir(parents=True, exist_ok=True)
+    lay_files(spec.repo, spec.pin, layout, archive, tree)
     aside = None
-    if isinstance(spec.pin, GitPin):
-        write_commit(layout, spec.repo, spec.pin.url, spec.pin.commit, spec.pin.submodules, tree)
-    else:
-        assert archive is not None
-        _unpack(spec.pin, archive, tree)
+    if not isinstance(spec.pin, GitPin):
         refuse_other_commit(spec.repo, spec.pin, tree)
         aside = untracked.set_aside(tree)
     run_git(["init", "--quiet"], tree)
@@ -145,6 +141,25 @@ def make_base(spec: PinnedSpec, layout: Layout, archive: Path | None, tree: Path
             f"{spec.repo}: git cannot hold its {spec.origin}: {said_by_git(error)}"
         ) from None
     return run_git(["rev-parse", "HEAD^{tree}"], tree)
+
+
+def lay_files(
+    repo: str, pin: GitPin | ReleasePin, layout: Layout, archive: Path | None, tree: Path
+) -> None:
+    """Lay out the files that a pin names, and nothing else, in a folder.
+
+    ``archive`` is the release's, None for origin git (the mirror has the commit then). Raises
+    UserError when the archive is unsafe.
+    """
+    tree.mkdir(parents=True, exist_ok=True)
+    if isinstance(pin, GitPin):
+        write_commit(layout, repo, pin.url, pin.commit, pin.submodules, tree)
+        return
+    assert archive is not None
+    if pin.folder is None:
+        unpack(archive, tree)
+    else:
+        unpack_folder(archive, pin.folder, tree)
 
 
 def commit_version(spec: PinnedSpec, tree: Path) -> None:
@@ -254,14 +269,6 @@ def keep_bytes(repository: Path) -> None:
     info = repository / "info"
     info.mkdir(exist_ok=True)
     (info / "attributes").write_text("* -text -ident -filter -working-tree-encoding\n")
-
-
-def _unpack(pin: ReleasePin, archive: Path, tree: Path) -> None:
-    """Unpack a release's archive: all of it, or the folder of a wheel that is the source."""
-    if pin.folder is None:
-        unpack(archive, tree)
-    else:
-        unpack_folder(archive, pin.folder, tree)
 
 
 def _commit(tree: Path, message: str) -> None:

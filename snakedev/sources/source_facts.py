@@ -12,11 +12,9 @@ from packaging.specifiers import SpecifierSet
 
 from snakedev.base.errors import UserError
 from snakedev.config.fields import VARIANTS
-from snakedev.config.repos import GitPin
 from snakedev.config.source_facts import SourceFacts, SourceIdentity, facts_file
-from snakedev.fetch.archive import unpack
 from snakedev.sources.external_projects import read_build
-from snakedev.sources.source import write_commit
+from snakedev.sources.source import lay_files
 from snakedev.store.layout import Layout
 from snakedev.store.publish import scratch_in
 from snakedev.store.source_specs import PinnedSpec
@@ -33,15 +31,9 @@ def read_pinned(
     ``archive`` is the release's, None for origin git (the mirror has the commit then). Raises
     UserError when the archive is unsafe, and as `read_source` does.
     """
-    pin = spec.pin
     with scratch_in(layout.cache / "facts") as scratch:
         tree = scratch / "tree"
-        tree.mkdir()
-        if isinstance(pin, GitPin):
-            write_commit(layout, spec.repo, pin.url, pin.commit, False, tree)
-        else:
-            assert archive is not None
-            unpack(archive, tree)
+        lay_files(spec.repo, spec.pin, layout, archive, tree)
         return read_source(tree, identity)
 
 

@@ -18,10 +18,8 @@ if __name__ == "__main__":
     with job(f"edit {wanted.repo}", snakemake.log[0]) as running:
         spec = SourceSpec.read(Path(wanted.spec))
         config = check(snakemake.config)
-        layout, made_on = (
-            Layout.of(config),
-            [SourceSpec.read(Path(path)) for path in wanted.made_on],
-        )
+        layout = Layout.of(config)
+        made_on = [SourceSpec.read(Path(path)) for path in wanted.made_on]
         archive = fetched_release(Path(snakemake.input.pin), spec.pin, config, running)
         fetch = partial(fetch_pinned, config=config, running=running)
         with Earlier(made_on, layout, fetch, running) as earlier:

@@ -11,7 +11,7 @@ from snakedev.bump.target import Places
 from snakedev.bump.upstream import laid_out
 from snakedev.config.source_facts import read_facts
 from snakedev.environments.lock_compiler import compile_locks
-from snakedev.environments.lock_inputs import known_facts
+from snakedev.environments.lock_inputs import all_facts
 from snakedev.environments.locks import of_variants
 from snakedev.plan.sources import Sources
 from snakedev.reports.bump.record import MoveRecord
@@ -74,7 +74,7 @@ def _locks(places: Places, folder: Path) -> str | None:
     config = places.config
     locks = of_variants(config.configured_variants())
     indexes = {lock.name: config.torch_index(lock.variant) for lock in locks}
-    facts = known_facts(folder)
+    facts = all_facts(folder)
     try:
         compile_locks(folder, indexes, places.layout.python, facts, places.running)
     except UserError as error:

@@ -38,7 +38,7 @@ class Line:
         return canonicalize_name(requirement.name) if requirement else None
 
 
-def known_facts(folder: Path) -> list[SourceFacts]:
+def all_facts(folder: Path) -> list[SourceFacts]:
     """What is known of pinned sources, as their files in ``folder`` say; raises UserError."""
     return [SourceFacts.read(file) for file in sorted(folder.glob(facts_file(Path(), "*").name))]
 

@@ -24,9 +24,9 @@ from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
 from snakedev.environments.exclusions import Exclusions, read_exclusions
 from snakedev.environments.lock_inputs import (
     Line,
+    all_facts,
     asked_by_sources,
     closure,
-    known_facts,
     numbered_lines,
     requirement_lines,
     unfit,
@@ -120,7 +120,7 @@ def inputs_digest(
 
     ``facts`` are those of the files in ``folder`` where they are not given.
     """
-    known = known_facts(folder) if facts is None else facts
+    known = all_facts(folder) if facts is None else facts
     lines = [*listed_lines(folder, name, torch_index), *source_lines(folder, name, known)]
     parts = [line.text for line in lines]
     parts += ORDINARY_TARGET if LOCKS[name].purpose == "tool" else WHEELS_TARGET
@@ -198,7 +198,7 @@ def check_lock(folder: Path, name: str, torch_index: str | None = None) -> None:
     if recorded is None or recorded[1] != inputs_digest(folder, name, torch_index, left_out):
         key = "registries.torch_rocm" if LOCKS[name].variant == "rocm" else "registries.torch"
         setting = f" with {key} {public_address(torch_index)}" if torch_index else ""
-        files = _files(folder, name, torch_index, known_facts(folder))
+        files = _files(folder, name, torch_index, all_facts(folder))
         raise UserError(f"{lock} does not fit {files}{setting}: run `snakemake locks`")
 
 

@@ -1,13 +1,12 @@
 """`snakemake bump` as a user meets it: on a small package index, in a project that git has."""
 
-import re
 import subprocess
 import sys
 
 import pytest
 
 from snakedev.base.job import Job
-from tests.small_project import Project, Result, git
+from tests.small_project import Project, Result
 from tests.unit.bump.bench import FILES, BumpBench, other
 from tests.unit.package_index import served
 
@@ -49,12 +48,7 @@ def test_a_pin_moves_and_a_conflict_is_gone_on_with(bench):
     assert "Error in rule" not in stopped.text
     assert bench.changed == ["config.yaml"]
 
-    work = bench.folder / "work/tiny"
-    text = (work / "a.txt").read_text()
-    text = re.sub(r"<<<<<<<.*?=======\n(.*?)>>>>>>>[^\n]*\n", r"\1", text, flags=re.DOTALL)
-    (work / "a.txt").write_text(text)
-    git(work, "add", "--all")
-    git(work, "am", "--continue")
+    bench.take_the_patch("a.txt")
     done = snakemake(bench, *bump)
     assert done.code == 0, done.text
     patches = ["patches/tiny/0001-Name-a.txt.patch", "patches/tiny/series.json"]

@@ -1,7 +1,6 @@
 """Moves of a pin: what is written, what is said, and that nothing of the user's is touched."""
 
 import hashlib
-import re
 
 import pytest
 import yaml
@@ -85,12 +84,7 @@ def test_a_conflict_waits_for_a_person(bench):
     with pytest.raises(UserError, match=r"bump\.tiny: a move to 1\.1 is under way"):
         bench.bump("1.0")
 
-    work = bench.folder / "work/tiny"
-    text = (work / "a.txt").read_text()
-    text = re.sub(r"<<<<<<<.*?=======\n(.*?)>>>>>>>[^\n]*\n", r"\1", text, flags=re.DOTALL)
-    (work / "a.txt").write_text(text)
-    git(work, "add", "--all")
-    git(work, "am", "--continue")
+    bench.take_the_patch("a.txt")
     move = bench.bump()
     assert move.state == "moved" and move.problem is None
     assert "going on with the move to 1.1" in bench.said

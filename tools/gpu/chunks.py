@@ -5,7 +5,7 @@ import io
 import lzma
 import os
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -33,13 +33,14 @@ def files(folder: Path, home: str, without: Iterable[str] = (), only: Iterable[s
         if path.is_dir() and not path.is_symlink():
             continue
         name = path.relative_to(folder).as_posix()
-        if _named(name, without) or (only and not _named(name, only)):
+        if named(name, without) or (only and not named(name, only)):
             continue
         found[f"{home}/{name}"] = path
     return found
 
 
-def _named(name: str, patterns: tuple[str, ...]) -> bool:
+def named(name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether patterns name a path, or a folder that it lies in."""
     parts = name.split("/")
     heads = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
     return any(fnmatchcase(head, pattern) for pattern in patterns for head in heads)
@@ -86,8 +87,15 @@ class Chunks(io.RawIOBase):
         return name
 
 
-def archive(tree: Tree, target: Chunks, seen: dict[str, str]) -> None:
+def archive(
+    tree: Tree,
+    target: Chunks,
+    seen: dict[str, str],
+    change: Callable[[str, bytes], bytes] = lambda name, data: data,
+) -> None:
     """Write a layer as a tar archive that says nothing of when and where it was made.
+
+    A file's bytes are those that ``change`` makes of its name and its bytes here.
 
     ``seen`` are the paths of the files of earlier layers by their sha256: a hard link stands for
     another of the same bytes.
@@ -99,7 +107,7 @@ def archive(tree: Tree, target: Chunks, seen: dict[str, str]) -> None:
                 entry.type, entry.linkname = tarfile.SYMTYPE, os.readlink(path)
                 tar.addfile(entry)
                 continue
-            data = path.read_bytes()
+            data = change(name, path.read_bytes())
             first = seen.setdefault(hashlib.sha256(data).hexdigest(), name)
             if first != name and data:
                 entry.type, entry.linkname = tarfile.LNKTYPE, first

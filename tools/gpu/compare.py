@@ -3,21 +3,24 @@
 A contender is a layer's name without `vllm-`, with settings for it: `stock`,
 `upstream:PYTHON_GIL=1`. All engines are loaded at once, each with its share of the GPU's memory,
 and take turns round by round, so that what else the machine does hits all of them alike. Prints a
-line for each round, and one of JSON with medians, spread and the ratio to the first contender.
+line for each round, and one of JSON with medians, spread and the ratio to the first contender: the
+median of the rounds' ratios, which are steadier than the speeds.
 """
 
 import argparse
 import json
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
+from operator import truediv
 from pathlib import Path
 from statistics import median
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from snakedev.inside.bench.turns import Contender, rotated
+from snakedev.inside.bench.turns import Contender, TurnError, rotated
 from tools.gpu.run import interpreter, request, variables
 
 _ENGINE = Path(__file__).resolve().parents[2] / "snakedev" / "inside" / "bench" / "engine.py"
@@ -43,6 +46,7 @@ class Engine(Contender):
             environment[key] = str(logs / f"cache-{number}" / key)
         environment |= dict(setting.split("=", 1) for setting in settings.split(",") if setting)
         self.speeds = list[float]()
+        self.ready = False
         command = [interpreter(folder, layer), _ENGINE, given]
         super().__init__(text, command, environment, logs / f"{number}-{layer}.log", logs)
 
@@ -71,25 +75,41 @@ def compare(options: argparse.Namespace) -> dict[str, dict[str, object]]:
             ending.callback(started.end)
             contenders.append(started)
             if options.one_by_one:
-                print(f"{text}: ready, {started.answer(options.limit)}", flush=True)
-        if not options.one_by_one:
-            for contender in contenders:
-                print(f"{contender.name}: ready, {contender.answer(options.limit)}", flush=True)
+                _await(started, options)
+        for contender in contenders if not options.one_by_one else ():
+            _await(contender, options)
+        contenders = [contender for contender in contenders if contender.ready]
+        began = time.monotonic()
         for number in range(1, options.rounds + 1):
+            if time.monotonic() - began > options.seconds:
+                break
             for contender in rotated(contenders, number):
                 contender.round()
             speeds = ", ".join(f"{c.name} {c.speeds[-1]:,.0f}" for c in contenders)
             print(f"round {number}, tokens/s: {speeds}", flush=True)
-    first = median(contenders[0].speeds)
+    first = contenders[0].speeds
     return {
         contender.name: {
             "tokens_per_second": round(median(contender.speeds)),
             "lowest": round(min(contender.speeds)),
             "highest": round(max(contender.speeds)),
-            "ratio": round(median(contender.speeds) / first, 2),
+            "ratio": round(median(map(truediv, contender.speeds, first)), 3),
+            "rounds": [round(speed) for speed in contender.speeds],
         }
         for contender in contenders
     }
+
+
+def _await(contender: Engine, options: argparse.Namespace) -> None:
+    try:
+        said = contender.answer(options.limit)
+    except TurnError as error:
+        if not options.keep_going:
+            raise
+        print(error, flush=True)
+    else:
+        contender.ready = True
+        print(f"{contender.name}: ready, {said}", flush=True)
 
 
 def main() -> None:
@@ -101,6 +121,12 @@ def main() -> None:
     parser.add_argument("--logs", type=lambda text: Path(text).absolute(), default=Path("compared"))
     parser.add_argument("--engine", default="{}", help="JSON: arguments of vLLM's engine to change")
     parser.add_argument("--limit", type=float, default=300, help="seconds that a start may take")
+    parser.add_argument(
+        "--seconds", type=float, default=float("inf"), help="after which no round begins"
+    )
+    parser.add_argument(
+        "--keep-going", action="store_true", help="without an engine that does not start"
+    )
     parser.add_argument(
         "--one-by-one", action="store_true", help="start an engine when the last one is ready"
     )

@@ -1,14 +1,14 @@
 """Pack a run environment for CUDA to be carried to a GPU machine that reaches no package registry.
 
-Run from the project after `snakemake env_cuda`:
-`python -m tools.gpu.pack FOLDER [--wheel NAME=WHEEL ...] [--stock ENVIRONMENT]`. FOLDER then has
-`loads/1`, `loads/2` and so on, each of at most 60 MB, to be carried one by one; `unpack.py` puts
-them together, `run.py` runs what came of it.
+Run from the project after `snakemake env_cuda smoke_report`:
+`python -m tools.gpu.pack FOLDER [--machine LIST] [--stock PYTHON] [--wheel NAME=WHEEL ...]`. FOLDER
+then has `loads/1`, `loads/2` and so on, each of at most 60 MB, to be carried one by one;
+`unpack.py` puts them together, `run.py` runs what came of it.
 
-What travels are layers: the interpreter, its packages, the model, each vLLM, and the packages of a
-stock vLLM for the machine's own Python. What the machine's torch lends, being of the same version,
-is left out: the libraries that do not depend on Python. A file that two layers have travels once,
-and a layer that did not change is not compressed again.
+What travels are layers: the interpreter with its packages, the model, each vLLM, and the packages
+of a stock vLLM for the machine's own Python. Libraries travel without what that GPU machine never
+reads (thin.py), and what its Python lends stays here (lender.py). A file that two layers have
+travels once, and a layer that did not change is not compressed again.
 """
 
 import argparse
@@ -16,7 +16,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -27,35 +26,39 @@ from pathlib import Path
 from snakedev.base.errors import UserError
 from snakedev.base.yaml_file import read_yaml
 from snakedev.config.read import check
+from snakedev.environments.stock import stock_environment
 from snakedev.inference.engine import request
 from snakedev.store.layout import Layout
 from tools.benchmarks.gpu import ENGINE, TIMED
+from tools.gpu import lender
 from tools.gpu.chunks import Chunks, Tree, archive, files, fill
+from tools.gpu.thin import thinned
+from tools.project import PROJECT
 
 LOAD_BYTES = 60_000_000
 """What one load may have, compressed."""
 _MODEL = "smollm2-135m"
 
-LENT = (
-    "nvidia",
-    "torch/bin",
-    "torch/include",
-    "torch/lib/libc10.so",
-    "torch/lib/libc10_cuda.so",
-    "torch/lib/libcaffe2_nvrtc.so",
-    "torch/lib/libtorch_cpu.so",
-    "torch/lib/libtorch_cuda.so",
-    "torch/lib/libtorch_cuda_linalg.so",
-    "torch/lib/libtorch_nvshmem.so",
-    "torch/share",
-    "triton/backends",
-)
-"""What a torch of the same version for another Python lends, with its triton."""
-_FOR_OTHERS = ("torch", "torchgen", "functorch", "torchvision*", "torchaudio*", "triton*", "nvidia")
-_OWN = (*_FOR_OTHERS, "numpy*", "numba*", "llvmlite*")
-"""What a stock vLLM finds in the machine's own Python."""
 _LEFT_OUT = (
     "*/__pycache__",
+    # what the machine's CUDA toolkit has, if it compiles
+    "nvidia/*/bin",
+    "nvidia/*/include",
+    "nvidia/*/lib64",
+    "nvidia/*/nvvm",
+    # of cuDNN, all but what torch is linked to: models of text do without convolutions
+    "nvidia/cudnn/lib/libcudnn_*",
+    # static libraries, what measures kernels, and what is for other versions of CUDA
+    "*.a",
+    "triton/backends/nvidia/lib/cupti*",
+    "triton/instrumentation",
+    "triton/backends/nvidia/bin/ptxas-blackwell",
+    "nvidia/cu13/lib/libnvperf*",
+    "nvidia/cu13/lib/*.alt.*",
+    "nvidia_cutlass_dsl/cu12",
+    "nvidia_cutlass_dsl_libs_cu12*",
+    "nvidia_cutlass_dsl/dsl_packages/cutlass/_mlir/_mlir_libs/_cutlass_ir.cu12*",
+    "nccl/*/lib/cu12",
     # compilers of kernels for other models
     "tilelang*",
     "tokenspeed_*",
@@ -74,65 +77,68 @@ _LEFT_OUT = (
     "vllm/vllm-rs",
 )
 _VLLM = ("vllm", "vllm-*.dist-info")
-_STRIPPED = "triton/_C/libtriton.so"
-"""Two thirds of it are the names of its own functions."""
+_OWN = ("numpy*", "numba*", "llvmlite*")
+"""What a stock vLLM finds in the machine's own Python, where that is listed."""
+_ONLY_OURS = ("nvidia_cutlass_dsl*", "quack*")
+"""What a stock vLLM does without where FlashAttention 3 is used."""
+_LIBRARY = re.compile(r"\.so(\.\d+)*$")
 
 
 def layers(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[str, Tree]]:
     """The layers by name; ``scratch`` takes what has to be made first."""
-    (packages,) = options.environment.glob("lib/python*/site-packages")
+    folder = site(options.environment)
     tree = files(options.interpreter, "python", ["lib/python*/site-packages", "*/__pycache__"])
     yield "interpreter", tree
-    tree = files(packages, "packages", (*LENT, *_LEFT_OUT, *_VLLM))
-    _strip(tree, scratch)
-    yield "packages", tree
+    home = f"python/{folder.relative_to(options.environment)}"
+    yield "packages", files(folder, home, (*_LEFT_OUT, *_VLLM))
     yield "model", files(options.model, "model")
     if options.stock:
-        (packages,) = options.stock.glob("lib/python*/site-packages")
-        # without the metadata of what it leaves to the machine's Python, which has its own
-        infos = [f"{name.rstrip('*')}-*.dist-info" for name in _OWN]
-        yield "vllm-stock", files(packages, "vllm-stock", (*_OWN, *infos, *_LEFT_OUT))
+        theirs = site(options.stock)
+        home = f"stock/{theirs.relative_to(options.stock)}"
+        own = [name for name in _OWN if name.rstrip("*") in options.machine]
+        yield "stock", files(theirs, home, (*_LEFT_OUT, *own, *_ONLY_OURS, *_VLLM))
+        yield "vllm-stock", files(theirs, "vllm-stock", _LEFT_OUT, _VLLM)
     # last, so that what changes most often changes no layer after it
     if not options.wheel:
-        yield "vllm-installed", files(packages, "vllm-installed", _LEFT_OUT, _VLLM)
+        yield "vllm-installed", files(folder, "vllm-installed", _LEFT_OUT, _VLLM)
     for name, wheel in options.wheel:
-        folder = scratch / name
         with zipfile.ZipFile(wheel) as opened:
-            opened.extractall(folder)
-        yield f"vllm-{name}", files(folder, f"vllm-{name}", _LEFT_OUT)
+            opened.extractall(scratch / name)
+        yield f"vllm-{name}", files(scratch / name, f"vllm-{name}", _LEFT_OUT)
 
 
-def _strip(tree: Tree, scratch: Path) -> None:
-    name = f"packages/{_STRIPPED}"
-    if name in tree and shutil.which("strip"):
-        stripped = scratch / Path(name).name
-        subprocess.run(["strip", "-o", stripped, tree[name]], check=True)
-        tree[name] = stripped
-
-
-def _lender(packages: Path) -> dict[str, object]:
-    """What the machine's torch has to be, and the sizes of what it lends."""
-    versions = {}
-    for package, file in {"torch": "version.py", "triton": "__init__.py"}.items():
-        text = (packages / package / file).read_text(encoding="utf-8")
-        (versions[package],) = re.findall(r"^__version__ = '([^']+)'", text, re.MULTILINE)
-    sizes = {n: (packages / n).stat().st_size for n in LENT if (packages / n).is_file()}
-    return {"versions": versions, "paths": LENT, "sizes": sizes}
+def site(environment: Path) -> Path:
+    """Where an environment's packages are."""
+    (found,) = environment.glob("lib/python*/site-packages")
+    return found
 
 
 def pack(options: argparse.Namespace) -> None:
     """Write the loads; raises UserError when a chunk is larger than a load may be."""
     chunks = options.folder / "chunks"
     chunks.mkdir(parents=True, exist_ok=True)
+    lent = lender.lent(site(options.environment), options.machine)
     seen: dict[str, str] = {}
     packed: dict[str, list[str]] = {}
+    links: dict[str, str] = {}
+
+    def change(name: str, data: bytes) -> bytes:
+        return thinned(data, options.capability) if _LIBRARY.search(name) else data
+
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(os.cpu_count()) as pool:
-        for name, tree in layers(options, Path(scratch)):
+        for layer, tree in layers(options, Path(scratch)):
+            carried = {}
+            for name, file in tree.items():
+                path = name.partition("/site-packages/")[2]
+                if path in lent.paths:
+                    links[name] = path
+                else:
+                    carried[name] = file
             target = Chunks(chunks, pool)
-            archive(tree, target, seen)
-            packed[name] = target.names()
-            size = sum((chunks / f"{chunk}.xz").stat().st_size for chunk in packed[name])
-            print(f"{name}: {len(tree)} files, {size / 1e6:.1f} MB", flush=True)
+            archive(carried, target, seen, change)
+            packed[layer] = target.names()
+            size = sum((chunks / f"{chunk}.xz").stat().st_size for chunk in packed[layer])
+            print(f"{layer}: {len(carried)} files, {size / 1e6:.1f} MB", flush=True)
     sizes = {
         chunk: (chunks / f"{chunk}.xz").stat().st_size
         for found in packed.values()
@@ -140,10 +146,13 @@ def pack(options: argparse.Namespace) -> None:
     }
     if max(sizes.values()) > LOAD_BYTES:
         raise UserError(f"a chunk of {max(sizes.values())} bytes does not fit into a load")
-    (packages,) = options.environment.glob("lib/python*/site-packages")
-    config = check(read_yaml(Path("config.yaml")))
+    config = check(read_yaml(PROJECT / "config.yaml"))
     asked = request(config.smoke.prompts, config.smoke.max_tokens, TIMED, Path("model"), ENGINE)
-    manifest = {"layers": packed, "lender": _lender(packages), "request": json.loads(asked)}
+    manifest = {
+        "layers": packed,
+        "lender": {"versions": lent.versions, "links": links},
+        "request": json.loads(asked),
+    }
     shutil.rmtree(options.folder / "loads", ignore_errors=True)
     loads = fill(sizes, LOAD_BYTES)
     for number, names in enumerate(loads, 1):
@@ -162,14 +171,33 @@ def _wheel(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
+def _capability(text: str) -> int:
+    if not re.fullmatch(r"\d+\.\d", text):
+        raise argparse.ArgumentTypeError("give a GPU's compute capability, such as 9.0")
+    return int(text.replace(".", ""))
+
+
 def main() -> None:
     """Pack what the command line names."""
-    root = Layout().root
+    layout = Layout()
+    root = layout.root
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, help="where the loads go")
     parser.add_argument("--environment", type=Path, default=root / "envs" / "run-cuda")
     parser.add_argument("--interpreter", type=Path, default=root / "interpreter")
     parser.add_argument("--model", type=Path, help=f"a model's folder; {_MODEL} otherwise")
+    parser.add_argument(
+        "--capability",
+        type=_capability,
+        default="9.0",
+        help="the GPU's compute capability: device code for others stays here (%(default)s)",
+    )
+    parser.add_argument(
+        "--machine",
+        type=Path,
+        help="what its Python has, as `python3 -m pip list --format=freeze` prints it there: what "
+        "that lends stays here",
+    )
     parser.add_argument(
         "--wheel",
         type=_wheel,
@@ -177,13 +205,28 @@ def main() -> None:
         default=[],
         help="NAME=WHEEL: a vLLM to carry, in place of the environment's",
     )
-    parser.add_argument("--stock", type=Path, help="an environment with a stock vllm wheel")
+    parser.add_argument(
+        "--stock",
+        metavar="PYTHON",
+        help="carry the official vllm, too: a Python here of that machine's version (10 GB)",
+    )
     options = parser.parse_args()
+    options.machine = lender.read(options.machine) if options.machine else {}
     if options.model is None:
         found = sorted((root / "models" / _MODEL).glob("*/config.json"))
         if not found:
             raise UserError(f"{root / 'models' / _MODEL}: no model: run `snakemake smoke_report`")
         options.model = found[-1].parent
+    if not options.environment.is_dir():
+        raise UserError(f"{options.environment}: no environment: run `snakemake env_cuda`")
+    if options.stock:
+        options.stock = stock_environment(
+            layout.stock("cuda").absolute(),
+            "cuda",
+            check(read_yaml(PROJECT / "config.yaml")).repos["vllm"].version,
+            PROJECT / "envs" / "run-cuda.lock",
+            options.stock,
+        )
     pack(options)
 
 

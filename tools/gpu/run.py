@@ -1,9 +1,9 @@
 """Run a vLLM that unpack.py put there: `python3 run.py FOLDER VLLM`, one line of JSON.
 
 Runs with an ordinary Python 3.12 or later and its standard library. VLLM is a layer's name without
-`vllm-`: those of our wheels run in the unpacked interpreter with the GIL off, `stock` runs in the
-Python that runs this. It answers the prompts of config.yaml and times 512 prompts of 128 new
-tokens; the line says what came of it, and in what state the GIL of every process was.
+`vllm-`: those of our wheels run in the unpacked interpreter with the GIL off, `stock` and what else
+begins so in the machine's own Python. It answers the prompts of config.yaml and times 512 prompts
+of 128 new tokens; the line says what came of it, and in what state the GIL of every process was.
 """
 
 import argparse
@@ -31,16 +31,13 @@ _BACKEND = re.compile(r"Using (\w+) attention backend|Using AttentionBackendEnum
 
 def variables(folder: Path, name: str) -> dict[str, str]:
     """What the engine's processes see: this machine's own variables, and where the packages are."""
-    layer = folder / f"vllm-{name}"
-    stock = name == "stock"
-    packages = [layer] if stock else [layer, folder / "packages"]
-    gil = {} if stock else {"PYTHON_GIL": "0"}
+    gil = {} if stock(name) else {"PYTHON_GIL": "0"}
     own = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     return (
         own
         | gil
         | {
-            "PYTHONPATH": os.pathsep.join(map(str, [_INFERENCE / "plugin", *packages])),
+            "PYTHONPATH": f"{_INFERENCE / 'plugin'}{os.pathsep}{folder / f'vllm-{name}'}",
             "PYTHONUNBUFFERED": "1",
             "VLLM_PLUGINS": "snakedev_probe",
             "SNAKEDEV_PROBE": f"snakedev-{secrets.token_hex(6)}",
@@ -58,18 +55,29 @@ def variables(folder: Path, name: str) -> dict[str, str]:
 
 def interpreter(folder: Path, name: str) -> str:
     """The Python that a layer's vLLM runs in."""
-    return sys.executable if name == "stock" else str(folder / "python" / "bin" / "python3.14t")
+    return str(folder / ("stock" if stock(name) else "python") / "bin" / "python3")
 
 
-def request(folder: Path, engine: dict) -> dict:
-    """What the packed request asks of the packed model, with arguments of the engine changed."""
+def stock(name: str) -> bool:
+    """Whether a layer's vLLM is made for the machine's Python: the official one, or like it."""
+    return name.startswith("stock")
+
+
+def request(folder: Path, engine: dict, model: Path | None = None) -> dict:
+    """What the packed request asks of the packed model, or of another, with arguments of the engine
+    changed."""
     asked = json.loads((folder / "manifest.json").read_bytes())["request"]
-    return asked | {"model": str(folder / "model"), "engine": asked["engine"] | engine}
+    return asked | {"model": str(model or folder / "model"), "engine": asked["engine"] | engine}
+
+
+def states(process: dict) -> dict:
+    """Of what a process said of itself, what tells of its GIL."""
+    return {key: process[key] for key in ("role", "free_threaded", "gil_enabled", "gil_setting")}
 
 
 def run(options: argparse.Namespace) -> dict:
     """Start the engine, and read off its result and log what the line says."""
-    asked = request(options.folder, json.loads(options.engine))
+    asked = request(options.folder, json.loads(options.engine), options.model)
     python = interpreter(options.folder, options.vllm)
     environment = variables(options.folder, options.vllm)
     program, profile = [_INFERENCE / "answer.py"], []
@@ -109,10 +117,7 @@ def run(options: argparse.Namespace) -> dict:
         "attention": sorted({a or b for a, b in _BACKEND.findall(text)}),
         "versions": found.get("versions"),
         "answers": [answer["text"] for answer in found.get("answers", ())],
-        "processes": [
-            {key: process[key] for key in ("role", "free_threaded", "gil_enabled", "gil_setting")}
-            for process in found.get("processes", ())
-        ],
+        "processes": [states(process) for process in found.get("processes", ())],
     }
     if timed := found.get("throughput"):
         line["rounds"] = [round(seconds, 3) for seconds in timed["rounds"]]
@@ -127,6 +132,7 @@ def main() -> None:
     parser.add_argument("vllm")
     parser.add_argument("--log", type=Path, default=Path("run.log"))
     parser.add_argument("--engine", default="{}", help="JSON: arguments of vLLM's engine to change")
+    parser.add_argument("--model", type=lambda text: Path(text).absolute())
     parser.add_argument("--limit", type=float, default=300, help="seconds, after which it is ended")
     parser.add_argument(
         "--profile",

@@ -1,6 +1,7 @@
 """Engines that take turns on a machine: each has its rounds, and one that ends is named."""
 
 import json
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -36,6 +37,9 @@ def options(tmp_path: Path) -> Namespace:
     package = tmp_path / "vllm-stock" / "vllm"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(ENGINE)
+    python = tmp_path / "stock" / "bin" / "python3"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
     throughput = {"prompts": 5, "tokens": 20, "rounds": 3}
     request = {"prompts": ["a", "b"], "throughput": throughput, "engine": {}}
     (tmp_path / "manifest.json").write_text(json.dumps({"request": request}))
@@ -46,6 +50,8 @@ def options(tmp_path: Path) -> Namespace:
         logs=tmp_path / "logs",
         engine="{}",
         limit=60,
+        seconds=60,
+        keep_going=False,
         one_by_one=False,
     )
 
@@ -69,3 +75,10 @@ def test_an_engine_that_does_not_start_is_named_with_the_end_of_its_log(options:
     with pytest.raises(RuntimeError, match=r"^stock:BROKEN=1: no answer; .*1-stock.log ends with"):
         compare(options)
     assert "no GPU here" in (options.logs / "1-stock.log").read_text()
+
+
+def test_the_others_go_on_without_it_where_that_is_wished(options: Namespace, capfd) -> None:
+    options.contenders.append("stock:BROKEN=1")
+    options.keep_going = True
+    assert list(compare(options)) == ["stock", "stock:SECONDS=0.2"]
+    assert "stock:BROKEN=1: no answer" in capfd.readouterr().out

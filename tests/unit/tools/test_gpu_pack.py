@@ -3,12 +3,17 @@
 import gc
 import json
 import os
+import shutil
+import subprocess
+import sys
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tools.gpu import pack, profiled, run, unpack
+from snakedev.base.errors import UserError
+from tools.gpu import lender, profiled, run, unpack
 from tools.gpu.chunks import Chunks, Tree, archive, files, fill
 
 
@@ -87,11 +92,26 @@ def test_a_chunk_that_was_damaged_ends_the_program(tmp_path, two_layers):
 
 
 def test_patterns_leave_out_files_and_whole_folders(tmp_path):
-    names = ["torch/lib/libtorch_cpu.so", "torch/lib/libtorch_python.so", "torch/include/a/b.h"]
+    names = ["nvidia/cu13/bin/nvcc", "triton/_C/libtriton.so", "lib/x.a", "nvidia/cu13/lib/a.so.13"]
     folder = written(tmp_path, dict.fromkeys([*names, "pkg/__pycache__/x.pyc", "vllm/a.py"], b"-"))
-    kept = files(folder, "packages", (*pack.LENT, "*/__pycache__", "vllm"))
-    assert list(kept) == ["packages/torch/lib/libtorch_python.so"]
+    kept = files(folder, "packages", ("nvidia/*/bin", "*.a", "*/__pycache__", "vllm"))
+    assert list(kept) == ["packages/nvidia/cu13/lib/a.so.13", "packages/triton/_C/libtriton.so"]
     assert list(files(folder, "v", (), ["vllm"])) == ["v/vllm/a.py"]
+
+
+def test_a_file_travels_as_it_is_changed_and_its_like_is_linked(tmp_path):
+    folder = written(tmp_path / "in", {"a": b"one", "b": b"two"})
+    chunks = tmp_path / "chunks"
+    chunks.mkdir()
+    with ThreadPoolExecutor(1) as pool:
+        target = Chunks(chunks, pool)
+        archive(files(folder, "x"), target, {}, lambda name, data: name[:1].encode() + b"!")
+        manifest = {"layers": {"x": target.names()}}
+    (tmp_path / "out").mkdir()
+    unpack.unpack(chunks, tmp_path / "out", manifest)
+    a, b = (tmp_path / "out/x" / name for name in "ab")
+    assert a.read_bytes() == b.read_bytes() == b"x!"
+    assert a.samefile(b)
 
 
 def test_loads_are_as_few_as_fit():
@@ -99,52 +119,116 @@ def test_loads_are_as_few_as_fit():
     assert sorted(map(sorted, loads)) == [["a", "d"], ["b", "c"]]
 
 
-@pytest.fixture
-def lender(tmp_path) -> Path:
-    return written(
-        tmp_path / "lender",
-        {
-            "torch/version.py": b"__version__ = '2.11.0+cu130'\n",
-            "triton/__init__.py": b"__version__ = '3.6.0'\n",
-            "torch/lib/libtorch_cpu.so": b"12345",
-            "nvidia/cu13/lib/libcublas.so": b"-",
-        },
+def environment(folder: Path, *packages: tuple[str, str, str]) -> Path:
+    """Site-packages with distributions: name, version and the path of one file of each."""
+    for name, version, path in packages:
+        info = f"{name.replace('-', '_')}-{version}.dist-info"
+        texts = {
+            path: b"library",
+            f"{info}/METADATA": f"Name: {name}\nVersion: {version}\n".encode(),
+            f"{info}/RECORD": f"{path},,\n{info}/METADATA,,\n".encode(),
+        }
+        written(folder, texts)
+    return folder
+
+
+CUBLAS = "nvidia/cu13/lib/libcublas.so.13"
+CUDNN = "nvidia/cudnn/lib/libcudnn.so.9"
+
+
+def test_a_machine_lends_what_serves_and_no_older_library(tmp_path):
+    packages = environment(
+        tmp_path,
+        ("nvidia-cublas", "13.1.1.3", CUBLAS),
+        ("nvidia-cudnn-cu13", "9.24.0.43", CUDNN),
+        ("nvidia-cuda-nvcc", "13.0.88", "nvidia/cu13/bin/nvcc"),
+        ("torch", "2.14.0", "torch/lib/libtorch_cpu.so"),
+        ("numpy", "2.4.6", "numpy/core.so"),
     )
+    there = tmp_path / "machine.txt"
+    there.write_text(
+        "nvidia-cublas==13.1.0.3\nnvidia-cudnn-cu13==9.19.0.56\nnvidia-cuda-nvcc==13.0.88\n"
+        "numpy==2.4.6\ntorch==2.11.0+cu130\n"
+    )
+    found = lender.lent(packages, lender.read(there))
+    assert found.paths == {CUBLAS} and found.versions == {"nvidia-cublas": "13.1.0.3"}
+    there.write_text("Torch==2.14.0+cu130")
+    assert lender.lent(packages, lender.read(there)).paths == {"torch/lib/libtorch_cpu.so"}
+    assert not lender.lent(packages, {}).paths
+
+
+def test_a_list_of_packages_that_is_none_is_refused(tmp_path):
+    file = tmp_path / "machine.txt"
+    file.write_text("Package Version\n")
+    with pytest.raises(
+        UserError, match=r"machine.txt: 'Package' is not NAME==VERSION: write it by"
+    ):
+        lender.read(file)
 
 
 def needed(**more: object) -> dict:
     return {
-        "versions": {"torch": "2.11.0+cu130", "triton": "3.6.0"},
-        "paths": ["nvidia", "torch/lib/libtorch_cpu.so"],
-        "sizes": {"torch/lib/libtorch_cpu.so": 5},
+        "versions": {"pytest": pytest.__version__},
+        "links": {"python/site/pytest/py.typed": "pytest/py.typed"},
         **more,
     }
 
 
-def test_what_is_lent_is_linked_and_linked_again(tmp_path, lender):
+def test_what_is_lent_is_linked_and_linked_again(tmp_path):
     for _ in range(2):
-        unpack.lend(tmp_path / "out", needed(), lender)
-    assert (tmp_path / "out/packages/nvidia/cu13/lib/libcublas.so").is_file()
-    assert (tmp_path / "out/packages/torch/lib/libtorch_cpu.so").read_bytes() == b"12345"
+        lending = unpack.lend(tmp_path, needed(), sys.executable)
+    link = tmp_path / "python/site/pytest/py.typed"
+    assert link.readlink() == lending / "pytest/py.typed"
 
 
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"versions": {"torch": "2.12.0+cu130"}}, "its torch is .*, and 2.12.0.cu130 is needed"),
-        ({"sizes": {"torch/lib/libtorch_cpu.so": 6}}, "not the file of 6 bytes"),
+        ({"versions": {"pytest": "1.0"}}, "its pytest is .*, and 1.0 was said to be there"),
+        ({"versions": {"no-such": "1.0"}}, "its no-such is None"),
+        ({"links": {"x": "no/such.so"}}, "no/such.so: there is no such file"),
     ],
 )
-def test_another_torch_lends_nothing(tmp_path, lender, more, said):
+def test_another_machine_lends_nothing(tmp_path, more, said):
     with pytest.raises(SystemExit, match=said):
-        unpack.lend(tmp_path / "out", needed(**more), lender)
+        unpack.lend(tmp_path, needed(**more), sys.executable)
 
 
-def test_a_stock_vllm_finds_no_package_of_another_python(tmp_path, monkeypatch):
+def test_loads_that_come_one_by_one_make_two_pythons_that_work(tmp_path, two_layers):
+    """A `.pth` file counts in both, and what the stock one lacks it finds in the lender's."""
+    (site,) = {Path(sysconfig.get_path("platlib")).relative_to(sys.prefix)}
+    texts = {"more.pth": b"import sys; sys.marked = True\n", "plain.py": b"here = 1\n"}
+    stock = files(written(tmp_path / "s", texts), f"stock/{site}")
+    manifest = packed(tmp_path / "chunks", two_layers | {"stock": stock})
+    manifest |= {"lender": needed(links={}), "request": {}}
+    folder = tmp_path / "out"
+    for number, chunk in enumerate(sorted((tmp_path / "chunks").iterdir())):
+        load = tmp_path / f"load-{number}"
+        load.mkdir()
+        (load / "manifest.json").write_text(json.dumps(manifest))
+        chunk.rename(load / chunk.name)
+        run_tool("unpack.py", load, folder)
+        shutil.rmtree(load)
+    asked = "import sys, plain, pytest; print(sys.marked, plain.here, pytest.__version__)"
+    python = run.interpreter(folder, "stock")
+    said = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["True", "1", pytest.__version__]
+    assert list(folder.glob("stock/lib/python*/site-packages/__pycache__/plain.*.pyc"))
+
+
+def run_tool(name: str, *arguments: Path) -> None:
+    """Run a tool of the GPU machine as it is run there: by its file."""
+    tool = Path(unpack.__file__).with_name(name)
+    subprocess.run([sys.executable, tool, *arguments], check=True)
+
+
+def test_a_stock_vllm_runs_in_the_machines_python(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONHOME", "/elsewhere")
     stock, ours = run.variables(tmp_path, "stock"), run.variables(tmp_path, "source")
     assert "PYTHON_GIL" not in stock and ours["PYTHON_GIL"] == "0"
-    assert str(tmp_path / "packages") not in stock["PYTHONPATH"]
+    assert ours["PYTHONPATH"].endswith(f":{tmp_path / 'vllm-source'}")
+    assert run.interpreter(tmp_path, "stockpatched") == run.interpreter(tmp_path, "stock")
+    assert run.interpreter(tmp_path, "source") == str(tmp_path / "python/bin/python3")
     assert "PYTHONHOME" not in ours
     assert json.dumps(ours)
 

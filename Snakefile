@@ -46,6 +46,11 @@ TARGETS = targets(ASKED)
 configfile: "config.yaml"
 
 
+def makes_something():
+    """Whether this is no dry run, nor one that only shows something."""
+    return bool(workflow.executor_plugin) and not workflow.dryrun
+
+
 try:
     PLAN, RUN_LOCK = load(
         config,
@@ -53,6 +58,7 @@ try:
         PROJECT,
         TARGETS,
         head=workflow.is_main_process,
+        used=makes_something,
         given=workflow.config_settings.config,
     )
 except UserError as error:
@@ -105,8 +111,9 @@ onsuccess:
 
 def note_what_is_reached():
     """When there is nothing to be done Snakemake calls no hook, and the run reaches as much."""
-    if workflow.executor_plugin and not workflow.dryrun:
+    if makes_something():
         note_reached(PLAN)
+        ARTIFACTS.offer()
 
 
 if workflow.is_main_process:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from snakedev.config.fields import PATTERNS
+from snakedev.config.fields import PATTERNS, SECRET
 from snakedev.config.model import Config
 
 
@@ -39,6 +39,8 @@ def error_line(detail: Mapping[str, Any]) -> str:
     if kind == "string_type":
         return f"{where}: {value!r} is not text: put it in quotes"
     message = detail["msg"].removeprefix("Value error, ")
+    if kind == SECRET:
+        return f"{where}: {message}"
     return f"{where}: {message} (found {value!r})"
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +17,7 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from snakedev.base.cpu import CPU_ISAS
 from snakedev.machine.gpu_architectures import checked
@@ -105,6 +107,20 @@ def _whole_path(path: Path) -> Path:
     return path
 
 
+def _remote_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in REMOTE_SCHEMES:
+        offered = ", ".join(f"{scheme}://" for scheme in REMOTE_SCHEMES)
+        raise ValueError(f"not a store's URL: let it begin with {offered}")
+    if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
+        raise ValueError("not a whole path: write file:///folder")
+    if parts.scheme != "file" and not parts.hostname:
+        raise ValueError(f"it names no bucket or host: write {parts.scheme}://NAME/folder")
+    if parts.username or parts.password or parts.query:
+        raise PydanticCustomError(SECRET, "credentials come from the environment, not from the URL")
+    return url
+
+
 def _known_isa(value: object) -> object:
     listed = isinstance(value, list | tuple) and all(isa in CPU_ISAS for isa in value) and value
     if value in ("native", "all") or listed:
@@ -117,6 +133,9 @@ def _offered(spellings: Sequence[str]) -> Any:
     return Field(json_schema_extra={"enum": [*spellings]})
 
 
+SECRET = "secret"
+"""The kind of a complaint that does not show what was found."""
+REMOTE_SCHEMES = ("s3", "gs", "az", "https", "file")
 NEWEST = "newest"
 """Where a pin is moved that is to have the newest release."""
 Origin = Literal["release", "git"]
@@ -132,6 +151,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 # What git allows in the name of a branch or tag, near enough; none can pass for an option.
 GitRef = Annotated[str, StringConstraints(pattern=r"^[^\s~^:?*\[\\-][^\s~^:?*\[\\]*$")]
 Subdirectory = Annotated[str, AfterValidator(_inside)]
+RemoteUrl = Annotated[str, AfterValidator(_remote_url)]
 HomePath = Annotated[Path, AfterValidator(_expanded_path)]
 GitUrl = Annotated[str, StringConstraints(min_length=1), AfterValidator(expanded)]
 Toolkit = Annotated[HomePath, AfterValidator(_whole_path)]

@@ -22,6 +22,7 @@ from snakedev.config.fields import (
     Kernels,
     Name,
     Origin,
+    RemoteUrl,
     RocmArchitectures,
     Section,
     Toolkit,
@@ -129,6 +130,11 @@ class Config(Section):
     store: Annotated[HomePath, AfterValidator(a_folder)] | None = None
     """Another folder for sources, crates, wheels, models, smoke results and GIL trials, such as one
     on a network disk that several people share (null: results/)."""
+    store_remote: RemoteUrl | None = None
+    """A store in a cloud, on a web server or in a folder, that wheels and smoke results are taken
+    from before they would be made: an s3, gs, az, https or file URL (null: none)."""
+    store_remote_write: bool = False
+    """Whether what is made here is put into it, too."""
     work: Annotated[tuple[Name, ...], BeforeValidator(comma_separated)] = ()
     """Repos that are built and run straight from work/<repo>, with edits that are not committed;
     what is made of them lies under results/work."""

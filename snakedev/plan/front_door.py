@@ -5,10 +5,10 @@ import os
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from snakedev.base.capacity import available_memory_gb, parallel_jobs
 from snakedev.base.errors import UserError
@@ -28,6 +28,9 @@ from snakedev.store.artifacts import Artifacts
 from snakedev.store.layout import Layout
 from snakedev.store.publish import prepare
 from snakedev.store.roots import write_root
+
+if TYPE_CHECKING:
+    from snakedev.store.remote import RemoteStore
 
 # targets that compile locks
 _LOCKS = {"locks", "upgrade_locks", "bump"}
@@ -60,13 +63,14 @@ def load(
     asked: Collection[str],
     *,
     head: bool,
+    used: Callable[[], bool] = bool,
     given: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Plan, RunLock]:
     """Check the configuration that Snakemake put together, and plan the targets ``asked`` for.
 
     ``head`` says that this is the run's own process, and not one of its jobs, which writes nothing
-    here. ``given`` is what `--config` gave of it. Raises UserError with a line for each thing that
-    is wrong.
+    here. ``used`` says whether this is a run that makes something. ``given`` is what `--config`
+    gave of it. Raises UserError with a line for each thing that is wrong.
     """
     for folder in {Path.cwd(), project}:
         refuse_unfit(folder, "the clone's folder")
@@ -84,7 +88,8 @@ def load(
             f"a requirement's: name another folder"
         )
     lock = RunLock(layout.root) if head else RunLock.of_job(layout.root)
-    plan = Plan(checked, Artifacts(layout, head=head), project, run=lock.name)
+    remote = _remote_store(checked, names, used) if head else None
+    plan = Plan(checked, Artifacts(layout, head=head, remote=remote), project, run=lock.name)
     # what does not fit must not stop what mends it, nor that run's jobs
     with_locks = head and _LOCKS.isdisjoint(asked)
     with_facts = with_locks and not any(map(_on_a_moved_pin, asked))
@@ -96,6 +101,26 @@ def load(
     if checked.work and not any(target.startswith(("edit_", "export_")) for target in asked):
         checks.require_work(plan.sources)
     return plan, lock
+
+
+def _remote_store(config: Config, source: str, used: Callable[[], bool]) -> "RemoteStore | None":
+    """Raises UserError where nothing can be put into the remote store, and it is asked for."""
+    url, write = config.store_remote, config.store_remote_write
+    if url is None and write:
+        raise UserError(
+            f"{source}: store_remote_write: true puts into a store that is not named: name it in "
+            f"store_remote"
+        )
+    if url is None:
+        return None
+    if write and url.startswith("https:"):
+        raise UserError(
+            f"{source}: store_remote_write: true cannot put into {url}: set it to false, or name "
+            f"the bucket behind it in store_remote"
+        )
+    from snakedev.store.remote import RemoteStore
+
+    return RemoteStore(url, write=write, used=used)
 
 
 def _on_a_moved_pin(target: str) -> bool:

@@ -6,19 +6,24 @@ dry run of another configuration leaves the present one's as it is.
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from snakedev.base.records import write_text
 from snakedev.store.layout import Layout
 from snakedev.store.spec import Spec
 
+if TYPE_CHECKING:  # it takes its time to load
+    from snakedev.store.remote import RemoteStore
+
 
 class Artifacts:
     """The artifacts of one run."""
 
-    def __init__(self, layout: Layout, *, head: bool = True):
+    def __init__(self, layout: Layout, *, head: bool = True, remote: "RemoteStore | None" = None):
         """``head``: whether this is the run's own process. One of its jobs, which reads the
-        Snakefile again under an executor, writes nothing here."""
-        self.layout, self.head = layout, head
+        Snakefile again under an executor, writes nothing here. ``remote``: where to look for what
+        is not here before it is made."""
+        self.layout, self.head, self._remote = layout, head, remote
         self._specs: dict[Path, Spec] = {}
 
     def record(self, spec: Spec) -> Path:
@@ -30,7 +35,7 @@ class Artifacts:
         try:
             record = json.loads(self.record(spec).read_bytes())
         except (FileNotFoundError, NotADirectoryError):
-            return False
+            return self._remote is not None and self._remote.take(spec, self.layout.folder(spec))
         except ValueError:
             return False  # damaged, as after a power failure: its job makes it anew
         return not spec.judged or record["passed"]
@@ -67,6 +72,12 @@ class Artifacts:
         path = self.layout.spec(spec.kind, spec.place, spec.key)
         self._specs[path] = spec
         return path
+
+    def offer(self) -> None:
+        """Put what was asked for and is there into the remote store."""
+        if self._remote is not None:
+            for spec in self._specs.values():
+                self._remote.offer(spec, self.layout.folder(spec))
 
     def write_specs(self) -> None:
         """Write the files of all specs that were asked for."""

@@ -38,6 +38,8 @@ class Spec(Record):
     """The record that a whole artifact holds."""
     shared: ClassVar[bool] = True
     """Whether it lies in the store, where others share it."""
+    remote: ClassVar[bool] = False
+    """Whether machines share it by the network, too."""
     judged: ClassVar[bool] = False
     """Whether its record says if it `passed`; one that did not is as good as none."""
 

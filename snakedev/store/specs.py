@@ -105,6 +105,7 @@ class WheelSpec(Spec):
     """One wheel."""
 
     kind: ClassVar[str] = "wheel"
+    remote: ClassVar[bool] = True
     shelf: ClassVar[str] = "wheels"
     places: ClassVar[str] = "*/*"
     record_name: ClassVar[str] = "wheel.json"
@@ -195,6 +196,7 @@ class SmokeSpec(Spec):
     """One inference run: an environment, a model and prompts."""
 
     kind: ClassVar[str] = "smoke"
+    remote: ClassVar[bool] = True
     shelf: ClassVar[str] = "smoke"
     places: ClassVar[str] = "*/*"
     record_name: ClassVar[str] = "smoke.json"

@@ -54,11 +54,32 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
     ("path", "value", "said"),
     [
         (
+            "store_remote",
+            "wheels/here",
+            "store_remote: not a store's URL: let it begin with s3://, ",
+        ),
+        ("store_remote", "file://wheels", "store_remote: not a whole path: write file:///folder"),
+        (
+            "store_remote",
+            "s3:///wheels",
+            "store_remote: it names no bucket or host: write s3://NAME",
+        ),
+        (
+            "store_remote",
+            "https://me:secret@example.org/wheels",
+            "store_remote: credentials come from the environment, not from the URL",
+        ),
+        (
+            "store_remote",
+            "s3://wheels/here?X-Amz-Signature=secret",
+            "store_remote: credentials come from the environment, not from the URL",
+        ),
+        (
             "orgin",
             "git",
             "orgin: unknown key: one of bench_report, build, bump, bump_report, compat_report, "
-            "interpreter, models, origin, patch_report, registries, repos, smoke, store, variants, "
-            "work (did you mean 'origin'?)",
+            "interpreter, models, origin, patch_report, registries, repos, smoke, store, "
+            "store_remote, store_remote_write, variants, work (did you mean 'origin'?)",
         ),
         (
             "repos/safetensors/git/comit",
@@ -272,6 +293,7 @@ def test_a_mistake_is_named(path, value, said):
     message = complaint(path, value)
     assert message.startswith("config.yaml: ")
     assert said in message
+    assert "secret" not in message
 
 
 def test_a_sanitizer_means_an_interpreter_from_source():

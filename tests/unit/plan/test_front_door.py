@@ -105,3 +105,19 @@ def test_a_variant_without_settings_is_asked_about(word):
     given = {} if word is None else {"variants": {"cpu": word}}
     with pytest.raises(UserError, match=r"variants\.cpu: nothing stands there: write {} for its "):
         load(values, [PROJECT / "config.yaml"], PROJECT, set(), head=False, given=given)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (None, "config.yaml: store_remote_write: true puts into a store that is not named: "),
+        ("https://example.org/there", "config.yaml: store_remote_write: true cannot put into htt"),
+    ],
+)
+def test_what_cannot_be_put_anywhere_is_refused(url, said, tmp_path, monkeypatch):
+    values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
+    values |= {"store_remote": url, "store_remote_write": True}
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as raised:
+        load(values, [PROJECT / "config.yaml"], PROJECT, set(), head=True)
+    assert said in str(raised.value) and "\n" not in str(raised.value)

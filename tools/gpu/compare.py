@@ -64,7 +64,7 @@ def compare(options: argparse.Namespace) -> dict[str, dict[str, object]]:
         "kv_cache_memory_bytes": _KV_CACHE_BYTES,
         "gpu_memory_utilization": round(0.9 / len(options.contenders), 3),
     }
-    asked = request(options.folder, share | json.loads(options.engine))
+    asked = request(options.folder, share | json.loads(options.engine), options.model)
     options.logs.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", suffix=".json") as given, ExitStack() as ending:
         json.dump(asked, given)
@@ -120,6 +120,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--logs", type=lambda text: Path(text).absolute(), default=Path("compared"))
     parser.add_argument("--engine", default="{}", help="JSON: arguments of vLLM's engine to change")
+    parser.add_argument("--model", type=lambda text: Path(text).absolute())
     parser.add_argument("--limit", type=float, default=300, help="seconds that a start may take")
     parser.add_argument(
         "--seconds", type=float, default=float("inf"), help="after which no round begins"

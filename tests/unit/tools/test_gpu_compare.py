@@ -49,6 +49,7 @@ def options(tmp_path: Path) -> Namespace:
         rounds=3,
         logs=tmp_path / "logs",
         engine="{}",
+        model=None,
         limit=60,
         seconds=60,
         keep_going=False,

@@ -121,6 +121,18 @@ def _remote_url(url: str) -> str:
     return url
 
 
+def _cache_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme in ("http", "https"):
+        raise ValueError("builds have no network: write file:/folder or redis://host:port")
+    if parts.username or parts.password:
+        raise PydanticCustomError(SECRET, "a server with a password is none that builds can use")
+    local = parts.scheme in ("file", "redis+unix") and not parts.netloc and parts.path[:1] == "/"
+    if not (local or (parts.scheme == "redis" and parts.hostname)):
+        raise ValueError("write file:/folder, redis://host:port or redis+unix:/socket")
+    return url
+
+
 def _known_isa(value: object) -> object:
     listed = isinstance(value, list | tuple) and all(isa in CPU_ISAS for isa in value) and value
     if value in ("native", "all") or listed:
@@ -152,6 +164,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 GitRef = Annotated[str, StringConstraints(pattern=r"^[^\s~^:?*\[\\-][^\s~^:?*\[\\]*$")]
 Subdirectory = Annotated[str, AfterValidator(_inside)]
 RemoteUrl = Annotated[str, AfterValidator(_remote_url)]
+CacheUrl = Annotated[str, AfterValidator(_cache_url)]
 HomePath = Annotated[Path, AfterValidator(_expanded_path)]
 GitUrl = Annotated[str, StringConstraints(min_length=1), AfterValidator(expanded)]
 Toolkit = Annotated[HomePath, AfterValidator(_whole_path)]

@@ -15,6 +15,7 @@ from pydantic import (
 
 from snakedev.config.fields import (
     VARIANTS,
+    CacheUrl,
     CudaArchitectures,
     GitRef,
     HomePath,
@@ -67,6 +68,9 @@ class Build(Section):
     compiler_cache: bool = True
     """Whether what CMake compiles of C and C++ goes through ccache (in results/cache/ccache), and
     CPython where it is built from source; what setuptools or Rust compiles does not."""
+    compiler_cache_remote: CacheUrl | None = None
+    """A compiler cache that machines share: `file:/folder`, `redis://host:port` or
+    `redis+unix:/socket` (null: none). What is not in ccache's own folder is looked up there."""
     network: Literal["none", "open"] = "none"
     """`none` builds in an empty network namespace where the kernel permits that."""
 

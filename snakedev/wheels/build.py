@@ -20,7 +20,7 @@ from snakedev.base.git import run_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.config.model import Build
-from snakedev.machine import buildlock, jobserver
+from snakedev.machine import buildlock, jobserver, remote_cache
 from snakedev.machine.probe import Machine
 from snakedev.machine.sandbox import Sandbox, permitted
 from snakedev.sources.intact import require_objects, require_tree
@@ -68,6 +68,7 @@ def build_wheel(
         buildlock.held(folder, running),
         published(final) as scratch,
         jobserver.joined(layout.jobserver, folder / "jobs", jobs, running, memory_gb),
+        remote_cache.reached(settings.compiler_cache_remote, running) as cache,
     ):
         checkout = source_folder / "tree"
         try:
@@ -95,6 +96,7 @@ def build_wheel(
             jobs,
             nvcc_threads=settings.nvcc_threads,
             compiler_cache=settings.compiler_cache,
+            remote_cache=cache,
         )
         # a build script of a crate may call a make that is too old for such a job server
         flags = "MAKEFLAGS" if spec.crates_key is None else "CARGO_MAKEFLAGS"

@@ -104,8 +104,11 @@ def make(
     *,
     nvcc_threads: int,
     compiler_cache: bool,
+    remote_cache: str | None = None,
 ) -> dict[str, str]:
     """The whole environment of a build: nothing of the user's but `PASSED`, which is in the key.
+
+    ``remote_cache`` is ccache's remote storage, as the build sees it.
 
     Raises UserError without the compiler of a variant's toolkit.
     """
@@ -143,7 +146,7 @@ def make(
     for variable, name in (("CC", "cc"), ("CXX", "cxx")):
         if name in machine.tools:
             variables[variable] = shlex.join(machine.tools[name].command)
-    variables |= _compiler_cache(layout, places, tools, used=compiler_cache)
+    variables |= _compiler_cache(layout, places, tools, remote_cache, used=compiler_cache)
     variables |= _toolkit(spec, layout, machine, places)
     if spec.crates_key is not None and places.crates is not None:
         crates = layout.crates(spec.repo, spec.crates_key)
@@ -179,7 +182,9 @@ def _flags(spec: WheelSpec, places: Places) -> dict[str, str]:
     return {name: f"{spec.passed.get(name, '')} {flags}".strip() for name, flags in added.items()}
 
 
-def _compiler_cache(layout: Layout, places: Places, tools: Path, *, used: bool) -> dict[str, str]:
+def _compiler_cache(
+    layout: Layout, places: Places, tools: Path, remote: str | None, *, used: bool
+) -> dict[str, str]:
     """What leads C and C++ compilations through ccache, where there is one."""
     ccache = shutil.which("ccache")
     if not ccache:
@@ -192,6 +197,8 @@ def _compiler_cache(layout: Layout, places: Places, tools: Path, *, used: bool) 
     }
     if not places.sandbox.fixed_paths:
         variables |= {"CCACHE_BASEDIR": str(places.folder), "CCACHE_NOHASHDIR": "true"}
+    if remote is not None:
+        variables["CCACHE_REMOTE_STORAGE"] = remote
     if not used:
         # the launcher stays, since a tree that was configured with it goes on calling it
         variables["CCACHE_DISABLE"] = "1"

@@ -54,6 +54,17 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
     ("path", "value", "said"),
     [
         (
+            "build/compiler_cache_remote",
+            "https://example.org/cache",
+            "build.compiler_cache_remote: builds have no network: write file:/folder or redis://",
+        ),
+        ("build/compiler_cache_remote", "file:cache", "write file:/folder, redis://host:port or "),
+        (
+            "build/compiler_cache_remote",
+            "redis://:secret@example.org",
+            "build.compiler_cache_remote: a server with a password is none that builds can use",
+        ),
+        (
             "store_remote",
             "wheels/here",
             "store_remote: not a store's URL: let it begin with s3://, ",

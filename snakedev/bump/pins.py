@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from packaging.tags import Tag
-from packaging.utils import canonicalize_version
 
 from snakedev.base.errors import UserError
 from snakedev.base.yaml_edit import Place, with_values, without
@@ -120,16 +119,8 @@ def add_kernels(
 
 def wheel_of(page: Page, pin: WheelPin, version: str) -> WheelPin | str:
     """The wheel of another version that stands in a borrowed one's place; else why none does."""
-    wanted = canonicalize_version(version)
-    same = [
-        file
-        for file in page.files
-        if file.kind == "wheel"
-        and not file.yanked
-        and file.version
-        and canonicalize_version(file.version) == wanted
-    ]
-    mine = [f for f in same if any(_of_machine(tag) for tag in f.tags)]
+    standing = (file for file in page.of(version) if not file.yanked)
+    mine = [file for file in standing if any(_of_machine(tag) for tag in file.tags)]
     if not mine:
         last = newest(page)
         return f"the package index has no wheel of {pin.name} {version} for {_MACHINE}" + (

@@ -1,6 +1,6 @@
 """The releases of a project that a pin can move to, as a package index lists them."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,13 +36,11 @@ def newer(
     pinned = as_version(current)
     if pinned is None:
         raise UserError(f"{project}: its version {current} is none that releases can be newer than")
-    files: dict[Version, list[IndexFile]] = {}
-    for file in page.files:
-        if (version := file.release) is not None and version > pinned:
-            files.setdefault(version, []).append(file)
     found, passed = [], []
-    for version in sorted(files):
-        answer = _judged(version, files[version], python, prereleases=pinned.is_prerelease)
+    for version, files in page.releases.items():
+        if version <= pinned:
+            continue
+        answer = _judged(version, files, python, prereleases=pinned.is_prerelease)
         if isinstance(answer, Release):
             found.append(answer)
         else:
@@ -52,23 +50,21 @@ def newer(
 
 def release_of(project: str, page: Page, version: str, python: str) -> Release:
     """One release that was asked for; raises UserError where the index cannot give it."""
-    wanted = as_version(version)
-    there = [file for file in page.files if wanted and file.release == wanted]
-    if wanted is None or not there:
-        newest = max(filter(None, (file.release for file in page.files)), default=None)
+    there = page.of(version)
+    if not there:
+        newest = max(page.releases, default=None)
         known = f"its newest is {newest}" if newest else "it has none"
         raise UserError(f"bump.{project}: the package index has no release {version}: {known}")
-    answer = _judged(wanted, there, python, prereleases=True)
+    answer = _judged(Version(version), there, python, prereleases=True)
     if isinstance(answer, str):
         raise UserError(f"bump.{project}: {version}: {answer}")
     return answer
 
 
 def _judged(
-    version: Version, files: Iterable[IndexFile], python: str, *, prereleases: bool
+    version: Version, files: Sequence[IndexFile], python: str, *, prereleases: bool
 ) -> Release | str:
     """A release, or why it is none to move to."""
-    files = list(files)
     if version.is_prerelease and not prereleases:
         return "it is a pre-release"
     standing = [file for file in files if not file.yanked]

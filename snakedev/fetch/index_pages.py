@@ -5,12 +5,12 @@ another is asked for with its ETag or date, where the index gave one, so that wh
 is not sent again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import partial
+from functools import cache, cached_property, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import cast
@@ -75,6 +75,7 @@ class IndexFile:
             return True  # as pip has it
 
 
+@cache
 def as_version(text: str | None) -> Version | None:
     """A text as a version; None for one that is none."""
     try:
@@ -93,6 +94,21 @@ class Page:
     """Whether an index has it."""
     asked: datetime
     """When the index last gave this answer, or said that it stands; the oldest of several."""
+
+    @cached_property
+    def releases(self) -> Mapping[Version, Sequence[IndexFile]]:
+        """Its files by release, the oldest first, yanked ones among them; those whose name says no
+        version are left out."""
+        found: dict[Version, list[IndexFile]] = {}
+        for file in self.files:
+            if (version := file.release) is not None:
+                found.setdefault(version, []).append(file)
+        return dict(sorted(found.items()))
+
+    def of(self, version: Version | str | None) -> Sequence[IndexFile]:
+        """The files of one release; none of a text that is no version."""
+        wanted = version if isinstance(version, Version) else as_version(version)
+        return self.releases.get(wanted, ()) if wanted else ()
 
 
 class PackageIndex:

@@ -4,7 +4,6 @@ A free-threaded interpreter takes wheels of its own ABI (cp314t) and those of no
 never a wheel of an ordinary one's: neither cp314 nor abi3.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -79,9 +78,7 @@ def judge(page: Page, version: str | None, python: str) -> Availability:
     ``version`` None means the newest release that the index has. What was yanked counts at the
     very version that is asked for, as it does for pip.
     """
-    releases = _releases(page.files, python)
-    wanted = Version(version) if version else newest(page)
-    here = releases.get(wanted, _Release()) if wanted else _Release()
+    here = _release(page.of(version or newest(page)), python)
     if here.taken:
         _, file, tag = min(here.taken, key=lambda one: one[0])
         if tag.abi != "none":
@@ -89,6 +86,7 @@ def judge(page: Page, version: str | None, python: str) -> Availability:
         else:
             state = "pure" if tag.platform == "any" else "no abi"
         return _shown_by(state, file)
+    releases = {wanted: _release(files, python) for wanted, files in page.releases.items()}
     offered = {v: r for v, r in releases.items() if r.taken and not r.pulled}
     if offered:
         final = max((v for v in offered if not v.is_prerelease), default=None)
@@ -122,8 +120,7 @@ def newest(page: Page) -> Version | None:
 
 def versions(page: Page) -> set[Version]:
     """The versions that a project has files of, yanked ones left out."""
-    named = (file.release for file in page.files if not file.yanked)
-    return {version for version in named if version}
+    return {v for v, files in page.releases.items() if not all(file.yanked for file in files)}
 
 
 @cache
@@ -150,19 +147,14 @@ def _platforms() -> list[str]:
     return [*names, f"linux_{machine}"]
 
 
-def _releases(files: Iterable[IndexFile], python: str) -> dict[Version, _Release]:
-    """The files by version, less those that say that they are for other Pythons."""
+def _release(files: Sequence[IndexFile], python: str) -> _Release:
+    """The files of a version, less those that say that they are for other Pythons."""
     accepted, platforms = accepted_tags(python), {"any", *_platforms()}
-    releases: dict[Version, _Release] = defaultdict(_Release)
-    unpulled: set[Version] = set()
-    for file in files:
-        version = file.release
-        if version is None or not file.admits(python):
-            continue
-        if not file.yanked:
-            unpulled.add(version)
+    admitted = [file for file in files if file.admits(python)]
+    found = _Release(pulled=all(file.yanked for file in admitted))
+    for file in admitted:
         if file.kind == "sdist":
-            releases[version].sources.append(file)
+            found.sources.append(file)
         tags = file.tags
         rank, tag = min(
             ((accepted[tag], tag) for tag in tags if tag in accepted),
@@ -170,12 +162,10 @@ def _releases(files: Iterable[IndexFile], python: str) -> dict[Version, _Release
             default=(None, None),
         )
         if rank is not None and tag is not None:
-            releases[version].taken.append((rank, file, tag))
+            found.taken.append((rank, file, tag))
         elif any(tag.platform in platforms for tag in tags):
-            releases[version].others.append((file, tags))
-    for version, release in releases.items():
-        release.pulled = version not in unpulled
-    return releases
+            found.others.append((file, tags))
+    return found
 
 
 def _abis(wheels: Iterable[frozenset[Tag]]) -> tuple[str, ...]:

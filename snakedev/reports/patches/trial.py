@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from packaging.utils import canonicalize_name, canonicalize_version
+from packaging.utils import canonicalize_name
 
 from snakedev.base.errors import UserError
 from snakedev.base.git import isolated_environment, run_git, said_by_git
@@ -101,13 +101,8 @@ def _fetched(
 def served(index: PackageIndex, pin: ReleasePin, version: str) -> str | None:
     """The sha256 of a version of a pin's package, as the index says; None where it has none."""
     page = index.pages([pin.name])[canonicalize_name(pin.name)]
-    wanted = canonicalize_version(version)
-    files = sorted(
-        (file for file in page.files if file.kind == pin.kind and file.version and file.sha256),
-        key=lambda file: file.name,
-    )
-    found = (f.sha256 for f in files if canonicalize_version(f.version or "") == wanted)
-    return next(found, None)
+    files = sorted(page.of(version), key=lambda file: file.name)
+    return next((file.sha256 for file in files if file.kind == pin.kind and file.sha256), None)
 
 
 def _tried(

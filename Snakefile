@@ -158,10 +158,7 @@ rule compat_report:
     Ask the package index what of all that vLLM needs a free-threaded Python can have, and write
     results/reports/compat.html.
     """
-    input:
-        pin=lambda _: pin_stamp("vllm"),
     params:
-        spec=lambda _: ARTIFACTS.spec_file(SOURCES.pinned_source("vllm")),
         folder=PROJECT / "envs",
         parts=lambda _: WHEELS.vllm_parts(),
     log:

@@ -4,19 +4,16 @@ from pathlib import Path
 
 from snakedev.base.job import job
 from snakedev.config.read import check
-from snakedev.fetch.download import fetched_release
 from snakedev.reports.compat.history import compare
 from snakedev.reports.compat.look_up import look_up
 from snakedev.reports.compat.page import headline, write_report
 from snakedev.store.layout import Layout
-from snakedev.store.source_specs import SourceSpec
 
 if __name__ == "__main__":
     with job("compat report", snakemake.log[0]) as running:
         config, wanted = check(snakemake.config), snakemake.params
-        layout, spec = Layout.of(config), SourceSpec.read(Path(wanted.spec))
-        archive = fetched_release(Path(snakemake.input.pin), spec.pin, config, running)
-        record = look_up(config, spec, layout, archive, Path(wanted.folder), wanted.parts, running)
+        layout = Layout.of(config)
+        record = look_up(config, layout, Path(wanted.folder), wanted.parts, running)
         before, changes = compare(record, layout.reports / "compat")
         write_report(record, before, changes, layout.reports)
         for change in changes:

@@ -154,7 +154,7 @@ class Project:
         commit = upstream(folder, files)
         pin = {"url": str(folder), "commit": commit}
         self.config["repos"][name] = {"recipe": recipe, "version": "1.0", "git": pin, **more}
-        if RECIPES[recipe].facts:
+        if name == "vllm" or RECIPES[recipe].facts:
             facts = read_source(folder, SourceIdentity(repo=name, version="1.0", commit=commit))
             facts.write(facts_file(self.folder / "envs", name))
 

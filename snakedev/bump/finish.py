@@ -8,7 +8,6 @@ from snakedev.base.process import CommandError
 from snakedev.bump import proposals, series
 from snakedev.bump.guard import BumpState
 from snakedev.bump.target import Places
-from snakedev.bump.upstream import laid_out
 from snakedev.config.source_facts import read_facts
 from snakedev.environments.lock_compiler import compile_locks
 from snakedev.environments.lock_inputs import all_facts
@@ -51,8 +50,7 @@ def _proposals(move: MoveRecord, sources: Sources, places: Places) -> dict[str, 
     folder, repo, config = sources.project / "envs", move.repo, places.config
     facts = read_facts(folder, sources.identity(repo), config.origin_of(repo))
     try:
-        with laid_out(config.pin_of(repo), config, repo, places.layout, places.running) as tree:
-            found = proposals.closures(places, tree, folder)
+        found = proposals.closures(places, facts, folder)
     except CommandError as error:
         # uv says in the job's log why; the locks will say it again
         told = f"which of its requirements have wheels is not known: {error}"
@@ -62,7 +60,11 @@ def _proposals(move: MoveRecord, sources: Sources, places: Places) -> dict[str, 
     for one in proposed:
         places.running.say(f"proposed to be left out: {one.package}: {one.reason}")
     proposals.write_proposals(proposed, f"{repo} {move.after}", folder)
-    lines = proposals.needless(places, found, facts, folder)
+    asked = {name for closure in found for name in closure.packages}
+    lines = [
+        *proposals.left_out(places, move, asked, folder, sources.work_folder(repo)),
+        *proposals.needless(places, asked, facts),
+    ]
     return {
         "exclusions": (*move.exclusions, *proposed),
         "by_hand": tuple(dict.fromkeys((*move.by_hand, *lines))),

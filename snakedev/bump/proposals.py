@@ -6,24 +6,27 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from snakedev.base.git import run_git
+from snakedev.base.process import CommandError
 from snakedev.base.records import write_text
+from snakedev.base.text import first_of
 from snakedev.bump.target import Places
 from snakedev.config.source_facts import SourceFacts
 from snakedev.environments.exclusions import FILE, read_exclusions
 from snakedev.environments.requirements import marker_environment
 from snakedev.fetch.index_pages import Page
-from snakedev.reports.bump.record import ProposedExclusion
+from snakedev.reports.bump.record import MoveRecord, ProposedExclusion
 from snakedev.reports.compat.availability import OF_THE_INDEX, Availability, judge
 from snakedev.reports.compat.closure import ROOT, Closure, resolve
 from snakedev.reports.compat.rows import built_here
 
 
-def closures(places: Places, tree: Path, folder: Path) -> list[Closure]:
-    """All that the source in ``tree`` pulls in, for each variant that the index can answer for."""
+def closures(places: Places, facts: SourceFacts, folder: Path) -> list[Closure]:
+    """All that a source pulls in, for each variant that the index can answer for."""
     config = places.config
     return [
         resolve(
-            tree,
+            facts.requirements.get(variant, ()),
             variant,
             folder / f"run-{variant}.lock",
             config.compat_report.python,
@@ -74,19 +77,48 @@ def write_proposals(proposals: Collection[ProposedExclusion], what: str, folder:
     write_text(path, "\n".join([*lines, ""]))
 
 
-def needless(
-    places: Places, found: Collection[Closure], facts: SourceFacts, folder: Path
+def left_out(
+    places: Places, move: MoveRecord, asked: Collection[str], folder: Path, work: Path
 ) -> Iterator[str]:
-    """What this project has on account of requirements that are no more, or are others by now."""
-    names = {name for closure in found for name in closure.packages}
-    excluded = {n for c in found for n in read_exclusions(folder, f"run-{c.variant}").packages}
-    for name in sorted(excluded - names):
-        yield f"envs/{FILE}: nothing asks for {name} any more"
+    """What came and went of requirements that exclusions.yaml names: the source has to do without
+    the former. ``asked`` is all that it pulls in, and ``work`` holds it."""
+    locks = [f"run-{variant}" for variant in places.config.configured_variants()]
+    excluded = {name for lock in locks for name in read_exclusions(folder, lock).packages}
+    for step in move.steps:
+        for one in step.requirements:
+            name = one.what.partition(" ")[0]
+            if name not in excluded or (one.after is None) == (name in asked):
+                continue
+            if one.after is None:
+                yield f"envs/{FILE}: nothing asks for {name} any more"
+            elif one.before is None:
+                imported = _importing(name, work) if work.is_dir() else []
+                where = f" in {first_of(imported)}" if imported else ""
+                yield (
+                    f"{move.repo} asks for {name} since {step.place}, and envs/{FILE} leaves it "
+                    f"out: see that it is done without{where}"
+                )
+
+
+def _importing(package: str, checkout: Path) -> list[str]:
+    """The files, but for tests, that import a package whose module has its name."""
+    module = package.replace("-", "_")
+    pattern = f"^[[:space:]]*(import|from) {module}([., ]|$)"
+    files = ["*.py", ":!tests", ":!*/tests"]
+    command = ["grep", "--name-only", "--extended-regexp", pattern, "--", *files]
+    try:
+        return run_git(command, checkout).splitlines()
+    except CommandError:
+        return []  # no file does
+
+
+def needless(places: Places, asked: Collection[str], facts: SourceFacts) -> Iterator[str]:
+    """What is built here on account of requirements that are no more, or are others by now."""
     wanted = _asked(facts, marker_environment(places.config.interpreter.version))
     for name, (repo, version) in sorted(built_here(places.config).items()):
         if repo == facts.repo:
             continue
-        if name not in names:
+        if name not in asked:
             yield f"repos.{repo}: nothing asks for {name} any more"
         elif name in wanted and not wanted[name].specifier.contains(version, prereleases=True):
             yield (

@@ -145,7 +145,7 @@ def _asked(
                 found.setdefault(name, {}).setdefault(variant, []).append(str(asked))
     told: dict[str, str] = {}
     for name, by_variant in found.items():
-        texts = {variant: "; ".join(lines) for variant, lines in by_variant.items()}
+        texts = {variant: "; ".join(dict.fromkeys(lines)) for variant, lines in by_variant.items()}
         if len({*texts.values()}) == 1:
             told[name] = next(iter(texts.values()))
         else:

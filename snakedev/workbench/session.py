@@ -122,7 +122,7 @@ def _steps(states: Mapping[str, set[str]], at: str) -> Iterator[str]:
     mend = [name for name in states if name not in (*gone, *taken)]
     if mend:
         which = "these files" if len(mend) == len(states) else " ".join(mend)
-        yield f"mend {which}, and `{at} add` them"
+        yield f"mend {which}, and `{at} add` {'it' if len(mend) == 1 else 'them'}"
     if gone:
         they = "it is" if len(gone) == 1 else "they are"
         yield (

@@ -39,7 +39,8 @@ def test_a_look_at_a_ref_that_moves(project):
 
 
 def test_a_look_at_what_asks_the_index(project, tmp_path):
-    project.add_repo("vllm", "setuptools", {"requirements/cpu.txt": "packaging\n"})
+    vllm = {"pyproject.toml": "[build-system]\nrequires = []\n"}
+    project.add_repo("vllm", "setuptools", vllm | {"requirements/cpu.txt": "packaging\n"})
     project.write_lock("run-cpu", ["packaging"])
     publish(tmp_path / "index", make_wheel(tmp_path / "wheels", "packaging", "25.0"))
     with served(tmp_path / "index") as url:

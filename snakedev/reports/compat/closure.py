@@ -5,7 +5,7 @@ Nothing is built for it: wheels' metadata are enough, which most indexes serve b
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,6 @@ from snakedev.environments.requirements import marker_environment
 from snakedev.fetch.index_pages import PackageIndex
 from snakedev.fetch.uv import run_uv
 from snakedev.reports.compat.availability import PLATFORM, versions
-from snakedev.sources.source_facts import run_requirements
 
 ROOT = "vllm"
 """What asks for the requirements of vLLM's own files."""
@@ -53,7 +52,7 @@ class Closure:
 
 
 def resolve(
-    tree: Path,
+    asked: Iterable[str],
     variant: str,
     lock: Path,
     python: str,
@@ -63,14 +62,14 @@ def resolve(
     torch_index: str | None = None,
     offline: bool = False,
 ) -> Closure:
-    """Resolve requirements/VARIANT.txt of vLLM's source in ``tree`` on an ordinary ``python``.
+    """Resolve what a variant of vLLM ``asked`` for on an ordinary ``python``.
 
     The pins of ``lock`` are taken where they fit, so that the closure has the versions that are
     used here. What no file on the index meets is part of it, too, but not resolved.
     ``torch_index`` is looked at besides the usual one; ``offline`` answers from uv's cache. Raises
     UserError when an index does not answer, CommandError when uv finds no solution.
     """
-    requirements = _requirements(tree, variant, python)
+    requirements = _on(asked, python)
     pages = index.pages(requirement.name for requirement in requirements)
     met: list[Requirement] = []
     unmet: list[Requirement] = []
@@ -97,11 +96,11 @@ def resolve(
     return Closure(variant, packages)
 
 
-def _requirements(tree: Path, variant: str, python: str) -> list[Requirement]:
-    """What the files ask for on a Python."""
+def _on(asked: Iterable[str], python: str) -> list[Requirement]:
+    """What of requirements counts on a Python."""
     environment = marker_environment(python)
     requirements = []
-    for _, requirement in run_requirements(tree, variant):
+    for requirement in map(Requirement, asked):
         if requirement.marker and not requirement.marker.evaluate(environment):
             continue
         requirement.marker = None

@@ -8,6 +8,7 @@ from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from snakedev.base.job import Job
 from snakedev.config.model import Config
+from snakedev.config.source_facts import SourceIdentity, read_facts
 from snakedev.environments.exclusions import read_exclusions
 from snakedev.environments.locks import lock_pins
 from snakedev.fetch.index_pages import PackageIndex
@@ -16,30 +17,25 @@ from snakedev.reports.compat.availability import OF_THE_INDEX
 from snakedev.reports.compat.closure import resolve
 from snakedev.reports.compat.rows import CompatRecord, Known, built_here, closure_rows, tracked_rows
 from snakedev.reports.compat.tracked import read_tracked
-from snakedev.sources.source import make_base
 from snakedev.store.layout import Layout
-from snakedev.store.publish import scratch_in
-from snakedev.store.source_specs import SourceSpec
 
 
 def look_up(
     config: Config,
-    spec: SourceSpec,
     layout: Layout,
-    archive: Path | None,
     folder: Path,
     parts: Mapping[str, str | None],
     running: Job,
 ) -> CompatRecord:
     """Find out what of vLLM's closure can be had.
 
-    ``spec`` is vLLM's source, of which the pin alone is looked at, and ``archive`` its release's
-    (None for origin git). ``folder`` holds the locks, the exclusions and the list of tracked
+    ``folder`` holds what vLLM's source asks for, the locks, the exclusions and the list of tracked
     packages; ``parts`` are the repos that may be part of vLLM's wheels here: None where one is,
     else why none is. Raises UserError for a file that is wrong and for an index that does not
     answer.
     """
-    settings = config.compat_report
+    settings, origin = config.compat_report, config.origin_of("vllm")
+    facts = read_facts(folder, SourceIdentity.pinned("vllm", config.repos["vllm"], origin), origin)
     variants = [v for v in config.configured_variants() if v in OF_THE_INDEX]
     known = Known(
         python=config.interpreter.version,
@@ -56,27 +52,25 @@ def look_up(
         offline=settings.offline,
         torch_index=config.torch_index("cpu"),
     )
-    with scratch_in(layout.cache / "compat") as scratch:
-        make_base(spec, layout, archive, scratch / "tree")
-        closures = [
-            resolve(
-                scratch / "tree",
-                variant,
-                folder / f"run-{variant}.lock",
-                settings.python,
-                index,
-                running,
-                torch_index=config.torch_index(variant),
-                offline=settings.offline,
-            )
-            for variant in variants
-        ]
+    closures = [
+        resolve(
+            facts.requirements.get(variant, ()),
+            variant,
+            folder / f"run-{variant}.lock",
+            settings.python,
+            index,
+            running,
+            torch_index=config.torch_index(variant),
+            offline=settings.offline,
+        )
+        for variant in variants
+    ]
     names = {name for closure in closures for name in closure.packages}
     pages = index.pages(names | {one.project for one in known.tracked})
     rows = tracked_rows(closure_rows(closures, pages, known), pages, known)
     return CompatRecord(
         made=datetime.now(UTC),
-        vllm=spec.version,
+        vllm=facts.version,
         python=known.python,
         ordinary=settings.python,
         index=public_address(index_url() or PYPI_SIMPLE_ENDPOINT),

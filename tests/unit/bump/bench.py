@@ -48,7 +48,7 @@ class BumpBench:
         files: Mapping[str, str] = FILES,
         recipe: str = "setuptools",
     ):
-        self.folder, self._index, self.running = folder, index, running
+        self.folder, self.index, self.running = folder, index, running
         self._scratch = index.with_name("made")
         self.patches = folder / "patches/tiny"
         self._write_series(files)
@@ -64,7 +64,7 @@ class BumpBench:
 
     def _write_series(self, files: Mapping[str, str]) -> None:
         """Two patches, one to each of two files."""
-        upstream = self._index.with_name("upstream")
+        upstream = self.index.with_name("upstream")
         repository(upstream, files)
         for name in ("a.txt", "b.txt"):
             path = upstream / name
@@ -81,7 +81,7 @@ class BumpBench:
     def publish(self, version: str, files: Mapping[str, str]) -> Path:
         """Add a release to the index, which is asked anew then."""
         archive = make_sdist(self._scratch, "tiny", version, files)
-        publish(self._index, archive)
+        publish(self.index, archive)
         shutil.rmtree(self.folder / "results/cache", ignore_errors=True)
         return archive
 

@@ -27,6 +27,15 @@ def vllm(*common: str, torch: str = "2.11.0") -> dict[str, str]:
     }
 
 
+def leave_out(bench: BumpBench, *names: str) -> None:
+    """Have entries in exclusions.yaml, and these packages on the index."""
+    entries = (f"{name}:\n  reason: it has no wheel\n  without: nothing\n" for name in names)
+    (bench.folder / "envs/exclusions.yaml").write_text("# why\n" + "".join(entries))
+    bench.commit()
+    for name in names:
+        publish(bench.index, make_wheel(bench.index.with_name("wheels"), name, "1.0"))
+
+
 def wheel_for(index: Path, name: str, version: str, tag: str) -> None:
     """Publish a wheel for some Python alone."""
     made = make_wheel(index.with_name("tagged"), name, version)
@@ -67,21 +76,42 @@ def moving(tmp_path, index, running, monkeypatch):
 
 
 def test_what_came_and_went_is_told_and_the_locks_follow(moving):
-    moving.publish("1.1", vllm("needed>=1", "left-out"))
-    moving.publish("1.2", vllm("left-out"))
+    leave_out(moving, "left-out", "lean-json")
+    uses = {
+        "app/serve.py": "import os\n\n    import lean_json.inner\n",
+        "app/more.py": "lean_json\n",
+    }
+    moving.publish("1.1", vllm("needed>=1", "lean-json"))
+    moving.publish("1.2", vllm("lean-json", "lean-json; python_version > '3'") | uses)
     move = moving.bump()
     assert move.state == "moved", move.problem
     first, second = move.steps
     assert [(one.what, one.before, one.after) for one in first.requirements] == [
-        ("left-out", None, "left-out")
+        ("lean-json", None, "lean-json")
     ]
     assert [(one.what, one.before, one.after) for one in second.requirements] == [
         ("needed", "needed>=1", None)
     ]
     known = SourceFacts.read(moving.folder / "envs/tiny.source.json")
-    assert known.version == "1.2" and known.requirements["cpu"] == ("left-out", "torch==2.11.0")
+    assert known.version == "1.2" and known.requirements["cpu"][-1] == "torch==2.11.0"
+    assert move.by_hand == (
+        "tiny asks for lean-json since 1.1, and envs/exclusions.yaml leaves it out: see that it is "
+        "done without in app/serve.py",
+    )
     assert not move.exclusions
     assert {"config.yaml", "envs/run-cpu.lock", "envs/tiny.source.json"} <= {*moving.changed}
+
+
+def test_an_exclusion_that_nothing_asks_for_any_more_is_told_once(moving):
+    leave_out(moving, "left-out", "lean-json")
+    moving.publish("1.1", vllm("needed>=1"))
+    assert not moving.bump().by_hand
+    moving.commit()
+    moving.publish("1.2", vllm("needed>=1", "lean-json"))
+    moving.publish("1.3", vllm("needed>=1"))
+    moving.bump("1.2")
+    moving.commit()
+    assert moving.bump().by_hand == ("envs/exclusions.yaml: nothing asks for lean-json any more",)
 
 
 def test_a_release_whose_torch_has_no_wheel_is_passed_over(moving, index):

@@ -10,21 +10,17 @@ from tests.unit.package_index import make_wheel, publish
 LOCK = "needed==1.0 \\\n    --hash=sha256:00\ntorch==2.11.0 \\\n    --hash=sha256:00\n"
 
 
-@pytest.fixture
-def tree(tmp_path):
-    folder = tmp_path / "tree" / "requirements"
-    folder.mkdir(parents=True)
-    (folder / "common.txt").write_text(
-        'Tool[extra] >= 1 # a tool\nold; python_version < "3.12"\nelsewhere==0.6\nnowhere>=2\n'
-    )
-    (folder / "cpu.txt").write_text(
-        "--extra-index-url https://example.org/whl\n-r common.txt\ntorch==2.11.0+cpu\n"
-    )
-    return tmp_path / "tree"
+ASKED = [
+    "Tool[extra] >= 1",
+    'old; python_version < "3.12"',
+    "elsewhere==0.6",
+    "nowhere>=2",
+    "torch==2.11.0",
+]
 
 
 @pytest.fixture
-def resolved(tree, index, tmp_path, running):
+def resolved(index, tmp_path, running):
     """Resolve with what is on the index; again, and offline where asked."""
     lock, wheels = tmp_path / "run-cpu.lock", tmp_path / "wheels"
     lock.write_text(LOCK)
@@ -36,7 +32,7 @@ def resolved(tree, index, tmp_path, running):
     def run(**options):
         offline = options.get("offline", False)
         pages = PackageIndex(tmp_path / "pages", running, offline=offline)
-        return resolve(tree, "cpu", lock, "3.12", pages, running, **options)
+        return resolve(ASKED, "cpu", lock, "3.12", pages, running, **options)
 
     return run
 
@@ -48,7 +44,6 @@ def test_the_closure_names_versions_and_what_asks_for_each(resolved):
         # the lock's, though the index has 1.1
         "needed": Dependency("needed", "1.0", ("left-out", "tool", "torch")),
         "tool": Dependency("tool", "1.0", ("vllm",)),
-        # without the label of one index, which another lacks
         "torch": Dependency("torch", "2.11.0", ("vllm",)),
         "elsewhere": Dependency("elsewhere", "0.6", ("vllm",)),
         "nowhere": Dependency("nowhere", None, ("vllm",)),

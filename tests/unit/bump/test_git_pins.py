@@ -1,4 +1,4 @@
-"""Moves of repos that have a git pin: to a branch's commit, and along with a release, by its tag."""
+"""Moves of repos with a git pin: to a branch, and along with a release to the commit of its tag."""
 
 import pytest
 import yaml

@@ -26,7 +26,7 @@ rule requirements:
         folder=PROJECT / "envs",
         variant="{variant}",
         python_version=PLAN.config.interpreter.version,
-        built=lambda _: WHEELS.built_versions(),
+        built=lambda w: WHEELS.built_versions(w.variant),
         left_out=lambda _: dict(BUILDABLE.left_out),
     log:
         LAYOUT.root / "logs/requirements/{variant}/{key}.log",

@@ -4,8 +4,8 @@
 def wheel_stamps(variant):
     """The stamps of all wheels that a variant's environment holds."""
     return [
-        ancient(ARTIFACTS.stamp(WHEELS.wheel(repo, BUILDABLE.variant_of(repo, variant))))
-        for repo in BUILDABLE.wheel_repos()
+        ancient(ARTIFACTS.stamp(WHEELS.wheel(wheel.repo, wheel.variant)))
+        for wheel in WHEELS.run_environment(variant).wheels
     ]
 
 
@@ -24,6 +24,13 @@ def wheel_kernels(wildcards):
     """The look into the wheel whose kernels a build takes; none for one that compiles them."""
     spec = WHEELS.wheel(wildcards.repo, wildcards.variant)
     return needs(spec, lambda: [WHEELS.kernels_stamp(wildcards.variant)] if spec.kernels else [])
+
+
+def finished_wheel(wildcards):
+    """The wheel that is repacked; none for one that is built."""
+    spec = WHEELS.wheel(wildcards.repo, wildcards.variant)
+    repacks = SOURCES.recipe(wildcards.repo).repacks
+    return needs(spec, lambda: [pin_stamp(wildcards.repo)] if repacks else [])
 
 
 rule kernel_wheel:
@@ -62,6 +69,7 @@ rule wheel:
     input:
         wheel_inputs,
         kernels=wheel_kernels,
+        finished=finished_wheel,
     output:
         LAYOUT.stamp("wheel", "{variant}/{repo}", "{key}"),
     params:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from snakedev.base.job import job
 from snakedev.config.read import check
+from snakedev.fetch.download import fetched_release
 from snakedev.machine.probe import probe
 from snakedev.store.layout import Layout
 from snakedev.store.specs import WheelSpec
@@ -14,6 +15,7 @@ if __name__ == "__main__":
     with job(f"wheel {snakemake.wildcards.repo}", snakemake.log[0]) as running:
         config = check(snakemake.config)
         layout = Layout.of(config)
+        stamp, repo = snakemake.input.finished, snakemake.wildcards.repo
         record = build_wheel(
             WheelSpec.read(Path(snakemake.params.spec)),
             layout,
@@ -22,5 +24,8 @@ if __name__ == "__main__":
             config.build,
             running,
             KernelsRecord.read(Path(kernels[0])) if (kernels := snakemake.input.kernels) else None,
+            fetched_release(Path(stamp[0]), config.pin_of(repo), config, running)
+            if stamp
+            else None,
         )
         record.write(Path(snakemake.output[0]))

@@ -30,6 +30,7 @@ PATTERNS = {
     r"^[a-z0-9][a-z0-9.-]*$": "a name of lower-case letters, digits, dots and hyphens",
     r"^[^/\s]+/[^/\s]+$": "a hub repo such as 'owner/name'",
     r"^3\.\d+$": "a Python version such as '3.14'",
+    r"^[A-Za-z_]\w*$": "the name of a function",
     r"^[^\s~^:?*\[\\-][^\s~^:?*\[\\]*$": "a git branch, tag or full commit, such as 'main'",
 }
 

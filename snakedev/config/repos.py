@@ -26,6 +26,9 @@ from snakedev.config.fields import (
     is_none,
 )
 
+REPACK = "repack"
+"""The recipe of finished wheels."""
+
 
 class InterpreterGit(Section):
     """A commit of CPython's git repository."""
@@ -70,8 +73,8 @@ class GitPin(Section):
 
 
 class ReleasePin(Section):
-    """A source distribution of a package index, a Debian source package's upstream archive, or a
-    folder of a wheel."""
+    """A source distribution of a package index, a Debian source package's upstream archive, a
+    folder of a wheel, or a whole wheel."""
 
     kind: Literal["sdist", "debian", "wheel"] = "sdist"
     name: Name
@@ -83,17 +86,24 @@ class ReleasePin(Section):
     suite: Name | None = None
     """The Debian suite that carries the source package (kind debian)."""
     folder: Annotated[Subdirectory | None, Field(exclude_if=is_none)] = None
-    """The folder of the wheel that is the source (kind wheel); it enters keys where it is set."""
+    """The folder of the wheel that is the source (kind wheel); it enters keys where it is set. With
+    the recipe `repack` there is none: the text files of the whole wheel are."""
     subdirectory: Subdirectory = "."
 
     @model_validator(mode="after")
     def _kinds_have_their_keys(self) -> Self:
-        for kind, key in (("debian", "suite"), ("wheel", "folder")):
-            if (self.kind == kind) != (getattr(self, key) is not None):
-                raise ValueError(f"'{key}' goes with 'kind: {kind}', and both are needed")
+        if (self.kind == "debian") != (self.suite is not None):
+            raise ValueError("'suite' goes with 'kind: debian', and both are needed")
+        if self.kind != "wheel" and self.folder is not None:
+            raise ValueError("'folder' goes with 'kind: wheel', and both are needed")
         if not self.version:
             raise ValueError(f"'kind: {self.kind}' needs a 'version' of its own")
         return self
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is a finished wheel, whose text files are the source."""
+        return self.kind == "wheel" and self.folder is None
 
 
 class WheelPin(Section):
@@ -117,6 +127,16 @@ class ExternalPin(Section):
     """The tag that `commit` stands for; a source that names another one is an error."""
     submodules: bool | tuple[Subdirectory, ...] | None = None
     """Which of its submodules are fetched, as for `git` (null: those that the build fetches)."""
+
+
+class DeclaredModule(Section):
+    """A native module of a finished wheel that does not say that it works without the GIL, and
+    does: a module that is compiled here stands in front of it, and says so."""
+
+    sha256: Sha256
+    """That of its file, as it was judged: another file is refused."""
+    locked: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*$")], ...] = ()
+    """Functions of it that threads may not run at once: they take turns, as with the GIL."""
 
 
 class Repo(Section):
@@ -145,6 +165,10 @@ class Repo(Section):
     kernels: dict[Literal["cpu", "cuda"], WheelPin] = {}
     """By variant: the project's own wheel of the same version, which `kernels: upstream` of that
     variant takes the kernels from."""
+    declared: dict[Subdirectory, DeclaredModule] = {}
+    """With the recipe `repack`, by path in the wheel: native modules that need no GIL, each with
+    the `sha256` of the file that was judged, and those functions of it (`locked`) that threads may
+    call in turns only."""
 
     def may_release(self, ref: str) -> bool:
         """Whether a ref may be a version of the release's package on the index, as 1.0 is; v1.0
@@ -166,6 +190,21 @@ class Repo(Section):
         ):
             return given
         return {**given, "release": {**release, "version": given["version"]}}
+
+    @model_validator(mode="after")
+    def _wheels_have_their_recipe(self) -> Self:
+        """A whole wheel is repacked, and nothing else is."""
+        if self.recipe != REPACK:
+            if self.release is not None and self.release.whole:
+                raise ValueError("release: 'folder' goes with 'kind: wheel', and both are needed")
+            if self.declared:
+                raise ValueError(f"'declared' goes with 'recipe: {REPACK}'")
+        elif self.origin != "release" or self.release is None or not self.release.whole:
+            raise ValueError(
+                f"'recipe: {REPACK}' takes a finished wheel: it needs 'origin: release', and a "
+                f"release with 'kind: wheel' and without 'folder'"
+            )
+        return self
 
 
 class PackageModel(Section):

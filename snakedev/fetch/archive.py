@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from snakedev.base.errors import UserError
 from snakedev.base.text import first_of
@@ -24,6 +25,8 @@ _BROKEN = (
     RuntimeError,
     ValueError,
 )
+_LOOKED_AT = 8000
+"""Bytes from which git tells text from other files."""
 _IN_THE_WAY = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
@@ -143,6 +146,24 @@ def unpack_folder(archive: Path, inner: str, folder: Path) -> None:
             )
         for path in inside:
             _extract(whole, members[path], folder / path.relative_to(inner))
+
+
+def unpack_text(archive: Path, folder: Path) -> None:
+    """Unpack the text files of a zip archive, such as a wheel, into a folder.
+
+    Raises UserError for an unsafe archive, as unpack_folder does.
+    """
+    with _opened(archive) as (whole, members):
+        for path, member in members.items():
+            with whole.open(member) as file:
+                text = is_text(file)
+            if text and not member.is_dir():
+                _extract(whole, member, folder / path)
+
+
+def is_text(file: IO[bytes]) -> bool:
+    """Whether a file, opened at its beginning, is text, as git tells it."""
+    return b"\0" not in file.read(_LOOKED_AT)
 
 
 def unpack_some(archive: Path, wanted: Callable[[str], bool], folder: Path) -> None:

@@ -1,9 +1,10 @@
 """What of the configuration this machine can build and run, and for what."""
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from types import MappingProxyType
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from snakedev.base.errors import UserError
@@ -101,13 +102,43 @@ class Buildable:
         """The variant that a repo's wheel is labelled with in an environment of `variant`."""
         return variant if self.sources.recipe(repo).per_variant else ANY
 
-    def wheel_repos(self) -> tuple[str, ...]:
-        """The repos that give wheels: enabled and buildable here."""
+    def wheel_repos(self, *variants: str) -> tuple[str, ...]:
+        """The repos that give wheels: enabled and buildable here, and in an environment of one of
+        the variants (of any that is configured where none is named)."""
+        shown = variants or self.config.configured_variants()
         return tuple(
             name
             for name, repo in self.config.repos.items()
-            if repo.enabled and name not in self.left_out and self.sources.recipe(name).environment
+            if repo.enabled
+            and name not in self.left_out
+            and self.sources.recipe(name).environment
+            and any(self._holds(variant, name) for variant in shown)
         )
+
+    def _holds(self, variant: str, repo: str) -> bool:
+        """Whether a variant's environment holds a repo's wheel; one that stands for a wheel of the
+        index, where the lock has that."""
+        return not self.sources.recipe(repo).repacks or canonicalize_name(repo) in self._locked(
+            variant
+        )
+
+    @cache
+    def _locked(self, variant: str) -> Mapping[str, locks.Pin]:
+        """The packages that a variant's environment takes from the index; none without a lock."""
+        lock = self.sources.project / f"envs/run-{variant}.lock"
+        return locks.lock_pins(lock) if lock.is_file() else {}
+
+    def require_locked(self, repo: str) -> None:
+        """Raise UserError where a lock has another version of the wheel that a repo stands for."""
+        version = self.config.repos[repo].version
+        for variant in self.config.configured_variants():
+            locked = self._locked(variant).get(canonicalize_name(repo))
+            if self.sources.recipe(repo).repacks and locked and str(locked.version) != version:
+                raise UserError(
+                    f"config.yaml: repos.{repo}.version: {version} would stand for {repo} "
+                    f"{locked.version} of envs/run-{variant}.lock: name the wheel of that version "
+                    f"and what of it is `declared`, or set repos.{repo}.enabled: false"
+                )
 
     @cached_property
     def repos(self) -> tuple[str, ...]:

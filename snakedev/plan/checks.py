@@ -247,6 +247,7 @@ def require_inputs(plan: Plan, *, with_locks: bool, with_facts: bool = True) -> 
         (sources.pinned_source, [name for name in config.repos if config.has_pin(name)]),
         (sources.require_facts, sources.with_facts() if with_facts else ()),
         (plan.wheels.check_lock, sorted(environments) if with_locks else ()),
+        (buildable.require_locked, buildable.wheel_repos() if with_locks else ()),
     ]
     problems = []
     for check, arguments in checks:

@@ -38,7 +38,7 @@ class Wheels:
         return WheelSpec(
             repo=repo,
             variant=variant,
-            version=target.version,
+            version=target.version + (f"+{recipe.label}" if recipe.label else ""),
             recipe=entry.recipe,
             recipe_number=recipe.number,
             source_key=source.key,
@@ -55,6 +55,7 @@ class Wheels:
             },
             kernels=kernels,
             excluded=self._excluded(repo, variant),
+            declared=entry.declared,
             architectures=() if kernels else target.architectures,
             toolkit=target.toolkit,
             without={
@@ -91,7 +92,7 @@ class Wheels:
         """The environment that runs a variant: its lock, and the wheels built here."""
         wheels = tuple(
             WheelInput(repo=name, variant=label, key=self.wheel(name, label).key)
-            for name in self.buildable.wheel_repos()
+            for name in self.buildable.wheel_repos(variant)
             if (label := self.buildable.variant_of(name, variant))
         )
         return self._environment(f"run-{variant}", wheels)
@@ -143,9 +144,10 @@ class Wheels:
             if repo in self.buildable.wheel_repos()
         }
 
-    def built_versions(self) -> dict[str, str]:
-        """The versions of the repos that give wheels."""
-        return {name: self.config.repos[name].version for name in self.buildable.wheel_repos()}
+    def built_versions(self, variant: str) -> dict[str, str]:
+        """The versions of the repos that give a variant's wheels."""
+        repos = self.buildable.wheel_repos(variant)
+        return {name: self.config.repos[name].version for name in repos}
 
     def requirements_stamp(self, variant: str) -> Path:
         """The check of vLLM's requirements against a variant's locks."""
@@ -158,7 +160,7 @@ class Wheels:
                 ],
                 "exclusions": (self._locks / "exclusions.yaml").read_text(encoding="utf-8"),
                 "python": self.config.interpreter.version,
-                "built": self.built_versions(),
+                "built": self.built_versions(variant),
                 "left_out": dict(self.buildable.left_out),
             }
         )

@@ -144,6 +144,10 @@ class Recipe:
     """Whether its build takes so long that it should begin before others."""
     settings: Callable[[Target], dict[str, str]] = _no_settings
     """Variables of a variant's build; all of them enter the key."""
+    repacks: bool = False
+    """Whether it takes a finished wheel, and its wheel goes where a lock has that."""
+    label: str = ""
+    """The local label of a wheel's version, which tells it from the index's."""
     left_out: Callable[[Target], dict[str, str | None]] = _nothing_left_out
     """Repos of `build_needs` that a variant's build does without, with the reason; None for one
     that it has no use for."""

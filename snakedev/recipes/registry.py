@@ -1,7 +1,16 @@
 """All recipes by name, and the recipe numbers of the other keyed artifacts."""
 
 from snakedev.config.model import Config
-from snakedev.recipes import maturin, opencv, scikit_build, setuptools, source, vllm
+from snakedev.config.repos import REPACK
+from snakedev.recipes import (
+    maturin,
+    opencv,
+    repack,
+    scikit_build,
+    setuptools,
+    source,
+    vllm,
+)
 from snakedev.recipes.recipe import KernelLayout, Recipe
 
 RECIPES: dict[str, Recipe] = {
@@ -9,6 +18,7 @@ RECIPES: dict[str, Recipe] = {
     "scikit-build-core": scikit_build.RECIPE,
     "maturin": maturin.RECIPE,
     "opencv": opencv.RECIPE,
+    REPACK: repack.RECIPE,
     "vllm": vllm.RECIPE,
     "source": source.RECIPE,
 }

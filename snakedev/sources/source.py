@@ -11,7 +11,7 @@ from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.base.records import Record
 from snakedev.config.repos import GitPin, ReleasePin
-from snakedev.fetch.archive import unpack, unpack_folder
+from snakedev.fetch.archive import unpack, unpack_folder, unpack_text
 from snakedev.fetch.indexes import public_address
 from snakedev.fetch.mirror import Submodules, ref_of, submodule, wanted_links
 from snakedev.fetch.mirror_repair import repaired
@@ -156,7 +156,9 @@ def lay_files(
         write_commit(layout, repo, pin.url, pin.commit, pin.submodules, tree)
         return
     assert archive is not None
-    if pin.folder is None:
+    if pin.whole:
+        unpack_text(archive, tree)
+    elif pin.folder is None:
         unpack(archive, tree)
     else:
         unpack_folder(archive, pin.folder, tree)

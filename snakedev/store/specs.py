@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 from snakedev.base.records import Record
 from snakedev.config.fields import Variant
 from snakedev.config.reports import BenchReport, Prompt, Throughput
-from snakedev.config.repos import HubModel, PackageModel
+from snakedev.config.repos import DeclaredModule, HubModel, PackageModel
 from snakedev.store.source_specs import CratesSpec, PinnedSpec, SourceSpec
 from snakedev.store.spec import Spec, beside_key, digest, key_when_set
 
@@ -130,6 +130,8 @@ class WheelSpec(Spec):
     excluded: dict[str, str | None] = key_when_set(default={})
     """What the source asks for and the locks leave out, by package or `package[extra]`: the extra
     that the wheel has it in, None for none."""
+    declared: dict[str, DeclaredModule] = key_when_set(default={})
+    """Of a finished wheel: the native modules that are declared to need no GIL, by path in it."""
     without: dict[str, str] = beside_key(default={})
     """The repos that its build could have used and does not, with the reason."""
     crates_key: str | None = beside_key(default=None)

@@ -28,7 +28,7 @@ from snakedev.sources.source import SourceRecord
 from snakedev.store.layout import Layout
 from snakedev.store.publish import found, published
 from snakedev.store.specs import WheelSpec
-from snakedev.wheels import check, device_code, requires
+from snakedev.wheels import check, device_code, repack, requires
 from snakedev.wheels import tree as build_tree
 from snakedev.wheels import variables as build_variables
 from snakedev.wheels.record import WheelPatch, WheelRecord
@@ -43,10 +43,12 @@ def build_wheel(
     settings: Build,
     running: Job,
     kernels: KernelsRecord | None = None,
+    finished: Path | None = None,
 ) -> WheelRecord:
     """Build a wheel and publish it with its record, or find it in the store.
 
-    ``kernels`` are those that the spec says are borrowed.
+    ``kernels`` are those that the spec says are borrowed, ``finished`` is the wheel that a recipe
+    repacks.
     As many compilations run at once as there are ``cores`` and memory, fewer while the run's job
     server gives other builds a share. Raises UserError when the result is not what was asked for,
     CommandError when the build fails; either leaves nothing in the store.
@@ -102,7 +104,9 @@ def build_wheel(
         flags = "MAKEFLAGS" if spec.crates_key is None else "CARGO_MAKEFLAGS"
         variables[flags] = jobserver.make_flags(places.folder / "jobs", jobs)
         wheel = requires.rewrite(
-            _run(spec, places, variables, running),
+            repack.repack(spec, finished, places, variables, running)
+            if finished
+            else _run(spec, places, variables, running),
             spec,
             tree / spec.subdirectory,
             environment,
@@ -111,7 +115,14 @@ def build_wheel(
         )
         device = _expected_device_code(spec, tree, environment)
         checked = check.check(
-            wheel, spec.repo, spec.version, environment, running, device, abi=spec.abi
+            wheel,
+            spec.repo,
+            spec.version,
+            environment,
+            running,
+            device,
+            abi=spec.abi,
+            declared=spec.declared if finished else None,
         )
         if spec.sanitizer is not None:
             check_instrumented(spec, checked.instrumented, running)

@@ -8,7 +8,7 @@ bringing the GIL back.
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import distributions
@@ -59,11 +59,13 @@ def check(
     device: device_code.Expected | None = None,
     *,
     abi: str,
+    declared: Collection[str] | None = None,
 ) -> CheckedWheel:
     """Check a wheel with the interpreter of a build environment, and its device code if it has any.
 
-    ``abi`` is the interpreter's, as `cp314t`. Raises UserError that names the wheel and the first
-    thing that is wrong with it.
+    ``abi`` is the interpreter's, as `cp314t`. Of a finished wheel only the modules that stand in
+    front of those that are ``declared`` are made here; the others are as its project has them.
+    Raises UserError that names the wheel and the first thing that is wrong with it.
     """
     try:
         its_name, its_version, _, tags = parse_wheel_filename(wheel.name)
@@ -84,6 +86,8 @@ def check(
     with tempfile.TemporaryDirectory(dir=for_code()) as scratch:
         site = Path(scratch) / "site"
         extensions = _install(wheel, site, environment)
+        if declared is not None:
+            extensions = [one for one in extensions if _is_front(one, declared)]
         missing = _missing(metadata.requires_dist or (), _python_of(abi), environment)
         gil = _probe_extensions(wheel, site, extensions, environment, missing, running)
         codes = _device_code(site, extensions, device, running) if device else {}
@@ -161,6 +165,12 @@ def _missing(
     folders = [str(path) for path in environment.glob("lib/python*/site-packages")]
     have = {canonicalize_name(one.metadata["Name"]) for one in distributions(path=folders)}
     return sorted({canonicalize_name(one.name) for one in asked} - have)
+
+
+def _is_front(extension: Path, declared: Collection[str]) -> bool:
+    """Whether an extension stands in front of a module that is declared."""
+    file = extension.with_name(f"{extension.name.partition('.')[0]}.so")
+    return file != extension and str(file) in declared
 
 
 def _module(extension: Path) -> str:

@@ -107,7 +107,7 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
         (
             "repos/vllm/run_needs",
             ["safetensors"],
-            "repos.vllm.run_needs: unknown key: one of build_needs, enabled, ",
+            "repos.vllm.run_needs: unknown key: one of build_needs, declared, enabled, ",
         ),
         ("repos/vllm/release/sha256", ..., "repos.vllm.release.sha256: this key is missing"),
         (

@@ -5,7 +5,7 @@ import platform
 import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
@@ -44,6 +44,9 @@ SCENARIOS: Mapping[str, float] = {
     "registries": 2,
     "cpu_kernels": 1,
     "compilers": 2,
+    "triton_hashes": 1,
+    "triton_kernels": 2,
+    "triton_native": 2,
     "imports": 3,
     "llm_in_process": 4,
     "llm_process": 4,
@@ -52,6 +55,8 @@ SCENARIOS: Mapping[str, float] = {
 }
 """In the order in which they run, what loads an engine last; each with its share of the time, of
 which slow operations need more."""
+_NEEDS = {"triton_hashes": "triton", "triton_kernels": "triton", "triton_native": "triton"}
+"""The package that a scenario is about, where that is not vLLM."""
 _SHOWN = 160
 """Characters of a finding's message on the terminal; the record has more."""
 _PRINT = (
@@ -62,6 +67,7 @@ _PRINT = (
 _PACKAGES = (
     "vllm",
     "torch",
+    "triton",
     "transformers",
     "tokenizers",
     "safetensors",
@@ -113,7 +119,7 @@ class Installed:
 
 
 def installed(python: Path) -> Installed:
-    """Look at an environment; raises UserError where it has no free-threaded Python and vLLM."""
+    """Look at an environment; raises UserError where it has no free-threaded Python."""
     try:
         version, free_threaded, folder = output([python, "-c", _PRINT]).splitlines()
     except (CommandError, OSError, ValueError) as error:
@@ -125,9 +131,22 @@ def installed(python: Path) -> Installed:
         raise UserError(f"{python} is an ordinary Python {version}: name a free-threaded one")
     named = ((canonicalize_name(one.metadata["Name"]), one) for one in distributions(path=[folder]))
     found: dict[str, str] = {name: one.version for name, one in named}
-    if "vllm" not in found:
-        raise UserError(f"{python} has no vLLM: name the folder of a run environment")
     return Installed(version, {name: found[name] for name in _PACKAGES if name in found})
+
+
+def fitting(request: Request, has: Installed, say: Callable[[str], None]) -> Request:
+    """What of a request an environment can run; raises UserError where that is nothing."""
+    needs = {name: _NEEDS.get(name, "vllm") for name in request.scenarios}
+    lacking = dict.fromkeys(need for need in needs.values() if need not in has.packages)
+    for need in lacking:
+        left_out = ", ".join(name for name in needs if needs[name] == need)
+        say(f"without {left_out}: {_shown(request.environment)} has no {need}")
+    if lacking.keys() == set(needs.values()):
+        raise UserError(
+            f"{_shown(request.environment)} has no {' and no '.join(lacking)}: name the folder of "
+            f"a run environment that has with --environment"
+        )
+    return replace(request, scenarios=[n for n, need in needs.items() if need not in lacking])
 
 
 def stress(
@@ -144,6 +163,7 @@ def stress(
     """
     python = request.environment.absolute() / "bin" / "python"
     has = installed(python)
+    request = fitting(request, has, say)
     folder.mkdir(parents=True, exist_ok=True)
     place = Place(python, request.model.absolute(), folder.absolute(), _variables(request, cache))
     started, clock = datetime.now(UTC), time.monotonic()

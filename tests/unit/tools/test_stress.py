@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,18 @@ from tools.stress.record import (
     read_known,
     unseen,
 )
-from tools.stress.run import FOLDER, PROJECT, SCENARIOS, Request, chosen, installed, summary, told
+from tools.stress.run import (
+    FOLDER,
+    PROJECT,
+    SCENARIOS,
+    Installed,
+    Request,
+    chosen,
+    fitting,
+    installed,
+    summary,
+    told,
+)
 from tools.stress.trial import Place, Task, Trial, fatal_stack
 
 FREE_THREADED = PROJECT / Layout().python
@@ -244,6 +256,21 @@ def test_a_scenario_that_is_not_there_is_named():
     assert chosen([]) == list(SCENARIOS)
     with pytest.raises(UserError, match="there is no scenario serve: the scenarios are "):
         chosen(["serve"])
+
+
+def test_scenarios_of_a_package_that_is_not_there_are_left_out():
+    asked = Request(PROJECT / "results/envs/run-cpu", Path("/models/m"), chosen([]), 5, 2.0)
+    said: list[str] = []
+    left = fitting(asked, Installed("3.14.9", {"vllm": "0.33.0"}), said.append)
+    assert said == [
+        "without triton_hashes, triton_kernels, triton_native: results/envs/run-cpu has no triton"
+    ]
+    assert [*left.scenarios] == [name for name in SCENARIOS if not name.startswith("triton_")]
+    only = fitting(asked, Installed("3.14.9", {"triton": "3.8.0"}), said.append)
+    assert [*only.scenarios] == ["triton_hashes", "triton_kernels", "triton_native"]
+    with pytest.raises(UserError, match="run-cpu has no triton: name the folder of a run env"):
+        named = replace(asked, scenarios=["triton_native"])
+        fitting(named, Installed("3.14.9", {"vllm": "0.33.0"}), said.append)
 
 
 def test_the_command_that_runs_a_scenario_again_has_all_that_matters():

@@ -138,6 +138,20 @@ rule patch_report:
         lambda _: REPORTS.patch_view(),
 
 
+rule upstream_report:
+    """
+    Put every patch on the newest state of its upstream, draft what would be sent there, and write
+    results/reports/upstream.html; nothing is sent.
+    """
+    params:
+        project=PROJECT,
+        ran=lambda _: {repo: REPORTS.ran_with(repo) for repo in SOURCES.patched},
+    log:
+        LAYOUT.root / "logs/upstream_report.log",
+    script:
+        "scripts/upstream.py"
+
+
 rule bump:
     """
     Move vLLM's pin, or those that `bump` names, to the newest release that can run here, with the

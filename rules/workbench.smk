@@ -1,10 +1,10 @@
 # The patch workbench. Its outputs are a person's checkout and committed files: declared, they would
 # be made again whenever git touches them, so these rules declare none and are run on purpose.
 
-# There are two for each repo: those that are asked for are there, and one of each kind stands for
+# There are three for each repo: those that are asked for are there, and one of each kind stands for
 # all in the list of targets.
 PINNED = [repo for repo in PLAN.config.repos if PLAN.config.has_pin(repo)]
-WORKBENCH = [f"{kind}_{repo}" for kind in ("edit", "export") for repo in PINNED]
+WORKBENCH = [f"{kind}_{repo}" for kind in ("edit", "export", "upstream") for repo in PINNED]
 
 
 rule edit_REPO:
@@ -18,6 +18,14 @@ rule edit_REPO:
 rule export_REPO:
     """
     Write the commits of work/REPO back to patches/REPO.
+    """
+    input:
+        [],
+
+
+rule upstream_REPO:
+    """
+    Put the patches of REPO on the newest state of its upstream, and draft what would be sent there.
     """
     input:
         [],
@@ -57,3 +65,16 @@ for repo in PINNED:
                 LAYOUT.root / f"logs/export/{repo}.log",
             script:
                 "../scripts/export.py"
+
+    if f"upstream_{repo}" in TARGETS:
+
+        rule:
+            name:
+                f"upstream_{repo}"
+            params:
+                project=PROJECT,
+                ran=lambda _, repo=repo: {repo: REPORTS.ran_with(repo)},
+            log:
+                LAYOUT.root / f"logs/upstream/{repo}.log",
+            script:
+                "../scripts/upstream.py"

@@ -19,13 +19,13 @@ def one_of(value: object, known: Sequence[str]) -> str:
     return f"one of {', '.join(known)}{hint}"
 
 
-def error_line(detail: Mapping[str, Any]) -> str:
-    """One pydantic error as a line: key, value, what would be right."""
+def error_line(detail: Mapping[str, Any], model: type[BaseModel] = Config) -> str:
+    """One pydantic error of a model as a line: key, value, what would be right."""
     # pydantic names the union member it tried; that is no key of the file
     where = ".".join(str(part) for part in detail["loc"] if not _is_union_tag(part))
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"{where}: unknown key: {_known_keys(detail['loc'])}"
+        return f"{where}: unknown key: {_known_keys(detail['loc'], model)}"
     if kind == "missing":
         return f"{where}: this key is missing"
     if kind == "string_pattern_mismatch":
@@ -48,9 +48,9 @@ def _is_union_tag(part: str | int) -> bool:
     return part in {"HubModel", "PackageModel"}
 
 
-def _known_keys(location: Sequence[str | int]) -> str:
+def _known_keys(location: Sequence[str | int], model: type[BaseModel]) -> str:
     """The keys that are allowed where an unknown one stands, closest first."""
-    kind: Any = Config
+    kind: Any = model
     for part in location[:-1]:
         kind = _below(kind, part)
     return one_of(location[-1], sorted(kind.model_fields))

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # targets that compile locks
 _LOCKS = {"locks", "upgrade_locks", "bump"}
+# those that there are of each repo
+_FOR_A_REPO = ("edit", "export", "upstream")
 # those that are about vLLM; a GIL report can be about other packages, too
 _OF_VLLM = {"smoke_report", "compat_report", "gil_report", "bench_report"}
 
@@ -125,7 +127,7 @@ def _remote_store(config: Config, source: str, used: Callable[[], bool]) -> "Rem
 
 def _on_a_moved_pin(target: str) -> bool:
     """Whether a target is for patches, which follow a pin before the locks do."""
-    return target == "patch_report" or target.startswith(("edit_", "export_"))
+    return target == "patch_report" or target.startswith(("edit_", "export_", "upstream_"))
 
 
 def _refuse_targets(config: Config, asked: Collection[str]) -> None:
@@ -142,9 +144,9 @@ def _refuse_targets(config: Config, asked: Collection[str]) -> None:
                 raise UserError(f"{target}: vLLM is not built: set repos.vllm.enabled: true")
             if target == "compat_report" or (target == "smoke_report" and smokes):
                 raise UserError(f"{target}: config.yaml has no vLLM: describe it in repos.vllm")
-        elif kind in ("edit", "export") and name in config.repos and not config.has_pin(name):
+        elif kind in _FOR_A_REPO and name in config.repos and not config.has_pin(name):
             raise UserError(f"{target}: {name} has no release: run it with `--config origin=git`")
-        elif kind in ("edit", "export") and name == "REPO":
+        elif kind in _FOR_A_REPO and name == "REPO":
             names = ", ".join(filter(config.has_pin, config.repos))
             raise UserError(f"{target}: put a repo in place of REPO: {names}")
 

@@ -76,6 +76,18 @@ class Reports:
             {repo: seen.tree for repo, seen in self.sources.work.items()} if run.from_work else {}
         )
 
+    def ran_with(self, repo: str) -> tuple[list[str], list[str]]:
+        """What was run with a repo's wheel as it is: the records of smoke runs, and the names of
+        the environments; nothing where the plan does not get as far."""
+        try:
+            runs = {v: self.wheels.run_environment(v) for v in self.buildable.runnable}
+            with_it = [v for v, run in runs.items() if repo in {wheel.repo for wheel in run.wheels}]
+            smokes = [s for s in self.smokes() if s.variant in with_it and self.artifacts.stands(s)]
+        except UserError:
+            return [], []
+        names = [self._layout.folder(runs[variant]).name for variant in with_it]
+        return [str(self.artifacts.record(spec)) for spec in smokes], names
+
     def smokes_key(self) -> str:
         """One key for all smoke runs together: that of the report and the verdict."""
         return digest([spec.key for spec in self.smokes()])

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from snakedev.base.errors import UserError
 from snakedev.config import external
@@ -186,6 +186,16 @@ class Sources:
             subdirectory=subdirectory,
             recipe_number=number,
             read_from=source.key,
+        )
+
+    @cached_property
+    def patched(self) -> tuple[str, ...]:
+        """The repos that have patches, for whichever origin."""
+        folder = self.project / "patches"
+        return tuple(
+            repo
+            for repo in filter(self.config.has_pin, self.config.repos)
+            if any(patch_file.series(folder / repo, origin) for origin in get_args(Origin))
         )
 
     def pin_key(self, repo: str) -> str:

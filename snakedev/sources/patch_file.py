@@ -23,6 +23,8 @@ from snakedev.sources.patch_mail import FileChange, Mail, read_mails
 
 SERIES_RECORD = "series.json"
 """The file beside a series that says which pins it was made on."""
+UPSTREAM = "upstream.yaml"
+"""The one that says where its patches go, and what upstream asks of them."""
 _INDEX = re.compile(rb"^index ([0-9a-f]+)\.\.[0-9a-f]+", re.MULTILINE)
 _DIFF = re.compile(rb"^(diff --git |--- [^\n]+\n\+\+\+ [^\n]+\n@@ -)", re.MULTILINE)
 # Where the changes begin in other forms that git takes.
@@ -97,7 +99,7 @@ def ignored(patches: Path, repos: Collection[str]) -> Iterator[str]:
 
     def told(path: Path, why: str | None) -> Iterator[str]:
         note = path.name.startswith((".git", "README")) or path.suffix == ".md"
-        note |= path.name == SERIES_RECORD and path.parent.parent == patches
+        note |= path.name in (SERIES_RECORD, UPSTREAM) and path.parent.parent == patches
         empty = path.is_dir() and not any(path.iterdir())
         if why is not None and not note and not empty:
             yield f"{path.relative_to(patches.parent)} is left out: {why}"

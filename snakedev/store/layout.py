@@ -149,6 +149,15 @@ class Layout:
         """How far the last move of a repo's pin is."""
         return self.root / "bump" / f"{repo}.json"
 
+    def drafts(self, repo: str) -> Path:
+        """Branches and drafts of a repo's patches, for upstream."""
+        return self.root / "upstream" / repo
+
+    @property
+    def stress(self) -> Path:
+        """The records of stress runs."""
+        return self.root / "stress"
+
     def smoke_view(self, variant: str, model: str) -> Path:
         """The current smoke record of a variant and model."""
         return self.views / "smoke" / variant / f"{model}.json"

@@ -150,7 +150,7 @@ def _try_series(
     tried: list[TriedPatch] = []
     without: list[str] = []
     for path in series:
-        outcome = _try_patch(tree, path, earlier, running).model_copy(
+        outcome = try_patch(tree, path, earlier, running).model_copy(
             update={"without": tuple(without)}
         )
         if outcome.verdict == "conflict" and outcome.three_way != "resolves":
@@ -159,8 +159,12 @@ def _try_series(
     return tuple(tried)
 
 
-def _try_patch(tree: Path, path: Path, earlier: Iterable[Path], running: Job) -> TriedPatch:
-    """Try one patch, and leave it applied where it can be."""
+def try_patch(tree: Path, path: Path, earlier: Iterable[Path], running: Job) -> TriedPatch:
+    """Try one patch on a checkout, and leave it applied, as a commit, where it can be.
+
+    ``earlier`` are repositories with the files that it was made from, as far as the checkout's own
+    lacks them.
+    """
     patch, before, refused = details(path), run_git(["rev-parse", "HEAD"], tree), ""
     # as git reads it out of its mail, which it may be encoded in
     plain = tree.resolve().with_name("diff")

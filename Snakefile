@@ -66,6 +66,7 @@ except UserError as error:
 LAYOUT, ARTIFACTS = PLAN.layout, PLAN.artifacts
 SOURCES, BUILDABLE = Answers(PLAN.sources), Answers(PLAN.buildable)
 WHEELS, REPORTS = Answers(PLAN.wheels), Answers(PLAN.reports)
+TESTS = Answers(PLAN.tests)
 
 
 wildcard_constraints:
@@ -74,6 +75,7 @@ wildcard_constraints:
     variant="any|cpu|cuda|rocm",
     model="[a-z0-9][a-z0-9.-]*",
     name="[a-z0-9-]+",
+    column="stock|gil|free|threads",
     trial="[0-9a-f]{16}",
 
 
@@ -92,6 +94,7 @@ include: "rules/wheels.smk"
 include: "rules/models.smk"
 include: "rules/smoke.smk"
 include: "rules/reports.smk"
+include: "rules/upstream_tests.smk"
 include: "rules/workbench.smk"
 include: "rules/prune.smk"
 
@@ -212,6 +215,15 @@ rule bench_report:
         LAYOUT.root / "logs/bench_report.log",
     script:
         "scripts/bench_page.py"
+
+
+rule test_report:
+    """
+    Run upstream's own tests of all that is built, with the GIL on and off, and write
+    results/reports/tests.html.
+    """
+    input:
+        lambda _: TESTS.view(),
 
 
 rule wheels_cpu:

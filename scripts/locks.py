@@ -16,7 +16,7 @@ if __name__ == "__main__":
     with job("locks", snakemake.log[0]) as running:
         config, wanted = check(snakemake.config), snakemake.params
         folder, layout = Path(wanted.folder), Layout.of(config)
-        locks = of_variants(config.configured_variants())
+        locks = of_variants(config.configured_variants(), tests=config.has_tests)
         require_lists(folder, locks)
         facts = []
         pinned = zip(wanted.specs, wanted.identities, snakemake.input.pins, strict=True)

@@ -22,6 +22,7 @@ from snakedev.reports.bump.record import BumpRecord
 from snakedev.reports.compat.page import CompatReportRecord
 from snakedev.reports.gil.page import GilReportRecord
 from snakedev.reports.patches.page import PatchReportRecord
+from snakedev.reports.tests.page import TestsReportRecord
 from snakedev.wheels.record import WheelRecord
 
 FOLDER = Path(__file__).parents[1] / "schemas"
@@ -38,6 +39,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "compat": CompatReportRecord,
     "gil": GilReportRecord,
     "patches": PatchReportRecord,
+    "tests": TestsReportRecord,
 }
 
 

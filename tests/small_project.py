@@ -158,9 +158,10 @@ class Project:
             facts = read_source(folder, SourceIdentity(repo=name, version="1.0", commit=commit))
             facts.write(facts_file(self.folder / "envs", name))
 
-    def write_lock(self, name: str, packages: list[str]) -> None:
-        """Write a lock and its `.in` file, with packages of the project's own build-any.lock."""
-        text = (PROJECT / "envs/build-any.lock").read_text(encoding="utf-8")
+    def write_lock(self, name: str, packages: list[str], like: str = "build-any") -> None:
+        """Write a lock and its `.in` file, with packages of the project's own locks ``like``."""
+        files = [PROJECT / "envs" / f"{lock}.lock" for lock in like.split()]
+        text = "".join(file.read_text(encoding="utf-8") for file in files)
         blocks = dict(re.findall(r"^(([a-z0-9-]+)==.*\n(?:    .*\n)*)", text, re.MULTILINE))
         pins = {package: block for block, package in blocks.items()}
         folder = self.folder / "envs"

@@ -74,7 +74,7 @@ def _proposals(move: MoveRecord, sources: Sources, places: Places) -> dict[str, 
 def _locks(places: Places, folder: Path) -> str | None:
     """Compile the locks; returns why some could not be, none being written then."""
     config = places.config
-    locks = of_variants(config.configured_variants())
+    locks = of_variants(config.configured_variants(), tests=config.has_tests)
     indexes = {lock.name: config.torch_index(lock.variant) for lock in locks}
     facts = all_facts(folder)
     try:

@@ -153,6 +153,8 @@ NEWEST = "newest"
 """Where a pin is moved that is to have the newest release."""
 Origin = Literal["release", "git"]
 Variant = Literal["cpu", "cuda", "rocm"]
+Purpose = Literal["tool", "build", "run", "test"]
+"""What a lock is for, and so an environment."""
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 Kernels = Literal["source", "upstream"]
 Sanitizer = Literal["thread"]

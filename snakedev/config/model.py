@@ -41,6 +41,7 @@ from snakedev.config.repos import (
     Repo,
     WheelPin,
 )
+from snakedev.config.upstream_tests import TestReport
 
 
 class Registries(Section):
@@ -157,6 +158,12 @@ class Config(Section):
     patch_report: PatchReport = PatchReport()
     compat_report: CompatReport = CompatReport()
     bench_report: BenchReport = BenchReport()
+    test_report: TestReport = TestReport()
+
+    @property
+    def has_tests(self) -> bool:
+        """Whether there is a repo whose own tests can be run."""
+        return any(repo.tests for repo in self.repos.values())
 
     def origin_of(self, name: str) -> Origin:
         """The origin that a run uses for a repo."""

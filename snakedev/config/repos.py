@@ -25,6 +25,7 @@ from snakedev.config.fields import (
     Subdirectory,
     is_none,
 )
+from snakedev.config.upstream_tests import UpstreamTests
 
 REPACK = "repack"
 """The recipe of finished wheels."""
@@ -162,6 +163,8 @@ class Repo(Section):
     version_files: dict[str, str] = {}
     """Files of the git tree in which the version is set, with a regular expression whose first
     group is replaced by `version` (for trees that leave it at 0.0.0)."""
+    tests: UpstreamTests | None = None
+    """Its own tests, which `snakemake test_report` runs against the wheel (null: none)."""
     kernels: dict[Literal["cpu", "cuda"], WheelPin] = {}
     """By variant: the project's own wheel of the same version, which `kernels: upstream` of that
     variant takes the kernels from."""

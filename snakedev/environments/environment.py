@@ -17,7 +17,7 @@ from snakedev.base.process import CommandError, output
 from snakedev.base.records import Record
 from snakedev.environments import cuda_toolkit, editable
 from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
-from snakedev.environments.exclusions import read_exclusions
+from snakedev.environments.locks import lock_exclusions
 from snakedev.fetch.uv import run_uv
 from snakedev.store.publish import found, published
 from snakedev.store.specs import EnvironmentSpec, WheelInput
@@ -104,6 +104,7 @@ def make_environment(
             ":all:",
             "--requirements",
             spec.lock,
+            *(("--requirements", spec.base_lock) if spec.base_lock else ()),
         ]
         _install(spec, scratch, locked, running, torch_index)
         if wheels:
@@ -114,7 +115,7 @@ def make_environment(
         editable.install(site_packages, work, running)
         toolkit = cuda_toolkit.complete(site_packages, running)
         conflicts = _conflicts(scratch, running)
-        if spec.purpose == "run":
+        if spec.purpose != "build":
             _refuse(spec, conflicts, left_out or {}, running)
         record = EnvironmentRecord(
             key=spec.key,
@@ -216,7 +217,7 @@ def _refuse(
     """Raise UserError for every conflict that no left-out repo and no exclusion explains."""
     if not conflicts:
         return
-    excluded = read_exclusions(spec.lock.parent, spec.lock.stem).packages
+    excluded = lock_exclusions(spec.lock.parent, spec.lock.stem).packages
     repos = {canonicalize_name(name) for name in left_out}
     ours = {canonicalize_name(wheel.repo): wheel.repo for wheel in spec.wheels}
     wrong = []

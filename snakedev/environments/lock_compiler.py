@@ -22,6 +22,7 @@ from snakedev.environments.locks import (
     listed_lines,
     lock_exclusions,
     lock_head,
+    lock_names,
     lock_pins,
     lock_sources,
     require_lists,
@@ -53,16 +54,20 @@ def compile_locks(
     require_lists(folder, [LOCKS[name] for name in wanted])
     texts: dict[str, str] = {}
     problems = []
-    for name, torch_index in wanted.items():
-        running.say(f"compiling {name}.lock")
-        asked = source_lines(folder, name, facts)
-        try:
-            left_out, body = _solved(folder, name, python, torch_index, asked, running, upgrade)
-        except CommandError as error:
-            lines = [*listed_lines(folder, name, torch_index), *asked]
-            problems.append(_unsolved(folder, name, lines, error))
-        else:
-            texts[name] = lock_head(folder, name, torch_index, left_out, facts) + body
+    with tempfile.TemporaryDirectory() as compiled:
+        for name, torch_index in wanted.items():
+            running.say(f"compiling {name}.lock")
+            asked, base = source_lines(folder, name, facts), _base(folder, name, Path(compiled))
+            try:
+                left_out, body = _solved(
+                    folder, name, python, torch_index, asked, base, running, upgrade
+                )
+            except CommandError as error:
+                lines = [*listed_lines(folder, name, torch_index), *asked]
+                problems.append(_unsolved(folder, name, lines, error))
+            else:
+                texts[name] = lock_head(folder, name, torch_index, left_out, facts, base) + body
+                (Path(compiled) / f"{name}.lock").write_text(texts[name], encoding="utf-8")
     if problems:
         raise UserError("\n".join([*problems, f"no lock in {folder} was changed"]))
     for one in facts:
@@ -70,6 +75,14 @@ def compile_locks(
     return [
         name for name, text in texts.items() if _written(folder / f"{name}.lock", text, running)
     ]
+
+
+def _base(folder: Path, name: str, compiled: Path) -> Path | None:
+    """The lock that another is based on: as it was just compiled, else the present one."""
+    if (base := LOCKS[name].base) is None:
+        return None
+    just = compiled / f"{base}.lock"
+    return just if just.is_file() else folder / just.name
 
 
 def _written(lock: Path, text: str, running: Job) -> bool:
@@ -87,6 +100,7 @@ def _solved(
     python: Path,
     torch_index: str | None,
     asked: Sequence[Line],
+    base: Path | None,
     running: Job,
     upgrade: bool,
 ) -> tuple[set[str], str]:
@@ -122,6 +136,7 @@ def _solved(
                 from_sources,
                 "--overrides",
                 _stand_ins(excluded, Path(scratch)),
+                *_versions_of(base, excluded, Path(scratch)),
                 "--output-file",
                 result,
             ],
@@ -130,14 +145,27 @@ def _solved(
         )
         lines = requirement_lines(result, indent="    ")
     left_out, body = set[str](), []
+    in_base = lock_pins(base).keys() if base else ()
     for line in lines:
         if not line.startswith(" "):
             stand_in = _STAND_IN.match(line)
             if stand_in:
                 left_out.add(canonicalize_name(stand_in[1]))
-        if not stand_in:
+            wanted = not stand_in and lock_names(line).isdisjoint(in_base)
+        if wanted:
             body.append(f"{line}\n")
     return left_out, "".join(body)
+
+
+def _versions_of(base: Path | None, excluded: Iterable[str], folder: Path) -> list[str | Path]:
+    """What has uv take the versions of the lock that another is based on."""
+    if base is None:
+        return []
+    pins = {name: pin for name, pin in lock_pins(base).items() if name not in {*excluded}}
+    versions = folder / "constraints.txt"
+    lines = (f"{name}=={pin.version}\n" for name, pin in pins.items())
+    versions.write_text("".join(lines), encoding="utf-8")
+    return ["--constraints", versions]
 
 
 def _stand_ins(packages: Iterable[str], folder: Path) -> Path:

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from snakedev.base.errors import UserError
+from snakedev.config.fields import Purpose
 from snakedev.config.source_facts import SourceFacts, facts_file
 from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
 from snakedev.environments.exclusions import Exclusions
@@ -46,14 +46,14 @@ def all_facts(folder: Path) -> list[SourceFacts]:
 def asked_by_sources(
     facts: Iterable[SourceFacts],
     folder: Path,
-    purpose: Literal["tool", "build", "run"],
+    purpose: Purpose,
     variant: str | None,
     exclusions: Exclusions,
 ) -> list[Line]:
     """What pinned sources ask for, as a lock of a purpose and a variant answers it.
 
-    Extras that ``exclusions`` names are left out. What runs a variant has the torch that it was
-    built with. Raises UserError for a requirement that no lock can answer.
+    Extras that ``exclusions`` names are left out. What runs or tests a variant has the torch that
+    it was built with. Raises UserError for a requirement that no lock can answer.
     """
     if purpose == "tool" or variant is None:
         return []

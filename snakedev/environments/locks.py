@@ -11,14 +11,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from snakedev.base.errors import UserError
-from snakedev.config.fields import VARIANTS, Variant
+from snakedev.config.fields import VARIANTS, Purpose, Variant
 from snakedev.config.source_facts import SourceFacts, facts_file
 from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
 from snakedev.environments.exclusions import Exclusions, read_exclusions
@@ -58,11 +57,17 @@ class Lock:
     """A lock by the name of its file, and what it is for."""
 
     name: str
-    purpose: Literal["tool", "build", "run"]
-    """Whether people run programs of it, wheels are built in it, or vLLM runs in it: those of the
-    first kind are for ordinary Pythons, the others for the free-threaded one."""
+    purpose: Purpose
+    """Whether people run programs of it, wheels are built in it, vLLM runs in it, or upstream's
+    tests do: those of the first kind are for ordinary Pythons, the others for the free-threaded
+    one."""
     variant: Variant | None = None
     """The one that it is for; None for one that serves all."""
+
+    @property
+    def base(self) -> str | None:
+        """The lock that it adds packages to, if any: an environment holds those of both."""
+        return f"run-{self.variant}" if self.purpose == "test" else None
 
 
 def _locks() -> Iterator[Lock]:
@@ -72,6 +77,8 @@ def _locks() -> Iterator[Lock]:
             name = shape.format(variant=variant)
             yield Lock(name, "build", variant if name != shape else None)
     yield from (Lock(f"run-{variant}", "run", variant) for variant in VARIANTS)
+    # behind the locks that they are compiled from
+    yield from (Lock(f"test-{variant}", "test", variant) for variant in VARIANTS)
 
 
 LOCKS = {lock.name: lock for lock in _locks()}
@@ -80,10 +87,15 @@ _COMMITTED = ("cpu", "cuda")
 """The variants whose locks everybody has."""
 
 
-def of_variants(variants: Iterable[str]) -> tuple[Lock, ...]:
-    """The locks that everybody has, and those of these variants."""
+def of_variants(variants: Iterable[str], *, tests: bool = False) -> tuple[Lock, ...]:
+    """The locks that everybody has, and those of these variants; with ``tests``, those of
+    upstream's tests, too."""
     wanted = {None, *_COMMITTED, *variants}
-    return tuple(lock for lock in LOCKS.values() if lock.variant in wanted)
+    return tuple(
+        lock
+        for lock in LOCKS.values()
+        if lock.variant in wanted and (tests or lock.purpose != "test")
+    )
 
 
 def lock_sources(folder: Path, name: str, torch_index: str | None) -> tuple[Path, ...]:
@@ -114,11 +126,13 @@ def inputs_digest(
     torch_index: str | None,
     left_out: Iterable[str] = (),
     facts: Sequence[SourceFacts] | None = None,
+    base: Path | None = None,
 ) -> str:
     """sha256 of all that a lock is compiled from: what it is to answer, what of that is left out,
-    the platform and the torch index. Comments and reasons are left out.
+    the platform, the torch index and the lock that it is based on. Comments and reasons are left
+    out.
 
-    ``facts`` are those of the files in ``folder`` where they are not given.
+    ``facts`` and the lock ``base`` are those of the files in ``folder`` where they are not given.
     """
     known = all_facts(folder) if facts is None else facts
     lines = [*listed_lines(folder, name, torch_index), *source_lines(folder, name, known)]
@@ -126,7 +140,10 @@ def inputs_digest(
     parts += ORDINARY_TARGET if LOCKS[name].purpose == "tool" else WHEELS_TARGET
     parts += [f"without {package}" for package in sorted(left_out)]
     address = public_address(torch_index) if torch_index else None
-    return _sha256([*parts, f"torch index: {address}"])
+    parts.append(f"torch index: {address}")
+    if named := LOCKS[name].base:
+        parts.append(f"{named}: {lock_digest(base or folder / f'{named}.lock')}")
+    return _sha256(parts)
 
 
 def lock_head(
@@ -135,13 +152,14 @@ def lock_head(
     torch_index: str | None,
     left_out: Iterable[str],
     facts: Sequence[SourceFacts],
+    base: Path | None = None,
 ) -> str:
     """The comments that a lock begins with; ``left_out`` are the excluded packages that those of
-    the lock ask for."""
+    the lock ask for, and ``base`` is the lock that it is based on."""
     without = ", ".join(sorted(left_out))
     return (
         f"# Compiled by `snakemake locks` from {_files(folder, name, torch_index, facts)}.\n"
-        f"# inputs: {inputs_digest(folder, name, torch_index, left_out, facts)}\n"
+        f"# inputs: {inputs_digest(folder, name, torch_index, left_out, facts, base)}\n"
         + (f"# without: {without}\n" if without else "")
     )
 
@@ -150,7 +168,7 @@ def lock_exclusions(folder: Path, name: str) -> Exclusions:
     """What a lock is compiled without; what all leave out is vLLM's, no tool's."""
     if not (folder / EXCLUSIONS_FILE).is_file():
         return Exclusions({}, {})
-    exclusions = read_exclusions(folder, name)
+    exclusions = read_exclusions(folder, LOCKS[name].base or name)
     if LOCKS[name].purpose != "tool":
         return exclusions
     shared = read_exclusions(folder).packages
@@ -158,9 +176,9 @@ def lock_exclusions(folder: Path, name: str) -> Exclusions:
     return Exclusions(own, exclusions.extras)
 
 
-def lock_digest(lock: Path) -> str:
-    """sha256 of a lock's requirements and hashes, comments left out."""
-    return _sha256(requirement_lines(lock))
+def lock_digest(*locks: Path) -> str:
+    """sha256 of the requirements and hashes of locks, comments left out."""
+    return _sha256([line for lock in locks for line in requirement_lines(lock)])
 
 
 def lock_pins(lock: Path) -> dict[str, Pin]:
@@ -189,8 +207,9 @@ def check_lock(folder: Path, name: str, torch_index: str | None = None) -> None:
     else."""
     require_lists(folder, [LOCKS[name]])
     lock = folder / f"{name}.lock"
-    if not lock.is_file():
-        raise UserError(f"{lock} is missing: run `snakemake locks`")
+    for file in (lock, folder / f"{LOCKS[name].base or name}.lock"):
+        if not file.is_file():
+            raise UserError(f"{file} is missing: run `snakemake locks`")
     text = lock.read_text(encoding="utf-8")
     recorded, without = _INPUTS.search(text), _WITHOUT.search(text)
     asked_for = {*lock_names(text), *(without[1].split(", ") if without else ())}
@@ -205,6 +224,7 @@ def check_lock(folder: Path, name: str, torch_index: str | None = None) -> None:
 def _files(folder: Path, name: str, torch_index: str | None, facts: Iterable[SourceFacts]) -> str:
     """The files that a lock is compiled from, for a reader."""
     files = [file.name for file in lock_sources(folder, name, torch_index)]
+    files += [f"{LOCKS[name].base}.lock"] if LOCKS[name].base else []
     if LOCKS[name].purpose != "tool" and LOCKS[name].variant:
         files += [facts_file(folder, one.repo).name for one in facts]
     return ", ".join(files)
@@ -236,6 +256,8 @@ def _content(lock: Lock) -> str:
         return "the programs that people run"
     if lock.purpose == "run":
         return f"what running vLLM on {lock.variant} needs"
+    if lock.purpose == "test":
+        return f"`-r {lock.base}.in`, and what upstream's tests on {lock.variant} need besides"
     names = [
         name
         for name, recipe in RECIPES.items()

@@ -15,6 +15,7 @@ from snakedev.machine.probe import Machine
 from snakedev.plan.buildable import Buildable
 from snakedev.plan.reports import Reports
 from snakedev.plan.sources import Sources
+from snakedev.plan.upstream_tests import TestRuns
 from snakedev.plan.wheels import Wheels
 from snakedev.store.artifacts import Artifacts
 from snakedev.store.spec import Spec
@@ -39,6 +40,7 @@ class Plan:
         self.buildable = Buildable(self.sources, machine)
         self.wheels = Wheels(self.buildable)
         self.reports = Reports(self.wheels, run)
+        self.tests = TestRuns(self.wheels)
 
     def reached(self) -> Iterator[Path]:
         """The keyed folders, made or not, of everything that the configuration asks for."""

@@ -90,21 +90,33 @@ class Wheels:
     @cache
     def run_environment(self, variant: str) -> EnvironmentSpec:
         """The environment that runs a variant: its lock, and the wheels built here."""
-        wheels = tuple(
+        return self._environment(f"run-{variant}", self._wheels_of(variant))
+
+    @cache
+    def test_environment(self, variant: str) -> EnvironmentSpec:
+        """The environment that upstream's tests of a variant run in: the packages of its run
+        environment, what the tests need besides, and the wheels built here."""
+        return self._environment(f"test-{variant}", self._wheels_of(variant))
+
+    def _wheels_of(self, variant: str) -> tuple[WheelInput, ...]:
+        """The wheels built here that serve a variant."""
+        return tuple(
             WheelInput(repo=name, variant=label, key=self.wheel(name, label).key)
             for name in self.buildable.wheel_repos(variant)
             if (label := self.buildable.variant_of(name, variant))
         )
-        return self._environment(f"run-{variant}", wheels)
 
     def _environment(self, name: str, wheels: tuple[WheelInput, ...]) -> EnvironmentSpec:
         lock, torch_index = self._locks / f"{name}.lock", self.check_lock(name)
+        base = locks.LOCKS[name].base
+        base_lock = self._locks / f"{base}.lock" if base else None
         return EnvironmentSpec(
             name=name,
             lock=lock,
+            base_lock=base_lock,
             purpose=locks.LOCKS[name].purpose,
             variant=locks.LOCKS[name].variant,
-            lock_digest=locks.lock_digest(lock),
+            lock_digest=locks.lock_digest(*filter(None, [base_lock]), lock),
             interpreter=self.sources.interpreter,
             wheels=wheels,
             torch_index=torch_index,
@@ -122,8 +134,12 @@ class Wheels:
     def environment_of(self, name: str, key: str) -> EnvironmentSpec:
         """The planned environment of a name and key; raises KeyError for one that is not."""
         lock = locks.LOCKS[name]
-        running = lock.purpose == "run"
-        spec = self.run_environment(lock.variant) if running else self.build_environment(name)
+        if lock.purpose == "build":
+            spec = self.build_environment(name)
+        elif lock.purpose == "test":
+            spec = self.test_environment(lock.variant)
+        else:
+            spec = self.run_environment(lock.variant)
         if spec.key != key:
             raise KeyError(f"{name}-{key}")
         return spec

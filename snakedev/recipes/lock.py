@@ -17,7 +17,7 @@ from snakedev.recipes.registry import RECIPE_NUMBERS, RECIPES
 
 FILE = Path(__file__).with_name("recipes.lock.json")
 # What makes the artifacts of a number, where the script has another name.
-_SCRIPTS = {"gil": "gil_trial", "patches": "patch_trial"}
+_SCRIPTS = {"gil": "gil_trial", "patches": "patch_trial", "tests": "upstream_tests"}
 
 
 class Entry(Record):

@@ -35,6 +35,7 @@ RECIPE_NUMBERS = {
     "smoke": 3,
     "gil": 1,
     "patches": 1,
+    "tests": 1,
     "kernels": 2,
 }
 """The recipe numbers of the other keyed artifacts, raised by hand in the same way."""

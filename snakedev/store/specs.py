@@ -16,6 +16,7 @@ from snakedev.config.reports import BenchReport, Prompt, Throughput
 from snakedev.config.repos import DeclaredModule, HubModel, PackageModel
 from snakedev.store.source_specs import CratesSpec, PinnedSpec, SourceSpec
 from snakedev.store.spec import Spec, beside_key, digest, key_when_set
+from snakedev.store.tests_spec import TestsSpec
 
 
 class PatchTrialSpec(PinnedSpec):
@@ -76,8 +77,10 @@ class EnvironmentSpec(Spec):
     torch_index: str | None = None
     recipe_number: int
     lock: Path = beside_key()
-    purpose: Literal["build", "run"] = beside_key()
-    """Whether wheels are built in it, or vLLM runs in it."""
+    base_lock: Path | None = beside_key(default=None)
+    """The lock that it adds packages to; the digest is of both then."""
+    purpose: Literal["build", "run", "test"] = beside_key()
+    """Whether wheels are built in it, vLLM runs in it, or upstream's tests do."""
     variant: Variant | None = beside_key()
     """The one that it is for; None for one that serves all."""
 
@@ -288,5 +291,6 @@ KEPT: tuple[type[Spec], ...] = (
     ModelSpec,
     SmokeSpec,
     GilSpec,
+    TestsSpec,
 )
 """The kinds of artifacts that keyed folders are kept of."""

@@ -1,0 +1,47 @@
+"""A pytest plugin: files of tests are spread over workers, and one that crashes costs one test.
+
+pytest-xdist's own `--dist=loadfile` hands the test that crashed a worker to the next one, which
+crashes as well; and what pytest-timeout says of a worker that hangs is lost. Runs inside a test
+environment, with `-p snakedev_files`.
+"""
+
+import os
+
+import pytest
+from _pytest.config import create_terminal_writer
+from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
+
+
+class Files(LoadFileScheduling):
+    """Files to workers, each test once."""
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """Take back what a worker that ended has not run; returns the test that it crashed in."""
+        work = self.assigned_work.pop(node)
+        for tests in work.values():
+            for test, done in tests.items():
+                if not done:
+                    tests[test] = True
+                    left = {file: one for file, one in work.items() if not all(one.values())}
+                    self.workqueue.update(left)
+                    for other in self.assigned_work:
+                        self._reschedule(other)
+                    return str(test)
+        return None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a worker tell on standard error what it has to tell as it ends."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and hasattr(config, "workerinput"):
+        # as it is before tests: then it is captured
+        errors = open(os.dup(2), "w", encoding="utf-8", errors="replace")  # noqa: SIM115
+        reporter._tw = create_terminal_writer(config, errors)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Files:
+    """Have pytest-xdist use it."""
+    return Files(config, log)

@@ -1,0 +1,241 @@
+"""Running upstream's own tests of a repo in one column of the report.
+
+Tests run in sessions of pytest, in workers of pytest-xdist that load what they test once: one that
+crashes is replaced, and costs one test. What is known of a file is kept in the cache, so that a run
+that was stopped goes on, and a larger selection runs only what is added.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from snakedev import inside
+from snakedev.base.capacity import parallel_jobs
+from snakedev.base.job import Job
+from snakedev.base.process import CommandError, output
+from snakedev.base.records import Record
+from snakedev.environments.run_variables import run_variables
+from snakedev.reports.tests.log import Session, read_session
+from snakedev.reports.tests.record import TestFile, TestsRecord
+from snakedev.reports.tests.selection import copied, excepted, sessions
+from snakedev.store.layout import Layout
+from snakedev.store.publish import found, published
+from snakedev.store.spec import digest
+from snakedev.store.tests_spec import TestsSpec
+
+_GIL = {"gil": "1", "free": "0", "threads": "0"}
+_ASK = "import platform, importlib.metadata as m; print(platform.python_version(), m.version({!r}))"
+# What pytest ends with: all passed, some failed, there were none. Anything else is no answer.
+_TIMED_OUT = 124
+_KILL_AFTER = 30
+_RESTARTS = 1000
+# pytest looks for these on the command line alone, not in a file of arguments
+_PLUGINS = ("-p", "no:cacheprovider", "-p", "snakedev_files")
+
+
+def run_tests(spec: TestsSpec, layout: Layout, cores: int, running: Job) -> TestsRecord:
+    """Run the tests that a spec asks for, or find them in the store.
+
+    Raises UserError where the configuration names what the source has not, CommandError where no
+    test could be run.
+    """
+    final = layout.folder(spec)
+    if record := found(final / spec.record_name, TestsRecord, running):
+        return record
+    started, clock = datetime.now(UTC), time.monotonic()
+    environment = layout.environment(spec.environment_name, spec.environment_key or "").absolute()
+    python, version = output(
+        [environment / "bin/python", "-IBc", _ASK.format(spec.repo)], timeout=60
+    ).split()
+    with tempfile.TemporaryDirectory(prefix="snakedev-tests-") as scratch:
+        files = _Run(spec, layout, environment, Path(scratch), cores, running).files()
+    record = TestsRecord(
+        key=spec.key,
+        variant=spec.variant,
+        repo=spec.repo,
+        column=spec.column,
+        version=version,
+        python=python,
+        threads=spec.threads,
+        files=files,
+        left_out=spec.suite.left_out,
+        started=started.isoformat(timespec="seconds"),
+        seconds=round(time.monotonic() - clock, 1),
+        work=spec.work,
+    )
+    with published(final) as folder:
+        record.write(folder / spec.record_name)
+        shutil.copyfile(running.log_path, folder / "tests.log")
+    return record
+
+
+class _Kept(Record):
+    """What is known of a file's tests, and what that took."""
+
+    tests: TestFile
+
+
+class _Run:
+    """One run: the copied tests, and what is known of them from earlier runs."""
+
+    def __init__(
+        self,
+        spec: TestsSpec,
+        layout: Layout,
+        environment: Path,
+        scratch: Path,
+        cores: int,
+        running: Job,
+    ):
+        self.spec, self.suite, self.running = spec, spec.suite, running
+        self.python, self.scratch = environment / "bin/python", scratch
+        self.place = f"repos.{spec.repo}.tests"
+        tree = layout.source(spec.repo, spec.source_key) / "tree"
+        self.folder = copied(spec.suite, tree, scratch / "source", self.place)
+        self.workers = parallel_jobs(cores, spec.suite.memory_gb)
+        threads = max(1, cores // self.workers)
+        variables = run_variables(environment, layout.cache, gil_off=False)
+        # what does not follow from the tests alone is the same for all workers
+        variables |= {"OMP_NUM_THREADS": str(threads), "PYTHONHASHSEED": "0"}
+        variables["PYTHONPATH"] = str(inside.FOLDER / "testing")
+        if gil := _GIL.get(spec.column):
+            variables["PYTHON_GIL"] = gil
+        self.variables = variables | spec.suite.variables
+        changing = {"paths", "left_out", "minutes", "memory_gb", "quick"}
+        identity = spec.model_dump(mode="json", exclude={"lock", "environment_name"})
+        identity["suite"] = {k: v for k, v in identity["suite"].items() if k not in changing}
+        self.kept = layout.cache.absolute() / "tests" / digest(identity)
+
+    def files(self) -> tuple[TestFile, ...]:
+        """All files of the suite with their tests."""
+        asked = sessions(self.suite, self.folder, self.place)
+        known: dict[str, TestFile] = {}
+        self._recover(asked)
+        for session in asked:
+            for file, names in session.items():
+                if (kept := self._record(file, names)).is_file():
+                    known[file] = _Kept.read(kept).tests
+        count = sum(map(len, asked))
+        if known:
+            self.running.say(f"{len(known)} of {count} files are known from an earlier run")
+        for number, session in enumerate(asked, 1):
+            left = {file: names for file, names in session.items() if file not in known}
+            if left:
+                self.running.say(
+                    f"session {number} of {len(asked)}: {_listed(left)}, {self.workers} at once"
+                )
+                known |= self._session(left)
+        return tuple(known[file] for session in asked for file in session)
+
+    def _session(self, asked: Mapping[str, Sequence[str]]) -> dict[str, TestFile]:
+        """Run a session; files that it did not come to, each in one of its own."""
+        session, code = self._pytest(asked, self.workers)
+        done = {file: session.file(file) for file in asked}
+        if session.finished:
+            return self._keep(asked, done)
+        whole = session.whole
+        if code == _TIMED_OUT:
+            why = f"the session took longer than {self.suite.minutes} minutes"
+            late = {f: one.model_copy(update={"problem": why}) for f, one in done.items()}
+            kept = {file: one for file, one in done.items() if file in whole}
+            return {**late, **self._keep(asked, kept)}
+        kept = self._keep(asked, {file: one for file, one in done.items() if file in whole})
+        for file, names in asked.items():
+            if file in kept:
+                continue
+            if len(asked) > 1:
+                self.running.say(f"the session ended with status {code}: {file} alone")
+                kept |= self._session({file: names})
+            else:
+                why = f"pytest ended with status {code}: see the log"
+                problem = done[file].problem or why
+                kept |= self._keep(
+                    asked, {file: done[file].model_copy(update={"problem": problem})}
+                )
+        return kept
+
+    def _pytest(self, asked: Mapping[str, Sequence[str]], workers: int) -> tuple[Session, int]:
+        """Run pytest; what it told of the tests, and the status that it ended with."""
+        self.kept.mkdir(parents=True, exist_ok=True)
+        log, given = self.kept / "session.jsonl", self.scratch / "arguments.txt"
+        log.unlink(missing_ok=True)
+        given.write_text("".join(f"{word}\n" for word in self._arguments(asked)), encoding="utf-8")
+        said: list[str] = []
+        told = ended = 0
+
+        def status() -> str:
+            nonlocal told
+            session, before = read_session(log), told
+            told = sum(len(session.file(file).tests) for file in asked)
+            return f"{told} tests so far" if told != before else ""
+
+        command: list[str | Path] = [
+            "timeout",
+            "--signal=INT",
+            f"--kill-after={_KILL_AFTER}",
+            str(self.suite.minutes * 60),
+            self.python,
+            "-m",
+            "pytest",
+            *_PLUGINS,
+            f"--report-log={log}",
+            f"--numprocesses={workers}",
+            f"@{given}",
+        ]
+        try:
+            with self.running.telling(status):
+                self.running.run(command, env=self.variables, cwd=self.folder, watch=said.append)
+        except CommandError as error:
+            ended = error.code
+        return read_session(log, said), ended
+
+    def _arguments(self, asked: Mapping[str, Sequence[str]]) -> Iterable[str]:
+        """What pytest is told, a word in a line."""
+        yield from (
+            "-q",
+            "--rootdir=.",
+            "--dist=loadfile",
+            f"--max-worker-restart={_RESTARTS}",
+            "--continue-on-collection-errors",
+            f"--timeout={self.suite.seconds}",
+            # ends the process that hangs, whatever it hangs in
+            "--timeout-method=thread",
+            # where not even a thread can do that
+            f"-ofaulthandler_timeout={self.suite.seconds + _KILL_AFTER}",
+            "-ofaulthandler_exit_on_timeout=true",
+            "--tb=short",
+        )
+        if self.spec.threads > 1:
+            # what cannot run in threads is left out by pytest-run-parallel itself, with the reason
+            yield from (f"--parallel-threads={self.spec.threads}", "--skip-thread-unsafe=True")
+        for file, names in asked.items():
+            yield from (f"--deselect={test}" for test in excepted(file, self.suite.left_out))
+            yield from names
+
+    def _keep(
+        self, asked: Mapping[str, Sequence[str]], done: Mapping[str, TestFile]
+    ) -> dict[str, TestFile]:
+        """Remember what is known of files that were run."""
+        for file, tests in done.items():
+            _Kept(tests=tests).write(self._record(file, asked[file]))
+        return dict(done)
+
+    def _record(self, file: str, names: Sequence[str]) -> Path:
+        """Where a file's tests are remembered, of what is asked for of it."""
+        return self.kept / f"{digest([file, *names, excepted(file, self.suite.left_out)])}.json"
+
+    def _recover(self, asked: Sequence[Mapping[str, Sequence[str]]]) -> None:
+        """Remember what a session that was killed has come to."""
+        session = read_session(self.kept / "session.jsonl")
+        for files in asked:
+            whole = {file: session.file(file) for file in files if file in session.whole}
+            fresh = {f: t for f, t in whole.items() if not self._record(f, files[f]).is_file()}
+            self._keep(files, fresh)
+
+
+def _listed(asked: Mapping[str, object]) -> str:
+    first, *others = asked
+    return f"{first} and {len(others)} more files" if others else first

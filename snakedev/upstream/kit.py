@@ -80,7 +80,7 @@ def make_kit(places: Places, sources: Sources, repo: str, ran: Ran) -> RepoKit:
         branches.lay(spec, layout, archive)
         with Earlier(made_on, layout, fetch, running) as earlier:
             branches.remember(earlier)
-        linters = linters_of(branches.tree, scratch)
+        linters = linters_of(branches.tree, branches.tree / ".git")
         ours = frozenset(o.path.name for o in patches if o.note.status in _NOT_SENT)
         maker = _Maker(branches, project, linters, places, ran, ours, final.resolve(), scratch)
         drafts = [maker.draft(one, patches[:number]) for number, one in enumerate(patches)]
@@ -95,6 +95,8 @@ def make_kit(places: Places, sources: Sources, repo: str, ran: Ran) -> RepoKit:
             drafts=tuple(drafts),
         )
         kit.write(scratch / RECORD)
+        (scratch / "diff").unlink(missing_ok=True)  # the last trial's
+        scratch.chmod(0o755)
         if final.is_dir():
             remove(final)
         scratch.rename(final)

@@ -7,7 +7,7 @@ from snakedev.bump.target import Places
 from snakedev.config.read import check
 from snakedev.fetch.index_pages import PackageIndex
 from snakedev.plan.sources import Sources
-from snakedev.reports.upstream.page import headline, write_report
+from snakedev.reports.upstream.page import headline, others, write_report
 from snakedev.store.artifacts import Artifacts
 from snakedev.store.layout import Layout
 from snakedev.upstream.kit import Ran, kits_there, make_kit
@@ -25,4 +25,4 @@ if __name__ == "__main__":
             make_kit(places, sources, repo, ran)
         kits = kits_there(layout, sources.patched)
         write_report(kits, layout.reports)
-        running.conclude(f"{headline(kits)} See {layout.reports / 'upstream.html'}")
+        running.conclude(f"{headline(kits)} {others(kits)}See {layout.reports / 'upstream.html'}")

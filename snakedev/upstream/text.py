@@ -57,7 +57,8 @@ def pull_request(draft: Draft, tree: Path) -> str:
 
 
 def _overview(draft: Draft) -> str:
-    return "\n\n".join(filter(None, [f"{draft.patch.subject}.", draft.note.upstream]))
+    today = draft.note.upstream and f"Today: {draft.note.upstream}"
+    return "\n\n".join(filter(None, [f"{draft.patch.subject}.", today]))
 
 
 def _claims(draft: Draft) -> str:

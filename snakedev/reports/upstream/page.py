@@ -42,7 +42,7 @@ _COLUMNS = [
 _STATES: dict[State, tuple[str, str]] = {
     "ready": ("good", "ready to send"),
     "open": ("warn", "not yet"),
-    "waits": ("warn", "waits for another"),
+    "waits": ("warn", "waiting for another"),
     "conflict": ("bad", "conflicts"),
     "submitted": ("plain", "submitted"),
     "upstream": ("plain", "upstream already"),
@@ -59,7 +59,7 @@ def write_report(kits: Sequence[RepoKit], folder: Path) -> UpstreamReportRecord:
 
 
 def headline(kits: Sequence[RepoKit]) -> str:
-    """How many patches can be sent where, and what is about the others, in a sentence or two."""
+    """How many patches can be sent where, in a sentence."""
     drafts = [draft for kit in kits for draft in kit.drafts]
     if not drafts:
         return "No repo has a patch."
@@ -67,11 +67,15 @@ def headline(kits: Sequence[RepoKit]) -> str:
     count = sum(ready.values())
     verb = "is" if count == 1 else "are"
     where = f", {listed([f'{n} for {repo}' for repo, n in ready.items()])}" if ready else ""
-    first = f"{count} of {counted(len(drafts), 'patch', 'patches')} {verb} ready to send{where}."
-    counts = Counter(draft.state for draft in drafts)
+    return f"{count} of {counted(len(drafts), 'patch', 'patches')} {verb} ready to send{where}."
+
+
+def others(kits: Sequence[RepoKit]) -> str:
+    """What is about the patches that cannot be sent, in a sentence; nothing where all can."""
+    counts = Counter(draft.state for kit in kits for draft in kit.drafts)
     del counts["ready"]
-    others = [f"{counts[state]} {word}" for state, (_, word) in _STATES.items() if counts[state]]
-    return f"{first} The others: {', '.join(others)}." if others else first
+    told = [f"{counts[state]} {word}" for state, (_, word) in _STATES.items() if counts[state]]
+    return f"The others: {', '.join(told)}. " if told else ""
 
 
 def _page(kits: Sequence[RepoKit]) -> dict[str, Any]:
@@ -82,9 +86,9 @@ def _page(kits: Sequence[RepoKit]) -> dict[str, Any]:
         "state": "warned" if blocked else "good",
         "word": "Drafts.",
         "headline": headline(kits),
-        "summary": "Each patch was put on the newest state of its upstream that could be had, "
-        "and held against upstream's rules. Nothing is sent: the commands under a draft are "
-        "for a person, who signs for it.",
+        "summary": f"{others(kits)}Each patch was put on the newest state of its upstream that "
+        "could be had, and held against upstream's rules. Nothing is sent: the commands under a "
+        "draft are for a person, who signs for it.",
         "tiles": [(counts[state], word) for state, (_, word) in _STATES.items() if counts[state]],
         "repos": [_repo(kit) for kit in kits],
     }

@@ -26,7 +26,7 @@ def test_a_draft_is_a_commit_that_a_clone_of_upstream_takes(kit, tmp_path):
     # what is said to us alone is not said to upstream
     assert git(clone, "log", "-1", "--format=%B") == "Name a.txt\n\nBecause."
     text = Path(first.text).read_text()
-    assert "Name a.txt.\n\nkeeps 20." in text and "Upstream-Status" not in text
+    assert "Name a.txt.\n\nToday: keeps 20." in text and "Upstream-Status" not in text
     assert git(kit.tree, "log", "--format=%s", first.branch).splitlines()[0] == "Name a.txt"
     assert git(kit.tree, "show", "--format=", "--stat", first.branch).startswith("a.txt")
     # the series has the trailers, and the branch has not

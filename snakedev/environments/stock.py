@@ -74,3 +74,12 @@ def stock_environment(
             raise UserError(f"{requirement} on {python}: {error}:\n{said}") from None
     write_text(ready, wanted)
     return folder
+
+
+def stock_name(repo: str, variant: str) -> str:
+    """The package that a repo's stock wheel for a variant is of; raises UserError for none."""
+    if repo != "vllm":
+        return repo
+    if variant not in _WHEELS:
+        raise UserError(f"no package index has a stock wheel of vLLM for {variant}")
+    return _WHEELS[variant]

@@ -7,7 +7,6 @@ from pathlib import Path
 from snakedev.base.errors import UserError
 from snakedev.config.fields import Variant
 from snakedev.config.upstream_tests import Column, UpstreamTests
-from snakedev.environments.locks import lock_digest
 from snakedev.plan.wheels import Wheels
 from snakedev.recipes.registry import RECIPE_NUMBERS
 from snakedev.store.spec import digest
@@ -89,8 +88,7 @@ class TestRuns:
         source, wanted = self.wheels.sources.source(repo), self.config.test_report
         environment = self.wheels.test_environment(variant)
         stock = {
-            "lock": lock_digest(environment.lock),
-            "version": self.config.repos[repo].version,
+            "lock": environment.lock_digest,
             "python": wanted.python or "{}.{}".format(*sys.version_info),
         }
         ours = column != "stock"
@@ -98,6 +96,7 @@ class TestRuns:
             variant=variant,
             repo=repo,
             column=column,
+            version=self.config.repos[repo].version,
             source_key=source.key,
             subdirectory=source.pin.subdirectory,
             suite=self._suite(repo, variant, column),
@@ -105,7 +104,8 @@ class TestRuns:
             environment_key=environment.key if ours else None,
             environment_name=environment.name,
             stock={} if ours else stock,
-            lock=environment.lock,
+            locks=(*filter(None, [environment.base_lock]), environment.lock),
+            built=tuple(wheel.repo for wheel in environment.wheels),
             recipe_number=RECIPE_NUMBERS["tests"],
             work={name: seen.tree for name, seen in self.wheels.sources.work.items()}
             if ours and environment.from_work

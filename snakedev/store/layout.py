@@ -140,6 +140,10 @@ class Layout:
         """The environment with a stock vLLM on an ordinary Python, to measure beside ours."""
         return self.root / "bench" / f"stock-{variant}"
 
+    def stock_packages(self, variant: str) -> Path:
+        """The environment in which upstream's tests see stock wheels, on an ordinary Python."""
+        return self.root / "envs" / f"stock-{variant}"
+
     @property
     def bench_records(self) -> Path:
         """The records of all benchmark runs, and what is measured of one that was not finished."""

@@ -19,6 +19,8 @@ class TestsSpec(Spec):
     variant: Variant
     repo: str
     column: Column
+    version: str
+    """The repo's."""
     source_key: str
     """Of the source that the tests are copied from."""
     subdirectory: str
@@ -29,11 +31,13 @@ class TestsSpec(Spec):
     environment_key: str | None = None
     """Of the test environment; None on an ordinary Python."""
     stock: dict[str, str] = key_when_set(default={})
-    """What is installed on an ordinary Python: the lock's digest, the repo's version, and the
-    Python that is asked for."""
+    """What counts on an ordinary Python: the locks' digest, and the Python that is asked for."""
     recipe_number: int
     environment_name: str = beside_key()
-    lock: Path = beside_key()
+    locks: tuple[Path, ...] = beside_key()
+    """Those of the test environment."""
+    built: tuple[str, ...] = beside_key()
+    """The repos whose wheels are built here."""
     work: dict[str, str] = key_when_set(default={})
     """The repos that run from work folders, with the folders' tree ids."""
 

@@ -18,6 +18,11 @@ from snakedev.base.job import Job
 from snakedev.base.process import CommandError, output
 from snakedev.base.records import Record
 from snakedev.environments.run_variables import run_variables
+from snakedev.environments.stock_packages import (
+    NoStockWheelError,
+    add_stock_wheel,
+    stock_packages,
+)
 from snakedev.reports.tests.log import Session, read_session
 from snakedev.reports.tests.record import TestFile, TestsRecord
 from snakedev.reports.tests.selection import copied, excepted, sessions
@@ -46,12 +51,17 @@ def run_tests(spec: TestsSpec, layout: Layout, cores: int, running: Job) -> Test
     if record := found(final / spec.record_name, TestsRecord, running):
         return record
     started, clock = datetime.now(UTC), time.monotonic()
-    environment = layout.environment(spec.environment_name, spec.environment_key or "").absolute()
-    python, version = output(
-        [environment / "bin/python", "-IBc", _ASK.format(spec.repo)], timeout=60
-    ).split()
-    with tempfile.TemporaryDirectory(prefix="snakedev-tests-") as scratch:
-        files = _Run(spec, layout, environment, Path(scratch), cores, running).files()
+    files: tuple[TestFile, ...] = ()
+    python, version, without = "", spec.version, ""
+    try:
+        environment, name = _environment(spec, layout, running)
+    except NoStockWheelError as error:
+        running.say(without := str(error))
+    else:
+        asked: list[str | Path] = [environment / "bin/python", "-IBc", _ASK.format(name)]
+        python, version = output(asked, timeout=60).split()
+        with tempfile.TemporaryDirectory(prefix="snakedev-tests-") as scratch:
+            files = _Run(spec, layout, environment, Path(scratch), cores, running).files()
     record = TestsRecord(
         key=spec.key,
         variant=spec.variant,
@@ -59,6 +69,7 @@ def run_tests(spec: TestsSpec, layout: Layout, cores: int, running: Job) -> Test
         column=spec.column,
         version=version,
         python=python,
+        without=without,
         threads=spec.threads,
         files=files,
         left_out=spec.suite.left_out,
@@ -70,6 +81,19 @@ def run_tests(spec: TestsSpec, layout: Layout, cores: int, running: Job) -> Test
         record.write(folder / spec.record_name)
         shutil.copyfile(running.log_path, folder / "tests.log")
     return record
+
+
+def _environment(spec: TestsSpec, layout: Layout, running: Job) -> tuple[Path, str]:
+    """Where a column's tests run, and the name of the package that they test.
+
+    Raises NoStockWheelError where there is no stock wheel to test.
+    """
+    if spec.environment_key:
+        return layout.environment(spec.environment_name, spec.environment_key).absolute(), spec.repo
+    running.say("looking for the stock wheel")
+    folder = layout.stock_packages(spec.variant).absolute()
+    environment = stock_packages(folder, spec.locks, spec.built, spec.stock["python"])
+    return environment, add_stock_wheel(environment, spec.repo, spec.variant, spec.version)
 
 
 class _Kept(Record):
@@ -105,7 +129,7 @@ class _Run:
             variables["PYTHON_GIL"] = gil
         self.variables = variables | spec.suite.variables
         changing = {"paths", "left_out", "minutes", "memory_gb", "quick"}
-        identity = spec.model_dump(mode="json", exclude={"lock", "environment_name"})
+        identity = spec.model_dump(mode="json", exclude={"locks", "built", "environment_name"})
         identity["suite"] = {k: v for k, v in identity["suite"].items() if k not in changing}
         self.kept = layout.cache.absolute() / "tests" / digest(identity)
 

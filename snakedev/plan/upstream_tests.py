@@ -82,7 +82,9 @@ class TestRuns:
         in_threads = tests.not_in_threads if column == "threads" else {}
         left_out = {**tests.left_out, **without, **in_threads}
         given = {"paths": self._chosen(repo), "quick": (), "needs": {}, "not_in_threads": {}}
-        return tests.model_copy(update={**given, "left_out": left_out})
+        asking = {"HF_HUB_OFFLINE": "0"} if wanted.hub else {}
+        variables = {**asking, **tests.variables}
+        return tests.model_copy(update={**given, "left_out": left_out, "variables": variables})
 
     def _run(self, variant: Variant, repo: str, column: Column) -> TestsSpec:
         source, wanted = self.wheels.sources.source(repo), self.config.test_report

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import subprocess
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,3 +72,10 @@ def served(index: Path) -> Iterator[str]:
     index.mkdir(parents=True, exist_ok=True)
     with serving(partial(_Quiet, directory=str(index))) as address:
         yield f"http://{address}/"
+
+
+def versions(environment: Path, *names: str) -> list[str]:
+    """What an environment has of some packages."""
+    code = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
+    command = [environment / "bin/python", "-c", code, *names]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()

@@ -153,3 +153,21 @@ def test_all_failures_are_told_at_once_and_nothing_is_written(folder, running):
     assert f"{folder}/exclusions.yaml" in first
     assert last == f"no lock in {folder} was changed"
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_a_lock_of_tests_adds_to_that_of_runs(folder, running, index, tmp_path):
+    publish(index, make_wheel(tmp_path / "wheels", "tester", "1.0", ["tool", "helper"]))
+    publish(index, make_wheel(tmp_path / "wheels", "helper", "1.0"))
+    (folder / "test-cpu.in").write_text("-r run-cpu.in\ntester\n")
+    (folder / "run-cpu.in").touch()
+    # the lock of runs has tool 1.0, though tests alone would have 2.0
+    assert compiled(folder, running, facts(), "run-cpu", "test-cpu") == ["run-cpu", "test-cpu"]
+    assert versions(folder, "test-cpu") == {"helper": "1.0", "tester": "1.0"}
+    locks.check_lock(folder, "test-cpu")
+    # both are compiled anew where the first changes
+    assert compiled(folder, running, facts(run=("torch",)), "run-cpu", "test-cpu") != []
+    assert versions(folder, "test-cpu") == {"helper": "1.0", "tester": "1.0", "tool": "2.0"}
+    with (folder / "run-cpu.lock").open("a") as lock:
+        lock.write("more==1.0\n")
+    with pytest.raises(UserError, match=r"test-cpu\.lock does not fit .*run-cpu\.lock"):
+        locks.check_lock(folder, "test-cpu")

@@ -1,13 +1,12 @@
 """The stock wheel's environment: on the packages of our lock, and made anew when they change."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from snakedev.base.errors import UserError
 from snakedev.environments.stock import stock_environment
-from tests.unit.package_index import make_wheel, publish
+from tests.unit.package_index import make_wheel, publish, versions
 
 
 @pytest.fixture
@@ -15,13 +14,6 @@ def lock(tmp_path: Path) -> Path:
     path = tmp_path / "run-cpu.lock"
     path.write_text("torch==2.11.0+cpu\nxgrammar==0.2.8\nleft-out==1.0\n")
     return path
-
-
-def versions(environment: Path, *names: str) -> list[str]:
-    """What an environment has of some packages."""
-    code = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
-    command = [environment / "bin/python", "-c", code, *names]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
 
 def offer(index: Path, tmp_path: Path, *stock: str) -> None:

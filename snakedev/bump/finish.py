@@ -1,5 +1,6 @@
 """The second half of a move: what follows from the pin that config.yaml names by then."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from snakedev.config.source_facts import read_facts
 from snakedev.environments.lock_compiler import compile_locks
 from snakedev.environments.lock_inputs import all_facts
 from snakedev.environments.locks import of_variants
+from snakedev.plan.buildable import Buildable
 from snakedev.plan.sources import Sources
 from snakedev.reports.bump.record import MoveRecord
 from snakedev.store.artifacts import Artifacts
@@ -41,6 +43,7 @@ def finished(state: BumpState, places: Places, project: Path) -> MoveRecord:
         reached(**_proposals(move, sources, places))
         if problem := _locks(places, project / "envs"):
             return reached(problem=problem)
+        reached(by_hand=tuple(dict.fromkeys((*move.by_hand, *_overtaken(sources)))))
     places.running.say(f"{move.repo}: moved to {move.after}")
     return reached(state="moved", problem=None)
 
@@ -69,6 +72,17 @@ def _proposals(move: MoveRecord, sources: Sources, places: Places) -> dict[str, 
         "exclusions": (*move.exclusions, *proposed),
         "by_hand": tuple(dict.fromkeys((*move.by_hand, *lines))),
     }
+
+
+def _overtaken(sources: Sources) -> Iterator[str]:
+    """A line for each repacked wheel of which the locks now have another version."""
+    buildable = Buildable(sources)
+    for repo, entry in sources.config.repos.items():
+        try:
+            if entry.enabled:
+                buildable.require_locked(repo)
+        except UserError as error:
+            yield str(error)
 
 
 def _locks(places: Places, folder: Path) -> str | None:

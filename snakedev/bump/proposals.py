@@ -17,8 +17,8 @@ from snakedev.environments.requirements import marker_environment
 from snakedev.fetch.index_pages import Page
 from snakedev.reports.bump.record import MoveRecord, ProposedExclusion
 from snakedev.reports.compat.availability import OF_THE_INDEX, Availability, judge
+from snakedev.reports.compat.built import built_here
 from snakedev.reports.compat.closure import ROOT, Closure, resolve
-from snakedev.reports.compat.rows import built_here
 
 
 def closures(places: Places, facts: SourceFacts, folder: Path) -> list[Closure]:

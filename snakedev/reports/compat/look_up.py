@@ -14,8 +14,9 @@ from snakedev.environments.locks import lock_pins
 from snakedev.fetch.index_pages import PackageIndex
 from snakedev.fetch.indexes import index_url, public_address
 from snakedev.reports.compat.availability import OF_THE_INDEX
+from snakedev.reports.compat.built import built_here, repacked_here
 from snakedev.reports.compat.closure import resolve
-from snakedev.reports.compat.rows import CompatRecord, Known, built_here, closure_rows, tracked_rows
+from snakedev.reports.compat.rows import CompatRecord, Known, closure_rows, tracked_rows
 from snakedev.reports.compat.tracked import read_tracked
 from snakedev.store.layout import Layout
 
@@ -45,6 +46,7 @@ def look_up(
         exclusions=read_exclusions(folder),
         excluded={v: read_exclusions(folder, f"run-{v}").packages for v in variants},
         tracked=read_tracked(folder),
+        repacked=repacked_here(config),
     )
     index = PackageIndex(
         layout.cache / "index",

@@ -1,19 +1,15 @@
 """What of vLLM's closure can be had for a free-threaded Python: a row for each package."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from packaging.utils import canonicalize_name
-
 from snakedev.base.records import Record
-from snakedev.config.model import Config
 from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
 from snakedev.environments.exclusions import Exclusion, Exclusions
 from snakedev.environments.locks import Pin
 from snakedev.fetch.index_pages import Page
-from snakedev.recipes.registry import RECIPES
 from snakedev.reports.compat.availability import Availability, judge, newest
 from snakedev.reports.compat.closure import ROOT, Closure
 from snakedev.reports.compat.tracked import FILE as TRACKED_FILE
@@ -110,15 +106,8 @@ class Known:
     excluded: Mapping[str, Mapping[str, Exclusion]]
     """The packages that the run-time lock of each variant leaves out."""
     tracked: Sequence[Tracked]
-
-
-def built_here(config: Config) -> dict[str, tuple[str, str]]:
-    """By canonical name, the repos that give wheels, with the version of each."""
-    return {
-        canonicalize_name(repo.release.name if repo.release else name): (name, repo.version)
-        for name, repo in config.repos.items()
-        if repo.enabled and RECIPES[repo.recipe].environment is not None
-    }
+    repacked: Mapping[str, str] = field(default_factory=dict)
+    """The repos whose wheels stand for the index's where a lock has those, each with a note."""
 
 
 def closure_rows(
@@ -219,6 +208,10 @@ def _row(
                 "known": f"envs/{EXCLUSIONS_FILE}; {index_says(index)}",
             }
         )
+    if locked and name in known.repacked:
+        how = f"config.yaml: repos.{name} patches it; {index_says(index)}"
+        notes = "; ".join(filter(None, [row.note, known.repacked[name]]))
+        return row.model_copy(update={"status": "built", "known": how, "note": notes})
     if locked:
         return row
     if not any(name in only[closure.variant] for closure in closures):

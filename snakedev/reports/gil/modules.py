@@ -44,12 +44,18 @@ def entry_points(variant: str) -> dict[str, str]:
 
 
 def extension_modules(site_packages: Path) -> Iterator[ExtensionModule]:
-    """The extension modules among the files of all installed distributions."""
+    """The extension modules among the files of all installed distributions.
+
+    Of two files of one module, the one with the ABI in its name stands in front of the other.
+    """
     for distribution in distributions(path=[str(site_packages)]):
+        found: dict[str, ExtensionModule] = {}
         for listed in distribution.files or ():
             file = PurePosixPath(listed)
             if (name := module_name(file)) and (evidence := examine(site_packages / file)):
-                yield ExtensionModule(name, file, distribution, evidence)
+                if name not in found or found[name].evidence.abi is None:
+                    found[name] = ExtensionModule(name, file, distribution, evidence)
+        yield from found.values()
 
 
 def project_url(distribution: Distribution) -> str | None:

@@ -102,6 +102,19 @@ def test_what_came_and_went_is_told_and_the_locks_follow(moving):
     assert {"config.yaml", "envs/run-cpu.lock", "envs/tiny.source.json"} <= {*moving.changed}
 
 
+def test_a_wheel_that_the_locks_have_in_another_version_is_told(moving):
+    path = moving.folder / "config.yaml"
+    values = yaml.safe_load(path.read_text())
+    wheel = {"kind": "wheel", "name": "needed", "version": "0.9", "sha256": "0" * 64}
+    stands = {"recipe": "repack", "version": "0.9", "origin": "release", "release": wheel}
+    values["repos"]["needed"] = stands
+    path.write_text(yaml.safe_dump(values))
+    moving.commit()
+    moving.publish("1.1", vllm("needed>=1"))
+    *_, told = moving.bump().by_hand
+    assert told.startswith("config.yaml: repos.needed.version: 0.9 would stand for needed 1.")
+
+
 def test_an_exclusion_that_nothing_asks_for_any_more_is_told_once(moving):
     leave_out(moving, "left-out", "lean-json")
     moving.publish("1.1", vllm("needed>=1"))

@@ -94,6 +94,7 @@ def record(
     parts: Mapping[str, str | None] | None = None,
     exclusions: Exclusions = EXCLUSIONS,
     own_exclusions: Mapping[str, Mapping[str, Exclusion]] | None = None,
+    repacked: Mapping[str, str] | None = None,
     **more: object,
 ) -> CompatRecord:
     """A report's record of the small closure."""
@@ -110,6 +111,7 @@ def record(
             v: {**exclusions.packages, **(own_exclusions or {}).get(v, {})} for v in closures
         },
         tracked=TRACKED,
+        repacked=repacked or {},
     )
     resolved = [
         Closure(variant, {n: Dependency(n, v, tuple(via)) for n, (v, *via) in packages.items()})

@@ -4,7 +4,8 @@ import pytest
 
 from snakedev.config.read import check
 from snakedev.environments.exclusions import Exclusion
-from snakedev.reports.compat.rows import Row, built_here
+from snakedev.reports.compat.built import built_here, repacked_here
+from snakedev.reports.compat.rows import Row
 from tests.unit.reports.compat_rows import CLOSURES, EXCLUSIONS, FILES, LOCKS, OURS, PURE, record
 
 
@@ -153,6 +154,17 @@ def test_a_tracked_package_is_on_its_own_once_it_has_a_wheel():
     assert (row.status, row.version, row.had) == ("free-threaded", "2.60.0", True)
 
 
+def test_a_wheel_that_is_repacked_counts_where_a_lock_has_it():
+    left_out = {"cpu": {"tvm": Exclusion(reason="it turns the GIL on", without="nothing")}}
+    locks = {"cpu": {k: v for k, v in LOCKS["cpu"].items() if k != "tvm"}, "cuda": LOCKS["cuda"]}
+    note = "declared to need no GIL: tvm/_t.so"
+    found = record(locks=locks, own_exclusions=left_out, repacked={"tvm": note})
+    of_cpu, of_cuda = sorted(found.packages["tvm"], key=lambda row: row.variants)
+    assert (of_cpu.status, of_cpu.reason) == ("left out", "it turns the GIL on")
+    assert (of_cuda.status, of_cuda.version, of_cuda.note) == ("built", "0.1.10", note)
+    assert of_cuda.known.startswith("config.yaml: repos.tvm patches it; the index has tvm-0.1.10-")
+
+
 def test_repos_that_give_wheels_are_built_here_under_the_name_of_their_project():
     commit = {"url": "https://forge.test/x", "commit": "a" * 40}
     release = {"name": "open-thing", "version": "1.0", "sha256": "b" * 64}
@@ -161,7 +173,15 @@ def test_repos_that_give_wheels_are_built_here_under_the_name_of_their_project()
         "by-git": {"recipe": "maturin", "version": "2.0", "git": commit, "origin": "git"},
         "off": {"recipe": "maturin", "version": "1.0", "enabled": False, "release": release},
         "part": {"recipe": "source", "version": "1.0", "git": commit},
+        "finished": {
+            "recipe": "repack",
+            "version": "1.0",
+            "origin": "release",
+            "release": release | {"kind": "wheel", "name": "finished"},
+            "declared": {"finished/_f.so": {"sha256": "c" * 64}},
+        },
     }
     smoke = {"models": [], "prompts": [{"text": "Hello"}]}
     config = check({"variants": {"cpu": {}}, "repos": repos, "models": {}, "smoke": smoke})
     assert built_here(config) == {"open-thing": ("thing", "1.0"), "by-git": ("by-git", "2.0")}
+    assert repacked_here(config) == {"finished": "declared to need no GIL: finished/_f.so"}

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from snakedev.reports.gil.extension_file import FileEvidence, examine, module_name
+from snakedev.reports.gil.modules import extension_modules
 
 INIT = "void *{calls}(void *); void *PyInit_{name}(void) {{ return {calls}(0); }}\n"
 
@@ -67,6 +68,22 @@ def test_a_single_phase_module_is_told_from_one_that_says_it_needs_no_gil(tmp_pa
 def test_a_module_that_a_library_initialises_is_one_too(tmp_path: Path) -> None:
     text = INIT.format(name="tiny", calls="initialise_it")
     assert examine(compiled(tmp_path, "tiny.so", text)).init == "elsewhere"
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_of_a_module_and_the_one_in_front_of_it_the_one_in_front_counts(
+    tmp_path: Path, *, backwards: bool
+) -> None:
+    text = INIT.format(name="tiny", calls="PyModuleDef_Init")
+    front = "tiny.cpython-314t-x86_64-linux-gnu.so"
+    files = [compiled(tmp_path, file, text).name for file in ("tiny.so", front)]
+    info = tmp_path / "tiny-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+    listed = reversed(files) if backwards else files
+    (info / "RECORD").write_text("".join(f"{file},,\n" for file in listed))
+    (found,) = extension_modules(tmp_path)
+    assert (found.module, found.file) == ("tiny", PurePosixPath(front))
 
 
 def test_what_is_no_extension_module_is_left_alone(tmp_path: Path) -> None:

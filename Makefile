@@ -31,7 +31,7 @@ e2e: $(READY)
 	$(BIN)/python -m pytest -s -x -m e2e --durations=0 --durations-min=5 $(E2E:%=tests/e2e/test_%.py)
 
 # Figures: start-up of the workflow, and builds (after `make smoke`).
-# BENCH=cuda times builds for NVIDIA GPUs, for hours.
+# BENCH=cuda times builds for NVIDIA GPUs, for hours; BENCH=scheduling vLLM's scheduler, for minutes.
 BENCH ?= dry_run builds
 bench: $(READY)
 	set -e; for part in $(BENCH); do $(BIN)/python -m tools.benchmarks.$$part; done

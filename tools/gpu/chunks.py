@@ -97,8 +97,8 @@ def archive(
 
     A file's bytes are those that ``change`` makes of its name and its bytes here.
 
-    ``seen`` are the paths of the files of earlier layers by their sha256: a hard link stands for
-    another of the same bytes.
+    ``seen`` are the paths of the files of earlier layers by their sha256 and mode: a hard link
+    stands for another that is the same.
     """
     with tarfile.open(fileobj=target, mode="w|", format=tarfile.GNU_FORMAT) as tar:
         for name, path in tree.items():
@@ -108,13 +108,14 @@ def archive(
                 tar.addfile(entry)
                 continue
             data = change(name, path.read_bytes())
-            first = seen.setdefault(hashlib.sha256(data).hexdigest(), name)
+            # of a link's too: tarfile gives it to the file that it links to
+            entry.mode = 0o755 if os.access(path, os.X_OK) else 0o644
+            first = seen.setdefault(f"{hashlib.sha256(data).hexdigest()} {entry.mode}", name)
             if first != name and data:
                 entry.type, entry.linkname = tarfile.LNKTYPE, first
                 tar.addfile(entry)
                 continue
             entry.size = len(data)
-            entry.mode = 0o755 if os.access(path, os.X_OK) else 0o644
             tar.addfile(entry, io.BytesIO(data))
 
 

@@ -41,9 +41,11 @@ def packed(chunks: Path, layers: dict[str, Tree]) -> dict:
 def two_layers(tmp_path) -> dict[str, Tree]:
     big = os.urandom(80 << 10)
     a = written(tmp_path / "a", {"bin/tool": b"#!/bin/sh\n", "lib/big.so": big})
-    (a / "bin" / "tool").chmod(0o755)
     (a / "bin" / "link").symlink_to("tool")
     b = written(tmp_path / "b", {"same.so": big, "empty": b"", "other": b"x"})
+    written(b, {"tool": b"#!/bin/sh\n"})
+    for tool in (a / "bin/tool", b / "tool"):
+        tool.chmod(0o755)
     return {"a": files(a, "one"), "b": files(b, "two")}
 
 
@@ -56,6 +58,7 @@ def test_layers_come_out_as_they_went_in(tmp_path, two_layers):
         for name, source in tree.items():
             assert (folder / name).read_bytes() == source.read_bytes()
     assert os.access(folder / "one/bin/tool", os.X_OK)
+    assert (folder / "one/bin/tool").samefile(folder / "two/tool")
     assert os.readlink(folder / "one/bin/link") == "tool"
 
 

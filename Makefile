@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.tools
+CLUSTER := .venv-cluster/bin
+CLUSTER_READY := .venv-cluster/.tools
 DOCS := .venv-docs/bin
 DOCS_READY := .venv-docs/.tools
 
@@ -10,14 +12,14 @@ DOCS_READY := .venv-docs/.tools
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_REQUIRE_VIRTUALENV PIP_PYTHON
 unexport PYTHONHOME PYTHON_GIL PYTHONPATH PYTHONPLATLIBDIR
 
-.PHONY: smoke test e2e bench stress chaos lint docs
+.PHONY: smoke test e2e cluster bench stress chaos lint docs
 
 # Build what is needed, run inference, write results/reports/smoke.html.
 smoke: $(READY)
 	$(BIN)/snakemake smoke_report
 
 # The fast tests: unit tests and real workflow runs on small repositories.
-test: $(READY)
+test: $(READY) $(CLUSTER_READY)
 	$(BIN)/snakemake interpreter
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
@@ -29,6 +31,10 @@ E2E ?= smoke identity change_a_patch
 export E2E_CLONE CPYTHON_REPOSITORY CPYTHON_REF
 e2e: $(READY)
 	$(BIN)/python -m pytest -s -x -m e2e --durations=0 --durations-min=5 $(E2E:%=tests/e2e/test_%.py)
+
+# The tools with the executors that hand jobs to Slurm and to Kubernetes, in .venv-cluster.
+cluster: $(CLUSTER_READY)
+	@echo "$(CLUSTER)/snakemake --workflow-profile profiles/slurm smoke_report"
 
 # Figures: start-up of the workflow, and builds (after `make smoke`).
 # BENCH=cuda times builds for NVIDIA GPUs, for hours; BENCH=scheduling vLLM's scheduler, for minutes.
@@ -78,6 +84,10 @@ endef
 
 # user.pth gives a name and a home folder to users that have none.
 $(READY): envs/tools.lock tools/user.pth
+	$(environment)
+	@cp tools/user.pth $(@D)/lib/python3.*/site-packages/
+
+$(CLUSTER_READY): envs/cluster.lock tools/user.pth
 	$(environment)
 	@cp tools/user.pth $(@D)/lib/python3.*/site-packages/
 

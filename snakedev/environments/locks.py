@@ -71,7 +71,7 @@ class Lock:
 
 
 def _locks() -> Iterator[Lock]:
-    yield from (Lock("tools", "tool"), Lock("docs", "tool"))
+    yield from (Lock(name, "tool") for name in ("tools", "cluster", "docs"))
     for shape in dict.fromkeys(r.environment for r in RECIPES.values() if r.environment):
         for variant in VARIANTS:
             name = shape.format(variant=variant)

@@ -210,6 +210,7 @@ def test_each_lock_says_what_it_is_for():
     assert {"build-any", "build-opencv", "build-{variant}"} <= shapes
     assert said == {
         "tools": ("tool", None),
+        "cluster": ("tool", None),
         "docs": ("tool", None),
         **{shape: ("build", None) for shape in shapes if "{" not in shape},
         **{

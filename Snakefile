@@ -5,7 +5,10 @@
 import atexit
 import gc
 import os
+import socket
 import sys
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 
 # What is loaded while the workflow is read stays to the end: Python's collector, which would look at
@@ -19,31 +22,39 @@ os.environ["PYTHONPATH"] = str(PROJECT)
 # and that find the locked tools, whether or not the environment is activated
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
-from snakemake.cli import get_argument_parser
+from snakemake.cli import get_argument_parser, parse_args
 
+from snakedev.base.capacity import available_cores
 from snakedev.base.errors import UserError
 from snakedev.base.folders import refuse_unwritable
+from snakedev.plan import answers
+from snakedev.plan.answers import Answers, Handed, Kept, stopped
 from snakedev.plan.front_door import (
-    Answers,
     begin,
     end_at_conflicts,
     load,
     note_reached,
     refuse_misspelt,
-    stopped,
+    runs_elsewhere,
     targets,
 )
 from snakedev.plan.screen import take
+from snakedev.store.artifacts import Artifacts
 
-if workflow.is_main_process:
+# This run's own process. Jobs that run on other machines read this file again there.
+HEAD = workflow.is_main_process
+if HEAD:
     take(workflow.logger_manager.logger, workflow.output_settings)
 
 # Snakemake has parsed its command line and does not show it yet
 ASKED, _ = get_argument_parser().parse_known_args(sys.argv[1:])
+if HEAD and (ASKED.profile or ASKED.workflow_profile):
+    # with what the profiles say, about which Snakemake has told
+    with redirect_stderr(StringIO()):
+        _, ASKED = parse_args(sys.argv[1:])
 TARGETS = targets(ASKED)
+ELSEWHERE = not HEAD or runs_elsewhere(ASKED)
 
-
-configfile: "config.yaml"
 
 
 def makes_something():
@@ -51,22 +62,45 @@ def makes_something():
     return bool(workflow.executor_plugin) and not workflow.dryrun
 
 
-try:
-    PLAN, RUN_LOCK = load(
-        config,
-        [Path(file) for file in workflow.configfiles],
-        PROJECT,
-        TARGETS,
-        head=workflow.is_main_process,
-        used=makes_something,
-        given=workflow.config_settings.config,
-    )
-except UserError as error:
-    stopped(error)
-LAYOUT, ARTIFACTS = PLAN.layout, PLAN.artifacts
-SOURCES, BUILDABLE = Answers(PLAN.sources), Answers(PLAN.buildable)
-WHEELS, REPORTS = Answers(PLAN.wheels), Answers(PLAN.reports)
-TESTS = Answers(PLAN.tests)
+LAYERS = ("sources", "buildable", "wheels", "reports", "tests", "requests")
+if HEAD:
+
+    configfile: "config.yaml"
+
+    try:
+        PLAN, RUN_LOCK = load(
+            config,
+            [Path(file) for file in workflow.configfiles],
+            PROJECT,
+            TARGETS,
+            elsewhere=ELSEWHERE,
+            used=makes_something,
+            given=workflow.config_settings.config,
+        )
+    except UserError as error:
+        stopped(error)
+    CONFIG, LAYOUT, ARTIFACTS = PLAN.config, PLAN.layout, PLAN.artifacts
+    HANDED = Handed(config, CONFIG, LAYOUT) if ELSEWHERE else None
+    asked = [Answers(getattr(PLAN, name), name, HANDED and HANDED.answers) for name in LAYERS]
+    os.environ[answers.VARIABLE] = str(LAYOUT.plan(RUN_LOCK.name).absolute())
+    MACHINE = LAYOUT.machine
+else:
+    try:
+        HANDED = Handed.read(os.environ)
+    except UserError as error:
+        stopped(error)
+    config.clear()
+    config.update(HANDED.config)
+    CONFIG, LAYOUT = HANDED.checked, HANDED.layout
+    ARTIFACTS = Artifacts(LAYOUT, head=False)
+    asked = [Kept(name, HANDED.answers) for name in LAYERS]
+    MACHINE = LAYOUT.node(socket.gethostname())
+SOURCES, BUILDABLE, WHEELS, REPORTS, TESTS, REQUESTS = asked
+
+# what jobs on other machines need of this process's environment, where executors hand on nothing
+workflow.register_envvars(*filter(os.environ.get, answers.VARIABLES))
+# there is no number of cores where others run the jobs
+CORES = available_cores() if ELSEWHERE else workflow.cores
 
 
 wildcard_constraints:
@@ -87,6 +121,11 @@ def needs(spec, stamps):
     return [] if ARTIFACTS.stands(spec) else [ancient(stamp) for stamp in stamps()]
 
 
+def threads(here, request):
+    """The threads of a job that other machines may run: ``here``, or what it asks of a cluster."""
+    return (lambda wildcards: request(wildcards).threads) if ELSEWHERE else here
+
+
 include: "rules/interpreter.smk"
 include: "rules/sources.smk"
 include: "rules/environments.smk"
@@ -101,8 +140,11 @@ include: "rules/prune.smk"
 
 onstart:
     try:
-        jobs = [(job.rule.name, job.wildcards_dict) for job in workflow.dag.needrun_jobs()]
-        begin(PLAN, RUN_LOCK, workflow.cores, jobs)
+        needed = list(workflow.dag.needrun_jobs())
+        if HANDED:
+            answers.ask_all(job for job in needed if not job.is_local)
+        jobs = [(job.rule.name, job.wildcards_dict) for job in needed]
+        begin(PLAN, RUN_LOCK, CORES, jobs, HANDED)
     except UserError as error:
         atexit.unregister(note_what_is_reached)
         stopped(error)
@@ -119,7 +161,7 @@ def note_what_is_reached():
         ARTIFACTS.offer()
 
 
-if workflow.is_main_process:
+if HEAD:
     atexit.register(note_what_is_reached)
 
 
@@ -267,10 +309,15 @@ rule sources:
         lambda _: [ARTIFACTS.stamp(SOURCES.source(repo)) for repo in BUILDABLE.repos],
 
 
+# Where an executor hands jobs to other machines, these go there; the others need the network, or are
+# quick.
+AWAY = {"wheel", "smoke", "gil_trial", "bench_run", "upstream_tests"}
+workflow.localrules(*{rule.name for rule in workflow.rules} - AWAY)
+
 gc.freeze()
 gc.enable()
 
-if workflow.is_main_process:
+if HEAD:
     known = [rule.name for rule in workflow.rules if not rule.has_wildcards()]
     try:
         refuse_misspelt(TARGETS, [*known, *WORKBENCH])

@@ -7,9 +7,9 @@ def environment_inputs(wildcards):
 
     def stamps():
         wheels = [ARTIFACTS.stamp(WHEELS.wheel(w.repo, w.variant)) for w in spec.wheels]
-        of_vllm = "vllm" in BUILDABLE.repos and spec.variant in PLAN.config.configured_variants()
+        of_vllm = "vllm" in BUILDABLE.repos and spec.variant in CONFIG.configured_variants()
         checked = [WHEELS.requirements_stamp(spec.variant)] if of_vllm else []
-        worked = [w.repo for w in spec.wheels if w.repo in PLAN.config.work]
+        worked = [w.repo for w in spec.wheels if w.repo in CONFIG.work]
         sources = [ARTIFACTS.stamp(SOURCES.source(repo)) for repo in worked]
         return [SOURCES.interpreter_stamp(), *checked, *wheels, *sources]
 
@@ -25,7 +25,7 @@ rule requirements:
         tree=lambda _: LAYOUT.source("vllm", SOURCES.source("vllm").key) / "tree",
         folder=PROJECT / "envs",
         variant="{variant}",
-        python_version=PLAN.config.interpreter.version,
+        python_version=CONFIG.interpreter.version,
         built=lambda w: WHEELS.built_versions(w.variant),
         left_out=lambda _: dict(BUILDABLE.left_out),
     log:
@@ -51,7 +51,7 @@ rule environment:
         "../scripts/environment.py"
 
 
-for variant in PLAN.config.configured_variants():
+for variant in CONFIG.configured_variants():
 
     rule:
         """

@@ -8,7 +8,7 @@ rule interpreter:
     output:
         SOURCES.interpreter_stamp(),
     # one that is built here compiles on all cores
-    threads: workflow.cores if PLAN.config.interpreter.from_source else 1
+    threads: CORES if CONFIG.interpreter.from_source else 1
     log:
         LAYOUT.root / "logs/interpreter.log",
     benchmark:

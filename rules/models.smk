@@ -6,9 +6,7 @@ rule models:
     Make the folders of the models that smoke runs use.
     """
     input:
-        lambda _: [
-            ancient(ARTIFACTS.stamp(REPORTS.model(name))) for name in PLAN.config.smoke.models
-        ],
+        lambda _: [ancient(ARTIFACTS.stamp(REPORTS.model(name))) for name in CONFIG.smoke.models],
 
 
 rule model:
@@ -16,13 +14,13 @@ rule model:
         # a GGUF model is converted by the packages that run it
         lambda w: needs(
             REPORTS.model(w.model),
-            lambda: [ARTIFACTS.stamp(WHEELS.run_environment(PLAN.config.smoke.variants[0]))],
+            lambda: [ARTIFACTS.stamp(WHEELS.run_environment(CONFIG.smoke.variants[0]))],
         ),
     output:
         LAYOUT.stamp("model", "{model}", "{key}"),
     params:
         spec=lambda w: LAYOUT.spec("model", w.model, w.key),
-        python=lambda _: WHEELS.run_python(PLAN.config.smoke.variants[0]),
+        python=lambda _: WHEELS.run_python(CONFIG.smoke.variants[0]),
     log:
         LAYOUT.root / "logs/model/{model}/{key}.log",
     benchmark:

@@ -88,6 +88,10 @@ rule patch_page:
         "../scripts/patch_page.py"
 
 
+def gil_request(wildcards):
+    return REQUESTS.gil_trial(wildcards.variant)
+
+
 rule gil_trial:
     input:
         lambda w: needs(
@@ -97,7 +101,13 @@ rule gil_trial:
         LAYOUT.stamp("gil", "{variant}", "{key}"),
     params:
         spec=lambda w: LAYOUT.spec("gil", w.variant, w.key),
-    threads: workflow.cores
+        machine=MACHINE,
+        built_for=lambda w: BUILDABLE.built_for(w.variant),
+    threads: threads(CORES, gil_request)
+    resources:
+        mem_mb=lambda w, threads: gil_request(w).memory(threads),
+        runtime=lambda w: gil_request(w).minutes,
+        gpu=lambda w: gil_request(w).gpu,
     log:
         LAYOUT.root / "logs/gil/{variant}/{key}.log",
     benchmark:
@@ -126,6 +136,10 @@ def bench_runs(_):
     return REPORTS.bench_runs()
 
 
+def bench_request(wildcards):
+    return REQUESTS.bench_run(wildcards.variant)
+
+
 rule bench_run:
     input:
         lambda w: ancient(ARTIFACTS.stamp(WHEELS.run_environment(w.variant))),
@@ -135,8 +149,14 @@ rule bench_run:
     params:
         spec=lambda w: ARTIFACTS.spec_file(REPORTS.bench(w.variant)),
         lock=lambda w: PROJECT / "envs" / f"run-{w.variant}.lock",
-    # nothing else runs beside a measurement
-    threads: workflow.cores
+        machine=MACHINE,
+        built_for=lambda w: BUILDABLE.built_for(w.variant),
+    # here nothing else runs beside a measurement
+    threads: threads(CORES, bench_request)
+    resources:
+        mem_mb=lambda w, threads: bench_request(w).memory(threads),
+        runtime=lambda w: bench_request(w).minutes,
+        gpu=lambda w: bench_request(w).gpu,
     log:
         LAYOUT.root / "logs/bench/{variant}-{key}.log",
     script:

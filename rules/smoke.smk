@@ -1,6 +1,10 @@
 # Inference runs that prove the wheels.
 
 
+def smoke_request(wildcards):
+    return REQUESTS.smoke(wildcards.variant)
+
+
 rule smoke:
     input:
         lambda w: needs(
@@ -13,7 +17,13 @@ rule smoke:
         LAYOUT.stamp("smoke", "{variant}/{model}", "{key}"),
     params:
         spec=lambda w: LAYOUT.spec("smoke", f"{w.variant}/{w.model}", w.key),
-    threads: workflow.cores
+        machine=MACHINE,
+        built_for=lambda w: BUILDABLE.built_for(w.variant),
+    threads: threads(CORES, smoke_request)
+    resources:
+        mem_mb=lambda w, threads: smoke_request(w).memory(threads),
+        runtime=lambda w: smoke_request(w).minutes,
+        gpu=lambda w: smoke_request(w).gpu,
     log:
         LAYOUT.root / "logs/smoke/{variant}/{model}/{key}.log",
     benchmark:

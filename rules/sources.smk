@@ -3,7 +3,7 @@
 
 def pin_stamp(repo):
     """What a source is made from: a downloaded archive, or a commit in a mirror."""
-    kind = "mirror" if PLAN.config.origin_of(repo) == "git" else "download"
+    kind = "mirror" if CONFIG.origin_of(repo) == "git" else "download"
     return ancient(LAYOUT.stamp(kind, repo, SOURCES.pin_key(repo)))
 
 
@@ -38,7 +38,7 @@ def facts_stamps(repo):
 
     A work folder may say otherwise; what it asks for is held against the locks alone.
     """
-    compared = repo in SOURCES.with_facts() and repo not in PLAN.config.work
+    compared = repo in SOURCES.with_facts() and repo not in CONFIG.work
     return [ancient(SOURCES.facts_stamp(repo))] if compared else []
 
 
@@ -61,7 +61,7 @@ rule source:
     input:
         lambda w: facts_stamps(w.repo),
         # a work folder has its pin in it
-        pin=lambda w: [] if w.repo in PLAN.config.work else pin_stamp(w.repo),
+        pin=lambda w: [] if w.repo in CONFIG.work else pin_stamp(w.repo),
     output:
         LAYOUT.stamp("source", "{repo}", "{key}"),
     params:

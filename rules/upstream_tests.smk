@@ -14,6 +14,10 @@ def tested(wildcards):
     return needs(spec, stamps)
 
 
+def tests_request(wildcards):
+    return REQUESTS.upstream_tests(wildcards.variant)
+
+
 rule upstream_tests:
     input:
         tested,
@@ -21,7 +25,13 @@ rule upstream_tests:
         LAYOUT.stamp("tests", "{variant}/{repo}/{column}", "{key}"),
     params:
         spec=lambda w: LAYOUT.spec("tests", f"{w.variant}/{w.repo}/{w.column}", w.key),
-    threads: workflow.cores
+        machine=MACHINE,
+        built_for=lambda w: BUILDABLE.built_for(w.variant),
+    threads: threads(CORES, tests_request)
+    resources:
+        mem_mb=lambda w, threads: tests_request(w).memory(threads),
+        runtime=lambda w: tests_request(w).minutes,
+        gpu=lambda w: tests_request(w).gpu,
     log:
         LAYOUT.root / "logs/tests/{variant}/{repo}/{column}/{key}.log",
     benchmark:

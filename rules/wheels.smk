@@ -37,7 +37,7 @@ rule kernel_wheel:
     output:
         LAYOUT.stamp("kernel-wheel", "{variant}", "{key}"),
     params:
-        pin=lambda w: PLAN.config.borrowed(w.variant).model_dump(),
+        pin=lambda w: CONFIG.borrowed(w.variant).model_dump(),
     log:
         LAYOUT.root / "logs/kernel-wheel/{variant}/{key}.log",
     benchmark:
@@ -65,6 +65,10 @@ rule kernels:
         "../scripts/kernels.py"
 
 
+def wheel_request(wildcards):
+    return REQUESTS.wheel(wildcards.repo, wildcards.variant)
+
+
 rule wheel:
     input:
         wheel_inputs,
@@ -74,9 +78,14 @@ rule wheel:
         LAYOUT.stamp("wheel", "{variant}/{repo}", "{key}"),
     params:
         spec=lambda w: LAYOUT.spec("wheel", f"{w.variant}/{w.repo}", w.key),
-        cores=workflow.cores,
-    # the job server shares the cores; the longest build begins first
-    threads: 1
+        machine=MACHINE,
+        cores=lambda _, threads: threads if ELSEWHERE else CORES,
+        given_mb=lambda _, resources: resources.mem_mb if ELSEWHERE else None,
+    # here the job server shares the cores; the longest build begins first
+    threads: threads(1, wheel_request)
+    resources:
+        mem_mb=lambda w, threads: wheel_request(w).memory(threads),
+        runtime=lambda w: wheel_request(w).minutes,
     priority: lambda w: int(SOURCES.recipe(w.repo).heavy)
     log:
         LAYOUT.root / "logs/wheel/{variant}/{repo}/{key}.log",

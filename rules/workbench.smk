@@ -3,7 +3,7 @@
 
 # There are three for each repo: those that are asked for are there, and one of each kind stands for
 # all in the list of targets.
-PINNED = [repo for repo in PLAN.config.repos if PLAN.config.has_pin(repo)]
+PINNED = [repo for repo in CONFIG.repos if CONFIG.has_pin(repo)]
 WORKBENCH = [f"{kind}_{repo}" for kind in ("edit", "export", "upstream") for repo in PINNED]
 
 

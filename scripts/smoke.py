@@ -5,6 +5,7 @@ from pathlib import Path
 from snakedev.base.job import job
 from snakedev.config.read import check
 from snakedev.inference.smoke import run_smoke
+from snakedev.machine.fitness import require
 from snakedev.store.layout import Layout
 from snakedev.store.specs import SmokeSpec
 
@@ -12,5 +13,9 @@ if __name__ == "__main__":
     title = f"smoke {snakemake.wildcards.variant}/{snakemake.wildcards.model}"
     with job(title, snakemake.log[0]) as running:
         spec = SmokeSpec.read(Path(snakemake.params.spec))
-        record = run_smoke(spec, Layout.of(check(snakemake.config)), snakemake.threads, running)
+        layout = Layout.of(check(snakemake.config))
+        require(
+            Path(snakemake.params.machine), layout.machine, spec.variant, snakemake.params.built_for
+        )
+        record = run_smoke(spec, layout, snakemake.threads, running)
         record.write(Path(snakemake.output[0]))

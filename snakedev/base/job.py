@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -104,8 +105,8 @@ def job(title: str, log: str | Path) -> Iterator[Job]:
     process.die_with_parent(signal.SIGTERM)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
-    with _opened(path) as file:
-        running = Job(title, file, path)
+    with _opened(path) as (file, own):
+        running = Job(title, file, own)
         try:
             yield running
             return
@@ -118,13 +119,19 @@ def job(title: str, log: str | Path) -> Iterator[Job]:
         except Exception as error:
             message, why = f"{type(error).__name__}: {error}", []
             running.note(traceback.format_exc())
-    report_failure(title, message, path, why)
+    report_failure(title, message, own if own.exists() else path, why)
     sys.exit(1)
 
 
 @contextmanager
-def _opened(log: Path) -> Iterator[IO[str]]:
-    """A job's log; nowhere on a full disk, for what frees room there."""
+def _opened(log: Path) -> Iterator[tuple[IO[str], Path]]:
+    """A job's log and a path of its own; nowhere on a full disk, for what frees room there.
+
+    Snakemake removes a log of that name before a job, also that of an earlier attempt which lives
+    on elsewhere: so each attempt has another name for its log, and leaves it where the plain one
+    has come to be another attempt's.
+    """
+    own = log.with_name(f"{log.stem}-{socket.gethostname()}-{os.getpid()}{log.suffix}")
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         file = log.open("w", encoding="utf-8")
@@ -132,11 +139,19 @@ def _opened(log: Path) -> Iterator[IO[str]]:
         if error.errno != errno.ENOSPC:
             raise
         file = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (closed below)
+    else:
+        try:
+            os.link(log, own)
+        except OSError:
+            own = log  # a disk without such names
     try:
-        yield file
+        yield file, own
     finally:
         with suppress(OSError):
             file.close()
+        with suppress(OSError):
+            if own != log and own.samefile(log):
+                own.unlink()
 
 
 def report_failure(title: str, message: str, log: Path, why: Sequence[str]) -> None:

@@ -38,11 +38,16 @@ class Record(BaseModel):
 
 def write_text(path: Path, text: str) -> None:
     """Replace a text file in one step, making its folder where needed."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file in one step, making its folder where needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
         os.chmod(scratch, 0o644)
         os.replace(scratch, path)
     except BaseException:

@@ -21,28 +21,20 @@ class RunLock:
         self.name = secrets.token_hex(8)
         """The run's name, which no other has: what must be done anew each time goes by it."""
 
-    @classmethod
-    def of_job(cls, root: Path) -> "RunLock":
-        """The lock as a job of the run sees it: with the run's name, and never to be taken."""
-        lock = cls(root)
-        if lock._path.is_file():
-            _, _, lock.name = lock._path.read_text(encoding="utf-8").strip().partition(" ")
-        return lock
-
     def acquire(self) -> None:
         """Take the lock for the rest of the process; raises UserError when another run has it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._path.open("a+")
         if not take(self._file):
             self._file.seek(0)
-            owner = self._file.read().partition(" ")[0] or "unknown"
+            owner = self._file.read().strip() or "unknown"
             raise UserError(
                 f"another run (process {owner}) is at work in {self._path.parent.absolute()}: "
                 "wait for it, or stop it"
             )
         self._file.truncate(0)
         try:
-            self._file.write(f"{os.getpid()} {self.name}\n")
+            self._file.write(f"{os.getpid()}\n")
             self._file.flush()
         except OSError as error:
             if error.errno != errno.ENOSPC:

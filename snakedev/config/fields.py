@@ -1,6 +1,7 @@
 """The types of single values in config.yaml, and what a wrong one is told."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -21,7 +22,12 @@ from pydantic_core import PydanticCustomError
 
 from snakedev.base.cpu import CPU_ISAS
 from snakedev.machine.gpu_architectures import checked
-from snakedev.machine.gpu_names import CUDA_ARCHITECTURES, ROCM_GPUS
+from snakedev.machine.gpu_names import (
+    CUDA_ARCHITECTURES,
+    ROCM_GPUS,
+    cuda_meant,
+    rocm_meant,
+)
 
 # What a value must look like, for the error line of a pattern that did not match.
 PATTERNS = {
@@ -29,6 +35,7 @@ PATTERNS = {
     r"^[0-9a-f]{64}$": "a sha256: 64 hex digits, lower case",
     r"^[a-z0-9][a-z0-9.-]*$": "a name of lower-case letters, digits, dots and hyphens",
     r"^[^/\s]+/[^/\s]+$": "a hub repo such as 'owner/name'",
+    r"^[/~$]": "a whole path, which begins with /, ~ or a variable such as $TMPDIR",
     r"^3\.\d+$": "a Python version such as '3.14'",
     r"^[A-Za-z_]\w*$": "the name of a function",
     r"^[^\s~^:?*\[\\-][^\s~^:?*\[\\]*$": "a git branch, tag or full commit, such as 'main'",
@@ -146,6 +153,24 @@ def _offered(spellings: Sequence[str]) -> Any:
     return Field(json_schema_extra={"enum": [*spellings]})
 
 
+def _gpu(value: object) -> object:
+    """A GPU by what its driver calls its architecture: a compute capability, or AMD's name.
+
+    YAML makes a number of an unquoted 9.0. Raises ValueError for another spelling.
+    """
+    text = str(value) if isinstance(value, str | float) else ""
+    if re.fullmatch(r"\d+\.\d|gfx[0-9a-f]+", text):
+        return text
+    cuda, rocm = cuda_meant(text), rocm_meant(text)
+    meant = cuda.rstrip("af") if cuda else rocm
+    raise ValueError(
+        f'write "{meant}" for {text}'
+        if meant
+        else "not a GPU's compute capability, as \"9.0\" for H100, nor AMD's name of its "
+        "architecture, as gfx942 for MI300"
+    )
+
+
 SECRET = "secret"
 """The kind of a complaint that does not show what was found."""
 REMOTE_SCHEMES = ("s3", "gs", "az", "https", "file")
@@ -170,6 +195,7 @@ RemoteUrl = Annotated[str, AfterValidator(_remote_url)]
 CacheUrl = Annotated[str, AfterValidator(_cache_url)]
 HomePath = Annotated[Path, AfterValidator(_expanded_path)]
 GitUrl = Annotated[str, StringConstraints(min_length=1), AfterValidator(expanded)]
+BuildTrees = Annotated[str, StringConstraints(pattern=r"^[/~$]")]
 Toolkit = Annotated[HomePath, AfterValidator(_whole_path)]
 Isa = Annotated[
     Literal["native", "all"] | tuple[Literal["avx2", "avx512", "amx"], ...],
@@ -179,6 +205,7 @@ CudaArchitectures = Annotated[
     Literal["native"] | tuple[Annotated[str, _offered(CUDA_ARCHITECTURES)], ...],
     BeforeValidator(partial(checked, "cuda")),
 ]
+GpuName = Annotated[str, BeforeValidator(_gpu)]
 RocmArchitectures = Annotated[
     Literal["native"] | tuple[Annotated[str, _offered(tuple(ROCM_GPUS))], ...],
     BeforeValidator(partial(checked, "rocm")),

@@ -15,6 +15,7 @@ from pydantic import (
 
 from snakedev.config.fields import (
     VARIANTS,
+    BuildTrees,
     CacheUrl,
     CudaArchitectures,
     GitRef,
@@ -66,6 +67,10 @@ class Build(Section):
     """Memory to count for one compilation by nvcc, in GB."""
     nvcc_threads: Annotated[int, Field(ge=1)] = 1
     """Threads of one nvcc, which compile for several architectures at once."""
+    trees: BuildTrees | None = None
+    """A folder of each machine's own disk for checkouts and object files, where results/ lies on a
+    network disk, on which compiling is slow (null: results/build). Variables such as `$USER` are
+    those of the machine that builds. Nothing prunes it."""
     compiler_cache: bool = True
     """Whether what CMake compiles of C and C++ goes through ccache (in results/cache/ccache), and
     CPython where it is built from source; what setuptools or Rust compiles does not."""

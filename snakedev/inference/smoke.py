@@ -42,7 +42,7 @@ from snakedev.inference.smoke_record import (
 )
 from snakedev.machine.facts import machine_facts
 from snakedev.store.layout import Layout
-from snakedev.store.publish import found, published
+from snakedev.store.publish import made_once, published
 from snakedev.store.specs import SmokeSpec
 
 _LIMIT_SECONDS = 1800
@@ -57,9 +57,12 @@ def run_smoke(spec: SmokeSpec, layout: Layout, threads: int, running: Job) -> Sm
 
     Only a run that passed is kept in the store, so that one that failed is tried again.
     """
+    with made_once(layout, spec, SmokeRecord, running) as record:
+        return record or _made(spec, layout, threads, running)
+
+
+def _made(spec: SmokeSpec, layout: Layout, threads: int, running: Job) -> SmokeRecord:
     final = layout.folder(spec)
-    if record := found(final / spec.record_name, SmokeRecord, running):
-        return record
     environment = layout.environment(spec.environment_name, spec.environment_key)
     model = sound_model(layout.model(spec.model, spec.model_key))
     with tempfile.TemporaryDirectory(prefix="snakedev-smoke-") as scratch:

@@ -19,10 +19,16 @@ MARK = "SNAKEDEV_BUILD_FOLDER"
 
 
 @contextmanager
-def held(folder: Path, running: Job) -> Iterator[None]:
-    """Hold a build folder's lock, with no program of an earlier holder left running."""
-    waiting = f"waiting for another build in {folder}"
-    with file_lock.held(folder / ".lock", lambda: running.say(waiting)):
+def held(folder: Path, running: Job, shared: Path | None = None) -> Iterator[None]:
+    """Hold a build folder's lock, with no program of an earlier holder left running.
+
+    ``shared`` is where the lock lies that builds on other machines see, too, where it is not the
+    folder itself.
+    """
+    shared = shared or folder
+    waiting = f"waiting for another build in {shared}"
+    with file_lock.held(shared / ".lock", lambda: running.say(waiting)):
+        folder.mkdir(parents=True, exist_ok=True)
         for process in _leftovers(folder):
             running.say(f"ending process {process.pid}, left by a build that was killed")
             process.kill()

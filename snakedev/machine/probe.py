@@ -47,6 +47,13 @@ class Gpu(Record):
     architecture: str
     """Its compute capability, such as `9.0`, or AMD's name of it, such as `gfx942`."""
 
+    @classmethod
+    def named(cls, architecture: str) -> "Gpu":
+        """A GPU of which only that is known."""
+        if architecture.startswith("gfx"):
+            return cls(vendor="amd", name="AMD GPU", architecture=architecture)
+        return cls(vendor="nvidia", name="NVIDIA GPU", architecture=architecture)
+
 
 class Machine(Record):
     """What the probe saw."""
@@ -106,6 +113,12 @@ def probe(
         except OSError:
             pass  # it is asked again each time
     return machine
+
+
+def here(path: Path, head: Path) -> Machine:
+    """The record of the machine that a job runs on, from its cache in ``path``; that of the head,
+    which began the run, is never renewed by a job."""
+    return probe(path, keep=path != head)
 
 
 def _compilers() -> tuple[dict[str, Tool], dict[str, str]]:

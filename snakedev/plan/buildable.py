@@ -13,8 +13,8 @@ from snakedev.environments.cuda_toolkit import toolkit_version
 from snakedev.fetch import debian
 from snakedev.machine import preflight
 from snakedev.machine.compilers import Gxx
-from snakedev.machine.gpu_architectures import runs_on
-from snakedev.machine.probe import Machine, probe
+from snakedev.machine.fitness import unfit
+from snakedev.machine.probe import Gpu, Machine, probe
 from snakedev.plan.sources import Sources
 from snakedev.recipes.recipe import ANY, Target, architectures
 
@@ -22,16 +22,24 @@ from snakedev.recipes.recipe import ANY, Target, architectures
 class Buildable:
     """Which repos and variants this machine builds, and which variants it runs."""
 
-    def __init__(self, sources: Sources, machine: Machine | None = None):
-        """``machine`` stands for this one, which is probed where it is first asked for."""
+    def __init__(
+        self, sources: Sources, machine: Machine | None = None, *, elsewhere: bool = False
+    ):
+        """``machine`` stands for this one, which is probed where it is first asked for;
+        ``elsewhere`` says that what is built runs on other machines."""
         self.sources, self.config = sources, sources.config
-        self._machine = machine
+        self._machine, self._elsewhere = machine, elsewhere
 
     @cached_property
     def machine(self) -> Machine:
         """This machine's probe, from its cache where that holds."""
-        artifacts = self.sources.artifacts
-        return self._machine or probe(artifacts.layout.machine, keep=artifacts.head)
+        return self._machine or probe(self.sources.layout.machine)
+
+    @cached_property
+    def nodes(self) -> Machine:
+        """The machine that is built for: this one, with the GPUs that the configuration names."""
+        gpus = tuple(map(Gpu.named, self.config.smoke.gpus))
+        return self.machine.model_copy(update={"gpus": gpus}) if gpus else self.machine
 
     def compilers(self, repo: str, variant: str) -> dict[str, str]:
         """The identities of what compiles or links a repo's wheel, and of what it is linked with.
@@ -177,7 +185,7 @@ class Buildable:
     def target(self, repo: str, variant: str) -> Target:
         """What a repo's wheel is built for; raises UserError for a toolkit that does not fit."""
         cuda = self.cuda if variant == "cuda" else None
-        return Target(repo, variant, self.config, self.machine, cuda, self.sources.known(repo))
+        return Target(repo, variant, self.config, self.nodes, cuda, self.sources.known(repo))
 
     @cached_property
     def cuda(self) -> Version:
@@ -188,30 +196,30 @@ class Buildable:
 
     def built_for(self, variant: str) -> tuple[str, ...]:
         """The GPU architectures, or instruction sets of the CPU, that a variant is for."""
-        return architectures(variant, self.config, self.machine)
+        return architectures(variant, self.config, self.nodes)
 
     @cached_property
     def skipped(self) -> Mapping[str, str]:
-        """The variants of smoke runs that this machine cannot run, with the reason."""
+        """The variants of smoke runs that cannot be run, with the reason."""
         reasons = {variant: self.cannot_run(variant) for variant in self.config.smoke.variants}
         return MappingProxyType({variant: why for variant, why in reasons.items() if why})
 
     @property
     def runnable(self) -> tuple[str, ...]:
-        """The variants of smoke runs that this machine can run."""
+        """The variants of smoke runs that can be run."""
         return tuple(v for v in self.config.smoke.variants if v not in self.skipped)
 
     def cannot_run(self, variant: str) -> str | None:
-        """Why this machine cannot run a variant; None where it can."""
-        if variant == "cpu":
-            return None
-        vendor, name = {"cuda": ("nvidia", "NVIDIA"), "rocm": ("amd", "AMD")}[variant]
-        gpus = [gpu for gpu in self.machine.gpus if gpu.vendor == vendor]
-        if not gpus:
-            return f"this machine has no {name} GPU that answers"
-        built_for = self.built_for(variant)
-        if any(runs_on(built_for, gpu.architecture) for gpu in gpus):
-            return None
-        there = ", ".join(f"{gpu.name} ({gpu.architecture})" for gpu in gpus)
+        """Why a variant cannot be run where it would be; None where it can."""
+        known, machine = None, self.machine
+        if self._elsewhere:
+            known = "smoke.gpus names no {name} GPU of the machines that jobs run on"
+            if self.config.smoke.gpus:
+                machine = self.nodes
         how = "checked" if self.config.borrowed(variant) else "built"
-        return f"it is {how} for {', '.join(built_for)}, and this machine has {there}"
+        return unfit(machine, variant, lambda: self.built_for(variant), how=how, without=known)
+
+    def runs_somewhere(self, variant: str) -> bool:
+        """Whether this machine can run a variant, or those that the configuration describes."""
+        both = (self.machine, self.nodes)
+        return any(unfit(m, variant, lambda: self.built_for(variant)) is None for m in both)

@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from snakedev.base.capacity import available_memory_gb, parallel_jobs
 from snakedev.base.errors import UserError
@@ -20,6 +20,8 @@ from snakedev.config.model import Config
 from snakedev.config.read import check, refuse_duplicates, restore_nulls
 from snakedev.machine.jobserver import JobServer
 from snakedev.plan import checks
+from snakedev.plan.answers import Handed
+from snakedev.plan.elsewhere import refuse_native
 from snakedev.plan.needs import Jobs, only_removes, require
 from snakedev.plan.plan import Plan
 from snakedev.plan.sources import Sources
@@ -48,6 +50,11 @@ def targets(arguments: Namespace) -> frozenset[str]:
     return frozenset(arguments.targets) | {job.rulename for job in arguments.target_jobs}
 
 
+def runs_elsewhere(arguments: Namespace) -> bool:
+    """Whether a command line, with its profiles, has jobs run on other machines."""
+    return arguments.executor not in (None, "local", "dryrun", "touch")
+
+
 def refuse_misspelt(asked: Iterable[str], known: Collection[str]) -> None:
     """Raise UserError for a target that is neither a ``known`` name nor a file's path."""
     for target in asked:
@@ -64,15 +71,15 @@ def load(
     project: Path,
     asked: Collection[str],
     *,
-    head: bool,
+    elsewhere: bool = False,
     used: Callable[[], bool] = bool,
     given: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Plan, RunLock]:
     """Check the configuration that Snakemake put together, and plan the targets ``asked`` for.
 
-    ``head`` says that this is the run's own process, and not one of its jobs, which writes nothing
-    here. ``used`` says whether this is a run that makes something. ``given`` is what `--config`
-    gave of it. Raises UserError with a line for each thing that is wrong.
+    ``elsewhere`` says that jobs run on other machines, ``used`` whether this is a run that makes
+    something. ``given`` is what `--config` gave of the configuration. Raises UserError with a line
+    for each thing that is wrong.
     """
     for folder in {Path.cwd(), project}:
         refuse_unfit(folder, "the clone's folder")
@@ -89,16 +96,17 @@ def load(
             f"store: {str(layout.store)!r} has '{letters[0]}', which uv reads in a wheel's path as "
             f"a requirement's: name another folder"
         )
-    lock = RunLock(layout.root) if head else RunLock.of_job(layout.root)
-    remote = _remote_store(checked, names, used) if head else None
-    plan = Plan(checked, Artifacts(layout, head=head, remote=remote), project, run=lock.name)
-    # what does not fit must not stop what mends it, nor that run's jobs
-    with_locks = head and _LOCKS.isdisjoint(asked)
+    if elsewhere:
+        refuse_native(checked, names)
+    lock = RunLock(layout.root)
+    artifacts = Artifacts(layout, remote=_remote_store(checked, names, used))
+    plan = Plan(checked, artifacts, project, run=lock.name, elsewhere=elsewhere)
+    # what does not fit must not stop what mends it
+    with_locks = _LOCKS.isdisjoint(asked)
     with_facts = with_locks and not any(map(_on_a_moved_pin, asked))
     checks.require_inputs(plan, with_locks=with_locks, with_facts=with_facts)
-    if head:
-        for line in patch_file.ignored(project / "patches", checked.repos):
-            print(f"warning: {line}", file=sys.stderr)
+    for line in patch_file.ignored(project / "patches", checked.repos):
+        print(f"warning: {line}", file=sys.stderr)
     # those that mend a work folder must run while it is not ready for a build
     if checked.work and not any(target.startswith(("edit_", "export_")) for target in asked):
         checks.require_work(plan.sources)
@@ -151,32 +159,9 @@ def _refuse_targets(config: Config, asked: Collection[str]) -> None:
             raise UserError(f"{target}: put a repo in place of REPO: {names}")
 
 
-class Answers:
-    """A layer of the plan as rules ask it: a UserError of it ends the run with its own lines."""
-
-    def __init__(self, layer: object):
-        self._layer = layer
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            value = getattr(self._layer, name)
-        except UserError as error:
-            stopped(error)
-        if not callable(value):
-            return value
-
-        def answer(*arguments: Any) -> Any:
-            try:
-                return value(*arguments)
-            except UserError as error:
-                stopped(error)
-
-        return answer
-
-
-def begin(plan: Plan, lock: RunLock, cores: int, jobs: Jobs) -> None:
+def begin(plan: Plan, lock: RunLock, cores: int, jobs: Jobs, handed: Handed | None = None) -> None:
     """Before the first of ``jobs``: see that they can run, be the only run here, and hand jobs
-    their specs.
+    their specs, and those on other machines what is ``handed`` to them.
 
     Raises UserError where something is missing, or another run is at work.
     """
@@ -188,7 +173,10 @@ def begin(plan: Plan, lock: RunLock, cores: int, jobs: Jobs) -> None:
     note_reached(plan)
     if not only_removes(jobs):  # that must run where a disk is full, too
         plan.artifacts.write_specs()
-        start_jobserver(plan.config, plan.layout, cores)
+        if handed is not None:
+            handed.write(plan.layout.plan(lock.name))
+        else:
+            start_jobserver(plan.config, plan.layout, cores)
     plan.announce()
 
 
@@ -229,9 +217,3 @@ def end_at_conflicts(sources: Sources, asked: Iterable[str]) -> None:
         wait = "waits at a conflict" if len(waiting) == 1 else "wait at conflicts"
         print(f"{', '.join(waiting)} {wait}", file=sys.stderr)
         sys.exit(1)
-
-
-def stopped(error: UserError) -> NoReturn:
-    """End the run with the error's own lines, without Snakemake's traceback around them."""
-    print(error, file=sys.stderr)
-    sys.exit(1)

@@ -14,6 +14,7 @@ from snakedev.machine.compilers import VARIABLES, launcher
 from snakedev.machine.probe import Machine
 from snakedev.plan.buildable import Buildable
 from snakedev.plan.reports import Reports
+from snakedev.plan.requests import Requests
 from snakedev.plan.sources import Sources
 from snakedev.plan.upstream_tests import TestRuns
 from snakedev.plan.wheels import Wheels
@@ -32,15 +33,18 @@ class Plan:
         *,
         run: str = "",
         machine: Machine | None = None,
+        elsewhere: bool = False,
     ):
-        """``run`` names the run that the plan is for; ``machine`` stands for this one."""
+        """``run`` names the run that the plan is for; ``machine`` stands for this one;
+        ``elsewhere`` says that jobs run on other machines."""
         self.sources = Sources(config, artifacts, project)
         self.config, self.artifacts, self.project = self.sources.config, artifacts, project
         self.layout = artifacts.layout
-        self.buildable = Buildable(self.sources, machine)
+        self.buildable = Buildable(self.sources, machine, elsewhere=elsewhere)
         self.wheels = Wheels(self.buildable)
         self.reports = Reports(self.wheels, run)
         self.tests = TestRuns(self.wheels)
+        self.requests = Requests(self.buildable)
 
     def reached(self) -> Iterator[Path]:
         """The keyed folders, made or not, of everything that the configuration asks for."""
@@ -50,7 +54,10 @@ class Plan:
             machine = self.buildable.machine
             yield from Plan(usual, self.artifacts, self.project, machine=machine).reached()
         reports, buildable = self.reports, self.buildable
-        specs: list[Spec] = [*reports.smokes(), *reports.gils()]
+        specs: list[Spec] = []
+        for run in filter(buildable.runs_somewhere, self.config.smoke.variants):
+            specs += [reports.gil(run)]
+            specs += [reports.smoke(run, name) for name in self.config.smoke.models]
         models = {*self.config.smoke.models, *filter(None, [reports.bench_model])}
         specs += map(reports.model, models)
         specs += map(self.wheels.run_environment, self.config.configured_variants())

@@ -22,6 +22,7 @@ BESIDE = {
     "snakedev/base/records.py": "how records are written, whatever is in them",
     "snakedev/config/": "what is asked for; the spec has it",
     "snakedev/machine/buildlock.py": "which build waits for which",
+    "snakedev/machine/fitness.py": "which machine is refused",
     "snakedev/machine/jobserver.py": "how many compilers run at once",
     "snakedev/machine/probe.py": "what the machine is; the spec has it",
     "snakedev/store/layout.py": "where artifacts lie",

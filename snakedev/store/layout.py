@@ -81,6 +81,18 @@ class Layout:
         """The cached probe of this machine."""
         return self.root / "machine.json"
 
+    def node(self, host: str) -> Path:
+        """The cached probe of another machine that runs jobs."""
+        return self.root / "machines" / f"{host}.json"
+
+    def plan(self, run: str) -> Path:
+        """What the head of a run hands to its jobs on other machines."""
+        return self.root / "plans" / f"{run}.pickle"
+
+    def lock(self, spec: Spec) -> Path:
+        """What is held while a keyed artifact is made that takes long."""
+        return self.root / "locks" / spec.kind / spec.place / spec.key
+
     @property
     def jobserver(self) -> Path:
         """The socket of the run's job server."""

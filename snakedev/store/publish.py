@@ -16,9 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
+from snakedev.base import file_lock
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.records import Record, write_text
+from snakedev.store.layout import Layout
+from snakedev.store.spec import Spec
 
 _SCRATCH = ".scratch-"
 _DOOMED = ".doomed-"
@@ -98,6 +101,22 @@ def found(record: Path, kind: type[R], running: Job) -> R | None:
         return None
     running.say("found in the store")
     return known
+
+
+@contextmanager
+def made_once(layout: Layout, spec: Spec, kind: type[R], running: Job) -> Iterator[R | None]:
+    """Yield the record of a keyed artifact; None where there is none: then the block makes it.
+
+    It is the only one at it in this results folder meanwhile: a job on another machine may outlive
+    the run that began it.
+    """
+    record = layout.folder(spec) / spec.record_name
+    if known := found(record, kind, running):
+        yield known
+        return
+    waiting = "waiting for another job that makes it"
+    with file_lock.held(layout.lock(spec), lambda: running.say(waiting)):
+        yield found(record, kind, running)
 
 
 def remove(folder: Path) -> None:

@@ -6,9 +6,12 @@ packed always starts clean. The wheel is checked before it is published.
 """
 
 import hashlib
+import math
 import re
 import shutil
+import socket
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +23,7 @@ from snakedev.base.git import run_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.config.model import Build
-from snakedev.machine import buildlock, jobserver, remote_cache
+from snakedev.machine import buildlock, fitness, jobserver, remote_cache
 from snakedev.machine.probe import Machine
 from snakedev.machine.sandbox import Sandbox, permitted
 from snakedev.sources.intact import require_objects, require_tree
@@ -44,11 +47,13 @@ def build_wheel(
     running: Job,
     kernels: KernelsRecord | None = None,
     finished: Path | None = None,
+    *,
+    given_gb: float = math.inf,
 ) -> WheelRecord:
     """Build a wheel and publish it with its record, or find it in the store.
 
     ``kernels`` are those that the spec says are borrowed, ``finished`` is the wheel that a recipe
-    repacks.
+    repacks; ``given_gb`` is the memory that the job may use.
     As many compilations run at once as there are ``cores`` and memory, fewer while the run's job
     server gives other builds a share. Raises UserError when the result is not what was asked for,
     CommandError when the build fails; either leaves nothing in the store.
@@ -56,22 +61,28 @@ def build_wheel(
     final = layout.folder(spec)
     if record := found(final / spec.record_name, WheelRecord, running):
         return record
+    fitness.refuse_others(spec.compilers, machine, socket.gethostname())
     source_folder = layout.source(spec.repo, spec.source_key)
     source = SourceRecord.read(source_folder / "source.json")
-    folder = (layout.build(spec.variant, spec.repo) / spec.tree_key).resolve()
+    shared = (layout.build(spec.variant, spec.repo) / spec.tree_key).resolve()
+    folder = build_tree.place(settings.trees, shared)
     fixed_paths = permitted(fixed_paths=True)
     if not fixed_paths:
         # a tree that was configured in one of its two places cannot go on in the other
         folder /= "real-paths"
     by_nvcc = spec.variant == "cuda"
     memory_gb = settings.memory_per_nvcc_job_gb if by_nvcc else settings.memory_per_job_gb
-    jobs = parallel_jobs(cores, memory_gb)
-    with (
-        buildlock.held(folder, running),
-        published(final) as scratch,
-        jobserver.joined(layout.jobserver, folder / "jobs", jobs, running, memory_gb),
-        remote_cache.reached(settings.compiler_cache_remote, running) as cache,
-    ):
+    jobs = parallel_jobs(cores, memory_gb, given_gb=given_gb)
+    with ExitStack() as held:
+        # beside other machines' builds too; who held it may have made the wheel
+        held.enter_context(buildlock.held(folder, running, shared))
+        if record := found(final / spec.record_name, WheelRecord, running):
+            return record
+        scratch = held.enter_context(published(final))
+        held.enter_context(
+            jobserver.joined(layout.jobserver, folder / "jobs", jobs, running, memory_gb)
+        )
+        cache = held.enter_context(remote_cache.reached(settings.compiler_cache_remote, running))
         checkout = source_folder / "tree"
         try:
             tree = build_tree.move(folder / "tree", checkout, spec.subdirectory, running)

@@ -3,9 +3,13 @@
 Git touches only the files that differ, so a compiler runs only where something changed.
 """
 
+import hashlib
+import os
 import shutil
+import socket
 from pathlib import Path
 
+from snakedev.base.errors import UserError
 from snakedev.base.git import run_git
 from snakedev.base.job import Job
 from snakedev.sources import untracked
@@ -13,6 +17,21 @@ from snakedev.sources.source import keep_bytes
 
 # Left in place between builds: compiled objects. Everything else that is not the source's goes.
 _KEPT_BUILD_FOLDERS = ("build/temp.*",)
+
+
+def place(trees: str | None, shared: Path) -> Path:
+    """Where a build folder lies: ``shared``, or apart from others' under ``trees``, a folder of
+    each machine's own, in which its variables are filled in. Raises UserError without them."""
+    if trees is None:
+        return shared
+    folder = os.path.expanduser(os.path.expandvars(trees))
+    if "$" in folder or not folder.startswith("/"):
+        raise UserError(
+            f"build.trees: {trees} is {folder} on {socket.gethostname()}: name a whole path, of "
+            f"variables that are set on each machine that builds"
+        )
+    of_these_results = hashlib.sha256(bytes(shared.parents[2])).hexdigest()[:16]
+    return Path(folder, f"snakedev-{of_these_results}", *shared.parts[-3:]).resolve()
 
 
 def move(tree: Path, source: Path, subdirectory: str, running: Job) -> Path:

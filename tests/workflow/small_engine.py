@@ -9,6 +9,8 @@ what tests/e2e shows.
 
 import json
 
+from tests.small_project import Project
+
 REVISIONS = ("1" * 40, "2" * 40)
 """The two revisions of the model that the hub has."""
 REPO = "someone/tiny"
@@ -127,3 +129,21 @@ FILES = {
     "vllm/_C.c": _EXTENSION,
 }
 """The package's repository."""
+
+
+def add_to(project: Project) -> None:
+    """Add the package to a project, with the model and a smoke run."""
+    project.add_repo("vllm", "vllm", FILES, required=True)
+    project.write_lock("build-cpu", ["setuptools", "wheel"])
+    project.write_lock("run-cpu", ["packaging"])
+    project.config["models"]["tiny"] = {
+        "repo": REPO,
+        "revision": REVISIONS[0],
+    }
+    project.config["smoke"] = {
+        "variants": ["cpu"],
+        "models": ["tiny"],
+        "max_tokens": 4,
+        "prompts": [{"text": "Hello"}],
+        "throughput": {"prompts": 2, "tokens": 4},
+    }

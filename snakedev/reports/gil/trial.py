@@ -34,7 +34,7 @@ from snakedev.reports.gil.modules import (
 )
 from snakedev.reports.gil.record import EntryTrial, GilRecord, ModuleTrial, OffenderImport, Outcome
 from snakedev.store.layout import Layout
-from snakedev.store.publish import found, published
+from snakedev.store.publish import made_once, published
 from snakedev.store.specs import GilSpec
 
 _PROGRAM = inside.FOLDER / "import_recorder.py"
@@ -79,9 +79,12 @@ class Answer:
 
 def run_gil_trial(spec: GilSpec, layout: Layout, threads: int, running: Job) -> GilRecord:
     """Try a run environment, ``threads`` processes at once, or find the trial in the store."""
+    with made_once(layout, spec, GilRecord, running) as record:
+        return record or _made(spec, layout, threads, running)
+
+
+def _made(spec: GilSpec, layout: Layout, threads: int, running: Job) -> GilRecord:
     final = layout.folder(spec)
-    if record := found(final / spec.record_name, GilRecord, running):
-        return record
     environment = layout.environment(spec.environment_name, spec.environment_key).absolute()
     with tempfile.TemporaryDirectory(prefix="snakedev-gil-") as scratch:
         record = Trial(spec, environment, layout.cache, Path(scratch), running).record(threads)

@@ -161,3 +161,24 @@ def test_this_machine_has_something() -> None:
 def test_there_is_always_one_job() -> None:
     assert parallel_jobs(8, 1e6) == 1
     assert parallel_jobs(1, 1e6) == 1
+
+
+def test_what_slurm_gave_counts_though_no_group_holds_a_job_to_it(tmp_path, monkeypatch):
+    root = machine(tmp_path, "", "", {})
+    monkeypatch.setenv("SLURM_CPUS_ON_NODE", "64")
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "3")
+    monkeypatch.setenv("SLURM_MEM_PER_CPU", "2048")
+    assert total_memory(root) == 3 * 2**31
+    assert available_memory_gb(root) == pytest.approx(3 * 2**31 / GB)
+    assert parallel_jobs(16, 2.0, root) == 3 and parallel_jobs(16, 3.0, root) == 2
+    monkeypatch.setenv("SLURM_MEM_PER_NODE", "1024")
+    assert total_memory(root) == 2**30
+    monkeypatch.setenv("SLURM_MEM_PER_NODE", "0")  # all that the node has
+    monkeypatch.delenv("SLURM_MEM_PER_CPU")
+    assert available_memory_gb(root) == 51.2
+
+
+def test_a_job_keeps_to_the_memory_that_it_was_given(tmp_path):
+    root = machine(tmp_path, "", "", {})
+    assert parallel_jobs(16, 2.5, root, given_gb=11) == 4
+    assert parallel_jobs(16, 2.5, root, given_gb=1) == 1

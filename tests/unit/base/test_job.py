@@ -130,3 +130,24 @@ def test_a_log_on_a_full_disk_ends_no_job(tmp_path):
     done = plain(REASONED, tmp_path)
     assert "[wheel greeter] failed: greeter: no such thing:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_each_attempt_has_a_log_of_its_own(tmp_path):
+    """Snakemake removes the log of that name before each attempt, also one that lives on."""
+    log = tmp_path / "logs/greeter.log"
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    body = f"""
+    import os, time
+    open({str(begun)!r}, "w").close()
+    while not os.path.exists({str(go)!r}): time.sleep(0.05)
+    running.say(running.log_path.read_text())"""
+    first = subprocess.Popen(program(body), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    while not begun.exists():
+        time.sleep(0.05)
+    log.unlink()
+    assert plain("running.say('again')", tmp_path).returncode == 0
+    go.touch()
+    first.communicate()
+    (own,) = {*log.parent.iterdir()} - {log}
+    assert log.read_text() == "begun\nagain\n" and own.read_text() == "begun\nbegun\n"
+    assert own.name.startswith("greeter-") and own.name.endswith(f"-{first.pid}.log")

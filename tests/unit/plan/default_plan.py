@@ -29,9 +29,12 @@ def plan(
     machine: Machine = MACHINE,
     root: str | Path = "/nowhere",
     project: Path = PROJECT,
+    *,
+    elsewhere: bool = False,
     **overrides: object,
 ) -> Plan:
-    """The default configuration's plan on a given machine, with dotted keys set."""
+    """The default configuration's plan on a given machine, with dotted keys set; ``elsewhere`` for
+    jobs on other machines."""
     values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
     values["variants"]["cpu"] = {"isa": "native", "onednn": True}
     for path, value in overrides.items():
@@ -42,4 +45,4 @@ def plan(
         place[last] = value
     config = check(values)
     layout = replace(Layout.of(config), root=Path(root))
-    return Plan(config, Artifacts(layout), project, machine=machine)
+    return Plan(config, Artifacts(layout), project, machine=machine, elsewhere=elsewhere)

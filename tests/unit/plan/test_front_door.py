@@ -29,7 +29,7 @@ def test_a_target_without_anything_behind_it_is_refused(target, said):
     values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
     values["repos"]["vllm"]["enabled"] = not target.endswith("_report")
     with pytest.raises(UserError) as raised:
-        load(values, [PROJECT / "config.yaml"], PROJECT, {target}, head=False)
+        load(values, [PROJECT / "config.yaml"], PROJECT, {target})
     assert str(raised.value) == said
 
 
@@ -70,7 +70,7 @@ def test_files_are_targets(tmp_path, monkeypatch):
 def test_a_repo_is_put_in_place_of_repo():
     values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
     with pytest.raises(UserError, match=r"^export_REPO: put a repo in place of REPO: .*vllm"):
-        load(values, [PROJECT / "config.yaml"], PROJECT, {"export_REPO"}, head=False)
+        load(values, [PROJECT / "config.yaml"], PROJECT, {"export_REPO"})
 
 
 @pytest.mark.parametrize("word", ["", "null", "~", "NULL"])
@@ -87,9 +87,7 @@ def test_null_on_the_command_line_is_null(word):
     }
     for key, value in given.items():
         values[key] = values.get(key, {}) | value if isinstance(value, dict) else value
-    plan, _ = load(
-        values, [PROJECT / "config.yaml"], PROJECT, {"wheels_cpu"}, head=False, given=given
-    )
+    plan, _ = load(values, [PROJECT / "config.yaml"], PROJECT, {"wheels_cpu"}, given=given)
     config = plan.config
     assert (config.store, config.work, config.build) == (None, (), Build())
     assert config.interpreter.path is config.bench_report.model is None
@@ -104,7 +102,7 @@ def test_a_variant_without_settings_is_asked_about(word):
     values["variants"]["cpu"] = word
     given = {} if word is None else {"variants": {"cpu": word}}
     with pytest.raises(UserError, match=r"variants\.cpu: nothing stands there: write {} for its "):
-        load(values, [PROJECT / "config.yaml"], PROJECT, set(), head=False, given=given)
+        load(values, [PROJECT / "config.yaml"], PROJECT, set(), given=given)
 
 
 @pytest.mark.parametrize(
@@ -119,5 +117,5 @@ def test_what_cannot_be_put_anywhere_is_refused(url, said, tmp_path, monkeypatch
     values |= {"store_remote": url, "store_remote_write": True}
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as raised:
-        load(values, [PROJECT / "config.yaml"], PROJECT, set(), head=True)
+        load(values, [PROJECT / "config.yaml"], PROJECT, set())
     assert said in str(raised.value) and "\n" not in str(raised.value)

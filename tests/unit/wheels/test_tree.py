@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from snakedev.base.errors import UserError
 from snakedev.base.git import run_git
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError
 from snakedev.sources import untracked
-from snakedev.wheels.tree import move
+from snakedev.wheels.tree import move, place
 from tests.unit.repositories import commit, git, repository
 
 
@@ -88,3 +89,18 @@ def test_a_tree_whose_making_was_killed_is_made_in_its_place(
     assert (clone / "notes.txt").is_file() and not (clone / "a.c").exists()
     with pytest.raises(CommandError):
         run_git(["rev-parse", "HEAD"], clone / "results")
+
+
+def test_build_folders_lie_on_a_disk_of_each_machine_s_own(tmp_path, monkeypatch):
+    shared = tmp_path / "results/build/cpu/vllm/0123"
+    assert place(None, shared) == shared
+    monkeypatch.setenv("SCRATCH", str(tmp_path / "scratch"))
+    first = place("$SCRATCH/trees", shared)
+    assert first.is_relative_to(tmp_path / "scratch/trees")
+    assert first.parts[-3:] == ("cpu", "vllm", "0123")
+    # not beside those of another clone
+    other = place("$SCRATCH/trees", tmp_path / "other/results/build/cpu/vllm/0123")
+    assert other != first
+    monkeypatch.delenv("SCRATCH")
+    with pytest.raises(UserError, match=r"^build\.trees: \$SCRATCH/trees is \$SCRATCH/trees on "):
+        place("$SCRATCH/trees", shared)

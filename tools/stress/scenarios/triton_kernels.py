@@ -1,5 +1,6 @@
 """Triton's Python layer: kernels that are launched, tuned and registered by all threads at once."""
 
+import pickle
 import sys
 import threading
 import time
@@ -62,6 +63,7 @@ class Stress(Scenario):
             "Gluon's caches": self._gluon,
             "lower": self._lower,
             "set names": self._set_names,
+            "pickle": self._pickle,
         }
 
     def between_rounds(self, random: Random) -> None:
@@ -178,6 +180,13 @@ class Stress(Scenario):
             backend.get_module_map(),
         )
         return str(source.make_ir(triton_driver.TARGET, options, implementation, modules, context))
+
+    def _pickle(self, random: Random) -> None:
+        """As torch does with a kernel that it compiles in another process."""
+        kernel = triton.jit(self._function(random.choice(_KERNELS)))
+        for name in ("fn", "__globals__", "used_global_vals", "_hash_lock"):
+            setattr(kernel, name, None)
+        same(pickle.loads(pickle.dumps(kernel)).src, kernel.src, "a pickled kernel's source")
 
     def _set_names(self, random: Random) -> None:
         """As a module does that is still being imported, or that counts something."""

@@ -5,6 +5,7 @@ crashes is replaced, and costs one test. What is known of a file is kept in the 
 that was stopped goes on, and a larger selection runs only what is added.
 """
 
+import json
 import shutil
 import tempfile
 import time
@@ -16,7 +17,7 @@ from snakedev import inside
 from snakedev.base.capacity import parallel_jobs
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError, output
-from snakedev.base.records import Record
+from snakedev.base.records import Record, write_text
 from snakedev.environments.run_variables import run_variables
 from snakedev.environments.stock_packages import (
     NoStockWheelError,
@@ -186,6 +187,8 @@ class _Run:
         self.kept.mkdir(parents=True, exist_ok=True)
         log, given = self.kept / "session.jsonl", self.scratch / "arguments.txt"
         log.unlink(missing_ok=True)
+        names = {file: self._record(file, names).name for file, names in asked.items()}
+        write_text(log.with_suffix(".json"), json.dumps(names))
         given.write_text("".join(f"{word}\n" for word in self._arguments(asked)), encoding="utf-8")
         said: list[str] = []
         told = ended = 0
@@ -253,11 +256,16 @@ class _Run:
 
     def _recover(self, asked: Sequence[Mapping[str, Sequence[str]]]) -> None:
         """Remember what a session that was killed has come to."""
-        session = read_session(self.kept / "session.jsonl")
+        log, of = self.kept / "session.jsonl", self.kept / "session.json"
+        if not (log.is_file() and of.is_file()):
+            return
+        session, names = read_session(log), json.loads(of.read_bytes())
         for files in asked:
-            whole = {file: session.file(file) for file in files if file in session.whole}
-            fresh = {f: t for f, t in whole.items() if not self._record(f, files[f]).is_file()}
-            self._keep(files, fresh)
+            for file in files.keys() & session.whole:
+                record = self._record(file, files[file])
+                # what was asked for of the file may have been something else
+                if names.get(file) == record.name and not record.is_file():
+                    self._keep(files, {file: session.file(file)})
 
 
 def _listed(asked: Mapping[str, object]) -> str:

@@ -126,6 +126,14 @@ def threads(here, request):
     return (lambda wildcards: request(wildcards).threads) if ELSEWHERE else here
 
 
+def layers(wildcards):
+    """The sources and wheels of the plan that an artifact is of: a stock wheel's are its own."""
+    stock = REPORTS.stock
+    return (
+        (stock.sources, stock.wheels) if stock and stock.has(wildcards.key) else (SOURCES, WHEELS)
+    )
+
+
 include: "rules/interpreter.smk"
 include: "rules/sources.smk"
 include: "rules/environments.smk"

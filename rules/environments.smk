@@ -3,9 +3,12 @@
 
 def environment_inputs(wildcards):
     """The interpreter, and the wheels built here that a run environment holds."""
-    spec = WHEELS.environment_of(wildcards.name, wildcards.key)
+    _, planned = layers(wildcards)
+    spec = planned.environment_of(wildcards.name, wildcards.key)
 
     def stamps():
+        if spec.python:
+            return []  # an ordinary one, which is there
         wheels = [ARTIFACTS.stamp(WHEELS.wheel(w.repo, w.variant)) for w in spec.wheels]
         of_vllm = "vllm" in BUILDABLE.repos and spec.variant in CONFIG.configured_variants()
         checked = [WHEELS.requirements_stamp(spec.variant)] if of_vllm else []

@@ -144,6 +144,7 @@ rule bench_run:
     input:
         lambda w: ancient(ARTIFACTS.stamp(WHEELS.run_environment(w.variant))),
         lambda _: ancient(ARTIFACTS.stamp(REPORTS.model(REPORTS.bench_model))),
+        lambda w: [ancient(stamp) for stamp in REPORTS.stock_stamps(w.variant)],
     output:
         LAYOUT.view("bench-{variant}", "{key}"),
     params:

@@ -11,10 +11,11 @@ def wheel_stamps(variant):
 
 def wheel_inputs(wildcards):
     """The patched source, the sources and crates that the build uses, and its environment."""
-    spec = WHEELS.wheel(wildcards.repo, wildcards.variant)
-    sources = [SOURCES.source(wildcards.repo), *(SOURCES.source(need) for need in spec.needs)]
-    crates = SOURCES.crates(wildcards.repo)
-    environment = WHEELS.build_environment(spec.environment_name)
+    origin, planned = layers(wildcards)
+    spec = planned.wheel(wildcards.repo, wildcards.variant)
+    sources = [origin.source(wildcards.repo), *(origin.source(need) for need in spec.needs)]
+    crates = origin.crates(wildcards.repo)
+    environment = planned.build_environment(spec.environment_name)
     needed = [*sources, *([crates] if crates else []), environment]
     stamps = lambda: [*map(ARTIFACTS.stamp, needed), *facts_stamps(wildcards.repo)]
     return needs(spec, stamps)
@@ -22,7 +23,8 @@ def wheel_inputs(wildcards):
 
 def wheel_kernels(wildcards):
     """The look into the wheel whose kernels a build takes; none for one that compiles them."""
-    spec = WHEELS.wheel(wildcards.repo, wildcards.variant)
+    _, planned = layers(wildcards)
+    spec = planned.wheel(wildcards.repo, wildcards.variant)
     return needs(spec, lambda: [WHEELS.kernels_stamp(wildcards.variant)] if spec.kernels else [])
 
 

@@ -27,7 +27,7 @@ if __name__ == "__main__":
         final = layout.environment(spec.name, spec.key)
         record = make_environment(
             spec,
-            layout.python,
+            spec.python or layout.python.absolute(),
             final,
             list(wheels.values()),
             running,

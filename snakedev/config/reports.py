@@ -1,6 +1,6 @@
 """What is run and reported."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -111,7 +111,9 @@ class BenchReport(Section):
     """Tokens of such a request's prompt."""
     output_tokens: Count = 32
     """New tokens that it asks for."""
-    stock: bool = True
-    """Whether the stock wheel of the same vLLM on an ordinary Python is measured beside ours."""
+    stock: bool | Literal["built"] = True
+    """Whether the stock wheel of the same vLLM on an ordinary Python is measured beside ours:
+    the package index's, or one `built` here from the same pin, of our patches with those alone
+    that say that it needs them to be built (`Build-only:`)."""
     python: Annotated[str, StringConstraints(min_length=1), AfterValidator(expanded)] | None = None
     """That Python: a version such as `3.12`, or a path (null: the one that runs Snakemake)."""

@@ -60,7 +60,7 @@ class EnvironmentRecord(Record):
 
 def make_environment(
     spec: EnvironmentSpec,
-    python: Path,
+    python: Path | str,
     final: Path,
     wheels: list[Path],
     running: Job,
@@ -91,7 +91,7 @@ def make_environment(
                 "--relocatable",
                 "--allow-existing",
                 "--python",
-                python.absolute(),
+                python,
                 "--prompt",
                 spec.name,
                 scratch,
@@ -106,7 +106,15 @@ def make_environment(
             spec.lock,
             *(("--requirements", spec.base_lock) if spec.base_lock else ()),
         ]
-        _install(spec, scratch, locked, running, torch_index)
+        try:
+            _install(spec, scratch, locked, running, torch_index)
+        except CommandError as error:
+            if spec.python is None:
+                raise
+            raise UserError(
+                f"config.yaml: bench_report.python: {spec.python} cannot have what "
+                f"{spec.lock.name} asks for ({'; '.join(error.why) or error}): name another"
+            ) from None
         if wheels:
             running.say(f"installing {', '.join(wheel.name for wheel in wheels)}")
             # by path, over a locked package of the same name; offline, as nothing is to be fetched

@@ -37,18 +37,24 @@ _TORCH = ("torch", "torchvision", "torchaudio")
 
 
 def stock_environment(
-    folder: Path, variant: str, version: str, lock: Path, python: str | None = None
+    folder: Path,
+    variant: str,
+    version: str,
+    lock: Path,
+    python: str | None = None,
+    wheel: Path | None = None,
 ) -> Path:
     """An environment with the stock wheel of a version, made in ``folder`` where it is not there.
 
     ``python`` is anything that uv takes for one (None: the Python that runs this); the packages
-    that vLLM works with are those of ``lock``. Raises UserError with what uv says when there is no
+    that vLLM works with are those of ``lock``. ``wheel`` is one that was built here, in the place
+    of the package index's. Raises UserError with what uv says when there is no
     such wheel, no such Python, or no answer.
     """
     if variant not in _WHEELS:
         raise UserError(f"no package index has a stock wheel of vLLM for {variant}")
     python = python or sys.executable
-    requirement = f"{_WHEELS[variant]}=={version}"
+    requirement = str(wheel.absolute()) if wheel else f"{_WHEELS[variant]}=={version}"
     pins = lock_pins(lock)
     same = [f"{name}=={pins[name].version}" for name in _SAME if name in pins]
     torch = [f"{name}=={pins[name].version.public}" for name in _TORCH if name in pins]

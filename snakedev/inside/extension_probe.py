@@ -18,6 +18,8 @@ from pathlib import Path
 
 # Packages whose import makes libraries known that extensions of other packages are linked to.
 LENDERS = ("torch", "tvm_ffi")
+# An ordinary interpreter has the GIL whatever is loaded.
+_FREE_THREADED = "t" in sys.abiflags
 
 
 def load(module: str, file: str, *, packaged: bool = False) -> str:
@@ -41,7 +43,7 @@ def load(module: str, file: str, *, packaged: bool = False) -> str:
         try:
             if names[0] not in sys.modules or names[0] == package:
                 _load(names[0], file)
-            return "on" if sys._is_gil_enabled() else "off"
+            return "off" if _FREE_THREADED and not sys._is_gil_enabled() else "on"
         except ImportError as error:
             if "does not define module export function" in str(error):
                 return "library"
@@ -52,7 +54,7 @@ def load(module: str, file: str, *, packaged: bool = False) -> str:
                 raise
             lender = lenders.pop(0)
             importlib.import_module(lender)
-            if sys._is_gil_enabled():
+            if _FREE_THREADED and sys._is_gil_enabled():
                 raise ImportError(f"{error}; and importing {lender} turned the GIL on") from None
 
 

@@ -68,6 +68,11 @@ class Plan:
                 wheel = self.wheels.wheel(repo, variant)
                 specs += [wheel, self.wheels.build_environment(wheel.environment_name)]
                 yield self.layout.build(variant, repo) / wheel.tree_key
+        if stock := reports.stock:
+            wheel = stock.wheel
+            specs += [wheel, stock.wheels.build_environment(wheel.environment_name)]
+            specs.append(stock.sources.source(wheel.repo))
+            yield self.layout.build(wheel.variant, wheel.repo) / wheel.tree_key
         yield from map(self.layout.folder, specs)
 
     def reached_paths(self) -> list[str]:

@@ -25,6 +25,9 @@ SERIES_RECORD = "series.json"
 """The file beside a series that says which pins it was made on."""
 UPSTREAM = "upstream.yaml"
 """The one that says where its patches go, and what upstream asks of them."""
+BUILD_ONLY = "Build-only"
+"""The line of a message that says why upstream's code is the same with a patch, and needs it to be
+built here."""
 _INDEX = re.compile(rb"^index ([0-9a-f]+)\.\.[0-9a-f]+", re.MULTILINE)
 _DIFF = re.compile(rb"^(diff --git |--- [^\n]+\n\+\+\+ [^\n]+\n@@ -)", re.MULTILINE)
 # Where the changes begin in other forms that git takes.

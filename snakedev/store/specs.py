@@ -83,6 +83,8 @@ class EnvironmentSpec(Spec):
     """Whether wheels are built in it, vLLM runs in it, or upstream's tests do."""
     variant: Variant | None = beside_key()
     """The one that it is for; None for one that serves all."""
+    python: str | None = beside_key(default=None)
+    """An ordinary Python that it is of, as uv takes it; None for the free-threaded one."""
 
     @property
     def place(self) -> str:
@@ -272,6 +274,8 @@ class BenchSpec(Spec):
     pins: dict[str, BenchPin] = beside_key()
     model: str = beside_key()
     environment_name: str = beside_key()
+    stock: WheelInput | None = key_when_set(default=None)
+    """The stock wheel, where that is built here."""
     work: dict[str, str] = key_when_set(default={})
     """The repos that run from work folders, with the folders' tree ids."""
 

@@ -6,12 +6,12 @@ from typing import get_args
 from snakedev.base.errors import UserError
 from snakedev.config.explain import one_of
 from snakedev.reports.upstream.record import Note, Status
-from snakedev.sources.patch_file import PatchDetails
+from snakedev.sources.patch_file import BUILD_ONLY, PatchDetails
 from snakedev.wheels.kernel_patches import MARK
 
 STATUS = "Upstream-Status"
 _TITLE, _AFTER, _SCENARIO, _TODAY = "Upstream-Title", "Depends-On", "Scenario", "Upstream"
-_OURS = (STATUS, _TITLE, _AFTER, _SCENARIO, _TODAY, MARK)
+_OURS = (STATUS, _TITLE, _AFTER, _SCENARIO, _TODAY, MARK, BUILD_ONLY)
 _LINE = re.compile(rf"^({'|'.join(_OURS)}): ", re.MULTILINE)
 _VALUE = re.compile(r"([\w-]+)(?: \[(.*)\])?")
 # those that mean nothing without what stands in brackets

@@ -103,7 +103,7 @@ def check(
             f"{wheel.name}: tagged for any ABI, but {', '.join(modules)} is an extension module"
         )
     holders = [module for module, state in gil.items() if state == "on"]
-    if holders:
+    if holders and abi.endswith("t"):
         raise UserError(
             f"{wheel.name}: importing {', '.join(holders)} turns the GIL back on: its module "
             f"must declare Py_MOD_GIL_NOT_USED (in PyO3: gil_used = false)"

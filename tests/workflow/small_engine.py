@@ -44,7 +44,11 @@ static PyObject *step(PyObject *self, PyObject *args) {
 static PyMethodDef methods[] = {{"step", step, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
 static int fill(PyObject *module) { return PyModule_AddStringConstant(module, "isas", ISAS); }
 static PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, fill}, {Py_mod_gil, Py_MOD_GIL_NOT_USED}, {0, NULL}};
+    {Py_mod_exec, fill},
+#ifdef Py_GIL_DISABLED
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL}};
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, .m_name = "_C", .m_methods = methods, .m_slots = slots};
 PyMODINIT_FUNC PyInit__C(void) { return PyModuleDef_Init(&definition); }

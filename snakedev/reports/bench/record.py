@@ -184,6 +184,8 @@ class BenchRecord(Record):
     interpreters: tuple[Interpreter, ...]
     without_stock: str | None
     """Why no stock wheel was measured."""
+    stock_patches: tuple[str, ...] | None = None
+    """Of a stock wheel that was built here: those of our patches that it was built with."""
     threads: tuple[ScalingPart, ...] = ()
     imports: tuple[ImportTime, ...] = ()
     offline: tuple[OfflineResult, ...] = ()

@@ -30,7 +30,8 @@ from snakedev.reports.bench.record import BUSY_SHARE, OFF, ON, STOCK, BenchRecor
 from snakedev.reports.bench.requests import PROGRAMS, Contender, part_request
 from snakedev.reports.bench.results import part_results, refuse_wrong_gil
 from snakedev.store.layout import Layout
-from snakedev.store.specs import BenchSpec
+from snakedev.store.specs import BenchSpec, WheelInput
+from snakedev.wheels.record import WheelRecord, sound_wheel
 
 _FOLDER = inside.FOLDER / "bench"
 # Several engines are loaded at once, and these prompts need no more.
@@ -86,7 +87,8 @@ class _Run:
     def record(self) -> BenchRecord:
         """Do it all."""
         load = os.getloadavg()[0]
-        contenders, without_stock = self._contenders()
+        built = self._built_stock()
+        contenders, without_stock = self._contenders(built)
         if self.spec.variant != "cpu":
             # all engines are loaded at once
             self.engine["gpu_memory_utilization"] = round(0.9 / len(contenders), 2)
@@ -106,7 +108,7 @@ class _Run:
             seconds = unfinished.seconds + time.monotonic() - began
             unfinished = unfinished.model_copy(update={"parts": parts, "seconds": seconds})
             unfinished.write(self.unfinished_file)
-        return self._finished(unfinished, without_stock)
+        return self._finished(unfinished, without_stock, built)
 
     def _begun(self, load: float) -> Unfinished:
         """What was measured before, where a run of the same was interrupted."""
@@ -123,7 +125,16 @@ class _Run:
         started = now.isoformat(timespec="seconds")
         return Unfinished(key=self.spec.key, started=started, load_average=load, parts={})
 
-    def _contenders(self) -> tuple[list[Contender], str | None]:
+    def _built_stock(self) -> WheelRecord | None:
+        """The stock wheel that was built here, if one was asked for."""
+        if (wanted := self.spec.stock) is None:
+            return None
+        return WheelRecord.read(self._stock_folder(wanted) / "wheel.json")
+
+    def _stock_folder(self, wanted: WheelInput) -> Path:
+        return self.layout.wheel(wanted.variant, wanted.repo, wanted.key)
+
+    def _contenders(self, built: WheelRecord | None) -> tuple[list[Contender], str | None]:
         """Who takes turns, and why no stock wheel does."""
         ours = [
             self._contender(OFF, self.environment, {"PYTHON_GIL": "0"}),
@@ -134,9 +145,12 @@ class _Run:
             return ours, "bench_report.stock is false"
         self.running.say("looking for the stock wheel")
         folder = self.layout.stock(self.spec.variant).absolute()
+        wheel = None
+        if built is not None and self.spec.stock is not None:
+            wheel = sound_wheel(self._stock_folder(self.spec.stock), built)
         try:
             stock = stock_environment(
-                folder, self.spec.variant, self.spec.version, self.lock, wanted.python
+                folder, self.spec.variant, self.spec.version, self.lock, wanted.python, wheel
             )
         except UserError as error:
             why = " ".join(line.strip() for line in str(error).splitlines())
@@ -191,7 +205,9 @@ class _Run:
     def _flags(self) -> frozenset[str] | None:
         return cpu_flags() if self.spec.variant == "cpu" else None
 
-    def _finished(self, measured: Unfinished, without_stock: str | None) -> BenchRecord:
+    def _finished(
+        self, measured: Unfinished, without_stock: str | None, built: WheelRecord | None
+    ) -> BenchRecord:
         parts, spec = measured.parts, self.spec
         return BenchRecord(
             key=spec.key,
@@ -206,6 +222,7 @@ class _Run:
             pins=spec.pins,
             settings=spec.settings,
             without_stock=without_stock,
+            stock_patches=tuple(patch.name for patch in built.patches) if built else None,
             work=spec.work,
             **part_results(parts),
         )

@@ -89,6 +89,15 @@ def test_another_hash_is_refused(spec, running, tmp_path):
     assert list((tmp_path / "results").iterdir()) == []
 
 
+def test_what_an_ordinary_python_cannot_have_is_a_line(spec, running, tmp_path):
+    spec.lock.write_text("tool==9.0 --hash=sha256:" + "0" * 64 + "\n")
+    ordinary = spec.model_copy(update={"python": sys.executable})
+    with pytest.raises(
+        UserError, match=r"^config\.yaml: bench_report\.python: .* cannot have what"
+    ):
+        make_environment(ordinary, sys.executable, tmp_path / "results" / "env", [], running)
+
+
 def test_a_run_environment_that_does_not_fit_together_is_refused(
     spec,
     running,

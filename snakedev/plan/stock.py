@@ -1,0 +1,104 @@
+"""vLLM as upstream has it, built here for an ordinary Python: what ours is measured beside."""
+
+import re
+import sys
+from functools import cache
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from snakedev.base.errors import UserError
+from snakedev.plan.buildable import Buildable
+from snakedev.plan.sources import Sources
+from snakedev.plan.wheels import Wheels
+from snakedev.sources.patch_file import BUILD_ONLY
+from snakedev.store.source_specs import SourceSpec
+from snakedev.store.specs import EnvironmentSpec, WheelInput, WheelSpec
+
+REPO = "vllm"
+_MARKED = re.compile(rf"^{BUILD_ONLY}: *\S".encode(), re.MULTILINE)
+
+
+def is_marked(patch: Path) -> bool:
+    """Whether a patch's message says that it is needed to build, and changes nothing else."""
+    message, *_ = patch.read_bytes().partition(b"\ndiff --git ")
+    return _MARKED.search(message) is not None
+
+
+class Stock:
+    """The wheel, with the layers of a plan that it has of its own."""
+
+    def __init__(self, sources: Sources, usual: Buildable):
+        self.sources = _Sources(sources)
+        self.wheels = _Wheels(Buildable(self.sources, usual.machine))
+
+    @property
+    def wheel(self) -> WheelSpec:
+        """vLLM's wheel for the cpu variant, for which a package index may have none."""
+        return self.wheels.wheel(REPO, "cpu")
+
+    def has(self, key: str) -> bool:
+        """Whether a key is that of the wheel, or of the environment that it is built in."""
+        return key in (self.wheel.key, self.wheel.environment_key)
+
+
+class _Sources(Sources):
+    """A run's sources, vLLM's with the marked patches alone; for an ordinary Python."""
+
+    def __init__(self, usual: Sources):
+        config = usual.config.model_copy(update={"work": ()})
+        super().__init__(config, usual.artifacts, usual.project)
+        self.python, self._version = _ordinary(self.config.bench_report.python)
+
+    @property
+    def interpreter(self) -> dict[str, str]:
+        return {"version": self._version, "abiflags": ""}
+
+    @cache
+    def pinned_source(self, repo: str) -> SourceSpec:
+        spec = super().pinned_source(repo)
+        if repo != REPO:
+            return spec
+        kept = [is_marked(path) for path in spec.patches]
+        return spec.model_copy(
+            update={
+                field: tuple(one for one, there in zip(values, kept, strict=True) if there)
+                for field, values in (
+                    ("patches", spec.patches),
+                    ("patch_bodies", spec.patch_bodies),
+                )
+            }
+        )
+
+
+class _Wheels(Wheels):
+    """The wheel is built in an environment of that Python."""
+
+    def _environment(self, name: str, wheels: tuple[WheelInput, ...]) -> EnvironmentSpec:
+        assert isinstance(self.sources, _Sources)
+        spec = super()._environment(name, wheels)
+        return spec.model_copy(update={"python": self.sources.python})
+
+    def _excluded(self, repo: str, variant: str) -> dict[str, str | None]:
+        """What no package index has; all else that upstream asks for it has."""
+        asked = map(Requirement, self.sources.facts(repo).requirements.get(variant, ()))
+        return {canonicalize_name(one.name): None for one in asked if one.url}
+
+
+def _ordinary(asked: str | None) -> tuple[str, str]:
+    """An ordinary Python, as uv takes it, and its version, as `3.12`.
+
+    Raises UserError for a path that does not say its version: a plan starts no program.
+    """
+    if asked is None:
+        return sys.executable, "{}.{}".format(*sys.version_info)
+    path = Path(asked)
+    name = path.resolve().name if "/" in asked else asked
+    if version := re.match(r"(?:python)?(3\.\d+)(\.\d+)?$", name):
+        return asked, version[1]
+    raise UserError(
+        f"config.yaml: bench_report.python: {asked} does not say which version it is, which "
+        f"stock: built has to know: give a version, as 3.12, or the path of a program of that "
+        f"name, as /usr/bin/python3.12"
+    )

@@ -68,10 +68,9 @@ class Plan:
                 wheel = self.wheels.wheel(repo, variant)
                 specs += [wheel, self.wheels.build_environment(wheel.environment_name)]
                 yield self.layout.build(variant, repo) / wheel.tree_key
-        if stock := reports.stock:
-            wheel = stock.wheel
-            specs += [wheel, stock.wheels.build_environment(wheel.environment_name)]
-            specs.append(stock.sources.source(wheel.repo))
+        if reports.stock and (stock := reports.stock.specs()):
+            specs += stock
+            wheel = reports.stock.wheel
             yield self.layout.build(wheel.variant, wheel.repo) / wheel.tree_key
         yield from map(self.layout.folder, specs)
 

@@ -21,7 +21,6 @@ from snakedev.store.specs import (
     ModelSpec,
     PatchTrialSpec,
     SmokeSpec,
-    WheelInput,
 )
 
 
@@ -138,7 +137,7 @@ class Reports:
             model=model,
             model_key=self.model(model).key,
             settings=settings,
-            stock=self._stock_wheel(variant),
+            stock=self.stock.measured_input(variant) if self.stock else None,
             version=repos["vllm"].version if "vllm" in repos else "",
             pins={
                 name: BenchPin(
@@ -155,30 +154,11 @@ class Reports:
     def stock(self) -> Stock | None:
         """The stock wheel, where the configuration asks for one that is built here."""
         built = self.config.bench_report.stock == "built"
-        cpu = "cpu" in self.config.configured_variants()
-        return Stock(self.sources, self.buildable) if built and cpu else None
-
-    def _stock_wheel(self, variant: str) -> WheelInput | None:
-        if self.config.bench_report.stock != "built":
-            return None
-        key = "config.yaml: bench_report.stock: built"
-        if variant != "cpu" or self.stock is None:
-            raise UserError(
-                f"{key} is for the cpu variant, and bench_report.variants has {variant}, whose "
-                f"stock wheel the package index has: set it to true for that"
-            )
-        if self.config.borrower("cpu"):
-            raise UserError(
-                f"{key}: variants.cpu.kernels: upstream takes them from the stock wheel, which the "
-                f"package index has then: set it to true"
-            )
-        wheel = self.stock.wheel
-        return WheelInput(repo=wheel.repo, variant=wheel.variant, key=wheel.key)
+        return Stock(self.sources, self.buildable) if built else None
 
     def stock_stamps(self, variant: str) -> list[Path]:
         """What a benchmark run waits for besides its environment and model."""
-        wheel = self.bench(variant).stock and self.stock and self.stock.wheel
-        return [self.artifacts.stamp(wheel)] if wheel else []
+        return [self.artifacts.stamp(self.stock.measured(variant))] if self.stock else []
 
     @property
     def bench_model(self) -> str | None:

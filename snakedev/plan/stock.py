@@ -14,6 +14,7 @@ from snakedev.plan.sources import Sources
 from snakedev.plan.wheels import Wheels
 from snakedev.sources.patch_file import BUILD_ONLY
 from snakedev.store.source_specs import SourceSpec
+from snakedev.store.spec import Spec
 from snakedev.store.specs import EnvironmentSpec, WheelInput, WheelSpec
 
 REPO = "vllm"
@@ -38,9 +39,36 @@ class Stock:
         """vLLM's wheel for the cpu variant, for which a package index may have none."""
         return self.wheels.wheel(REPO, "cpu")
 
+    def measured(self, variant: str) -> WheelSpec:
+        """What a variant is measured beside; raises UserError where that is not built here."""
+        config, key = self.sources.config, "config.yaml: bench_report.stock: built"
+        if variant != "cpu":
+            raise UserError(
+                f"{key} is for the cpu variant, and bench_report.variants has {variant}, whose "
+                f"stock wheel the package index has: set it to true for that"
+            )
+        if config.borrower(variant):
+            raise UserError(
+                f"{key}: variants.cpu.kernels: upstream takes them from the stock wheel, which the "
+                f"package index has then: set it to true"
+            )
+        return self.wheel
+
+    def measured_input(self, variant: str) -> WheelInput:
+        """It, as the spec of a run names it; raises as `measured`."""
+        wheel = self.measured(variant)
+        return WheelInput(repo=wheel.repo, variant=wheel.variant, key=wheel.key)
+
+    def specs(self) -> list[Spec]:
+        """All that is of it alone."""
+        if "cpu" not in self.sources.config.configured_variants():
+            return []
+        environment = self.wheels.build_environment(self.wheel.environment_name)
+        return [self.sources.source(REPO), environment, self.wheel]
+
     def has(self, key: str) -> bool:
-        """Whether a key is that of the wheel, or of the environment that it is built in."""
-        return key in (self.wheel.key, self.wheel.environment_key)
+        """Whether a key is of the wheel, or of what it is made from and in."""
+        return key in (spec.key for spec in self.specs())
 
 
 class _Sources(Sources):

@@ -62,7 +62,7 @@ def makes_something():
     return bool(workflow.executor_plugin) and not workflow.dryrun
 
 
-LAYERS = ("sources", "buildable", "wheels", "reports", "tests", "requests")
+LAYERS = ("sources", "buildable", "wheels", "reports", "tests", "requests", "images")
 if HEAD:
 
     configfile: "config.yaml"
@@ -95,7 +95,7 @@ else:
     ARTIFACTS = Artifacts(LAYOUT, head=False)
     asked = [Kept(name, HANDED.answers) for name in LAYERS]
     MACHINE = LAYOUT.node(socket.gethostname())
-SOURCES, BUILDABLE, WHEELS, REPORTS, TESTS, REQUESTS = asked
+SOURCES, BUILDABLE, WHEELS, REPORTS, TESTS, REQUESTS, IMAGES = asked
 
 # what jobs on other machines need of this process's environment, where executors hand on nothing
 workflow.register_envvars(*filter(os.environ.get, answers.VARIABLES))
@@ -138,6 +138,7 @@ include: "rules/interpreter.smk"
 include: "rules/sources.smk"
 include: "rules/environments.smk"
 include: "rules/wheels.smk"
+include: "rules/images.smk"
 include: "rules/models.smk"
 include: "rules/smoke.smk"
 include: "rules/reports.smk"

@@ -5,7 +5,7 @@ A room imports from those before it alone, which tests/unit/test_rooms.py holds.
 
 ROOMS = (
     *("base", "inside", "machine", "config", "store", "recipes", "fetch", "sources"),
-    *("environments", "interpreter", "wheels", "inference", "workbench", "reports", "plan"),
-    *("bump", "upstream"),
+    *("environments", "interpreter", "wheels", "inference", "images", "workbench", "reports"),
+    *("plan", "bump", "upstream"),
 )
 """The rooms, ground floor first; schemas.py, beside them, may import from all."""

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from snakedev.config.model import Config
+from snakedev.images.image import ImageRecord
 from snakedev.inference.smoke_record import SmokeRecord
 from snakedev.reports.bench.page import BenchReportRecord
 from snakedev.reports.bump.record import BumpRecord
@@ -31,6 +32,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "config": Config,
     # wheel.json beside each wheel: what it was built from and how
     "wheel": WheelRecord,
+    # image.json beside each container image: its layers
+    "image": ImageRecord,
     # results/smoke/VARIANT/MODEL.json: answers, timings, GIL state and versions of a smoke run
     "smoke": SmokeRecord,
     # results/reports/NAME.json: what the page of the name shows, as data

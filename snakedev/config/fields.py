@@ -36,6 +36,8 @@ PATTERNS = {
     r"^[a-z0-9][a-z0-9.-]*$": "a name of lower-case letters, digits, dots and hyphens",
     r"^[^/\s]+/[^/\s]+$": "a hub repo such as 'owner/name'",
     r"^[/~$]": "a whole path, which begins with /, ~ or a variable such as $TMPDIR",
+    r"^[a-z]+$": "a suite of Debian such as 'trixie'",
+    r"^[a-z0-9][a-z0-9.+-]+$": "the name of a Debian package such as 'libc6'",
     r"^3\.\d+$": "a Python version such as '3.14'",
     r"^[A-Za-z_]\w*$": "the name of a function",
     r"^[^\s~^:?*\[\\-][^\s~^:?*\[\\]*$": "a git branch, tag or full commit, such as 'main'",

@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     HttpUrl,
+    StringConstraints,
 )
 
 from snakedev.config.fields import (
@@ -132,6 +133,19 @@ class Variants(Section):
     rocm: Annotated[Rocm | None, BeforeValidator(with_settings)] = None
 
 
+class Image(Section):
+    """The base of container images; run `snakemake image_lock` after a change."""
+
+    suite: Annotated[str, StringConstraints(pattern=r"^[a-z]+$")] = "trixie"
+    """Debian's suite that its packages come from. Its C library must not be older than this
+    machine's, which the wheels built here need."""
+    packages: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]+$")], ...] = (
+        *("base-files", "ca-certificates", "coreutils", "dash", "libc-bin", "libc6", "libgcc-s1"),
+        *("libgomp1", "libnuma1", "libstdc++6", "netbase", "util-linux", "zlib1g"),
+    )
+    """Debian's packages in it; what these need comes with them."""
+
+
 class Config(Section):
     """The whole of config.yaml."""
 
@@ -155,6 +169,7 @@ class Config(Section):
     repos: dict[Name, Repo]
     models: dict[Name, Model]
     smoke: Smoke
+    image: Image = Image()
     bump: dict[Name, GitRef] = {}
     """Which pins `snakemake bump` moves, and where to: `newest` (the newest release that can run
     here), a release's version, or for origin git a branch, a tag or a full commit. Of none, it is

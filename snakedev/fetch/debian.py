@@ -5,17 +5,34 @@ checked by apt with the machine's Debian keyring. Nothing of the system is chang
 """
 
 import hashlib
+import re
 import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError, output
+from snakedev.store.image_spec import Deb
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _PROGRAMS = ("apt-get", "apt-cache", "dpkg-deb")
+# What `apt-get --print-uris` says of a file: 'URI' NAME SIZE SHA256:DIGITS
+_FILE = re.compile(
+    r"^'[^']+' (?P<file>\S+\.deb) \d+ SHA256:(?P<sha256>[0-9a-f]{64})$", re.MULTILINE
+)
+# What apt takes for an installed package.
+_INSTALLED = """Package: {name}
+Status: install ok installed
+Maintainer: nobody <nobody@localhost>
+Architecture: all
+Version: 9999
+Description: stands for the package
+
+"""
 
 
 def lacking() -> str:
@@ -70,6 +87,51 @@ class DebianPackages:
             digests[files[0].name] = hashlib.sha256(files[0].read_bytes()).hexdigest()
         return digests
 
+    def resolved(
+        self, packages: Sequence[str], suites: Sequence[str], unused: Iterable[str] = ()
+    ) -> list[Deb]:
+        """The newest versions of packages and of all that they need but ``unused``, by name.
+
+        The lists of packages are read anew. Raises UserError for what the suites do not have.
+        """
+        self._update(suites, anew=True)
+        with tempfile.NamedTemporaryFile("w", suffix=".status", encoding="utf-8") as status:
+            status.write("".join(_INSTALLED.format(name=name) for name in unused))
+            status.flush()
+            options = [f"Dir::State::status={status.name}", "Acquire::ForceHash=SHA256"]
+            words = [word for option in options for word in ("-o", option)]
+            said = self._apt("apt-get", suites, "install", "--print-uris", *words, *packages)
+        debs = []
+        for found in _FILE.finditer(said):
+            name, version, _ = found["file"].split("_")
+            debs.append(Deb(name=name, version=unquote(version), **found.groupdict()))
+        return sorted(debs, key=lambda deb: deb.name)
+
+    def pinned(self, debs: Sequence[Deb], suites: Sequence[str], again: str) -> list[Path]:
+        """The files of packages, downloaded where they are not there yet.
+
+        ``again`` is the command that pins what the mirror has. Raises UserError for a package that
+        it has no longer, or has with another content.
+        """
+        folder = self.cache.resolve() / "debs"
+        folder.mkdir(parents=True, exist_ok=True)
+        missing = [deb for deb in debs if _sha256(folder / deb.file) != deb.sha256]
+        if missing:
+            self.running.say(f"downloading {len(missing)} packages of Debian's {suites[0]}")
+            wanted = [f"{deb.name}={deb.version}" for deb in missing]
+            self._update(suites, anew=True)
+            try:
+                self._apt("apt-get", suites, "download", *wanted, cwd=folder)
+            except UserError as error:
+                raise UserError(f"{error}: what it has now is pinned by `{again}`") from None
+        for deb in missing:
+            if (found := _sha256(folder / deb.file)) != deb.sha256:
+                raise UserError(
+                    f"{deb.file}: sha256 is {found}, pinned is {deb.sha256}: pin what the mirror "
+                    f"has by `{again}`"
+                )
+        return [folder / deb.file for deb in debs]
+
     def source_archive(self, name: str, version: str, suite: str, sha256: str) -> Path:
         """Download a source package's upstream archive (.orig.tar.*), checked against sha256.
 
@@ -110,9 +172,9 @@ class DebianPackages:
                 return archive
         raise UserError(f"{name} {version}: apt-get downloaded no upstream archive")
 
-    def _update(self, suites: Sequence[str]) -> None:
+    def _update(self, suites: Sequence[str], *, anew: bool = False) -> None:
         lists = self._root(suites) / "state" / "lists"
-        if not any(lists.glob("*_Packages*")):
+        if anew or not any(lists.glob("*_Packages*")):
             self.running.note(f"reading the package lists of {', '.join(suites)}")
             self._apt("apt-get", suites, "update", "--error-on=any")
 
@@ -163,6 +225,11 @@ class DebianPackages:
                 f"{program} {arguments[0]} failed for Debian's {', '.join(suites)}: "
                 f"{' '.join(reasons) or 'see the log'}"
             ) from None
+
+
+def _sha256(file: Path) -> str | None:
+    """A file's digest; None where there is none."""
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
 
 
 def _without_epoch(version: str) -> str:

@@ -77,20 +77,26 @@ def settings(variant: str, threads: int, toolkit: Path | None) -> dict[str, str]
 
     ``toolkit`` is the CUDA toolkit in the environment, if it has one.
     """
-    # vLLM compiles a few small functions with torch's inductor even for an eager engine: a
-    # minute of C++ for samplers that a greedy run never calls
-    variables = {"TORCH_COMPILE_DISABLE": "1"}
+    variables = without_compilers(variant)
     if variant == "cpu":
         # OpenMP threads, one for each core; vLLM itself would keep one core free for its other
         # processes, which wait while the model computes
         cores = physical_cores()[:threads]
         variables["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, cores))
-    if variant == "cuda":
-        # compiled with nvcc at the start otherwise; a greedy run never calls it
-        variables["VLLM_USE_FLASHINFER_SAMPLER"] = "0"
     if toolkit is not None:
         # where FlashInfer, which may do the attention, finds nvcc
         variables["CUDA_HOME"] = str(toolkit)
+    return variables
+
+
+def without_compilers(variant: str) -> dict[str, str]:
+    """Variables with which a run of a variant compiles nothing."""
+    # vLLM compiles a few small functions with torch's inductor even for an eager engine: a
+    # minute of C++ for samplers that a greedy run never calls
+    variables = {"TORCH_COMPILE_DISABLE": "1"}
+    if variant == "cuda":
+        # compiled with nvcc at the start otherwise; a greedy run never calls it
+        variables["VLLM_USE_FLASHINFER_SAMPLER"] = "0"
     return variables
 
 

@@ -144,7 +144,7 @@ def _refuse_targets(config: Config, asked: Collection[str]) -> None:
     smokes = config.smoke.variants and config.smoke.models
     for target in asked or ("smoke_report",):
         kind, _, name = target.partition("_")
-        if kind in ("wheels", "env") and name in VARIANTS:
+        if kind in ("wheels", "env", "image") and name in VARIANTS:
             if name not in config.configured_variants():
                 raise UserError(f"{target}: config.yaml has no variants.{name}: describe it there")
         elif target in _OF_VLLM and not (vllm and vllm.enabled):

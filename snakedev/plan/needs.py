@@ -8,6 +8,7 @@ from snakedev.base.folders import for_code, for_sockets, taken_apart
 from snakedev.environments import locks
 from snakedev.machine import preflight
 from snakedev.machine.sandbox import permitted
+from snakedev.plan import images
 from snakedev.plan.buildable import Buildable
 from snakedev.recipes.recipe import lacking_toolkit
 from snakedev.recipes.registry import borrowed_layout
@@ -21,7 +22,7 @@ _REMOVE = {"prune", "prune_now"}
 # store, or in results/ where there is none beside it:
 _STORED = {"source": 0.3e9, "crates": 0.5e9, "model": 0.6e9, "wheel": 0.2e9}
 # In results/:
-_INTERPRETER, _TREE, _HEAVY_TREE = 0.4e9, 0.2e9, 3e9
+_IMAGE, _INTERPRETER, _TREE, _HEAVY_TREE = 3.5e9, 0.4e9, 0.2e9, 3e9
 # An environment with torch's libraries, one without, and one whose packages uv has in its cache, of
 # which environments are hard links.
 _TORCH, _SMALL, _LINKED = 6e9, 0.5e9, 0.5e9
@@ -39,6 +40,7 @@ def require(buildable: Buildable, jobs: Jobs) -> None:
             git=not only_removes(jobs),
         ),
         *_toolkits(buildable, jobs),
+        *([line] if "image" in rules and (line := images.lacking()) else []),
         *_folders(buildable, rules),
         *_room(buildable, jobs),
     ]:
@@ -108,6 +110,8 @@ def _room(buildable: Buildable, jobs: Jobs) -> list[str]:
         needed[layout.shared] += _STORED.get(rule, 0)
         if rule == "interpreter":
             needed[layout.root] += _INTERPRETER
+        elif rule == "image":
+            needed[layout.root] += _IMAGE
         elif rule == "environment":
             name = wildcards["name"]
             linked = any(layout.root.glob(f"envs/{name}-*"))

@@ -13,6 +13,7 @@ from snakedev.config.model import Config
 from snakedev.machine.compilers import VARIABLES, launcher
 from snakedev.machine.probe import Machine
 from snakedev.plan.buildable import Buildable
+from snakedev.plan.images import Images
 from snakedev.plan.reports import Reports
 from snakedev.plan.requests import Requests
 from snakedev.plan.sources import Sources
@@ -45,6 +46,7 @@ class Plan:
         self.reports = Reports(self.wheels, run)
         self.tests = TestRuns(self.wheels)
         self.requests = Requests(self.buildable)
+        self.images = Images(self.wheels)
 
     def reached(self) -> Iterator[Path]:
         """The keyed folders, made or not, of everything that the configuration asks for."""
@@ -61,6 +63,7 @@ class Plan:
         models = {*self.config.smoke.models, *filter(None, [reports.bench_model])}
         specs += map(reports.model, models)
         specs += map(self.wheels.run_environment, self.config.configured_variants())
+        specs += self.images.planned()
         for repo in buildable.repos:
             specs += [self.sources.source(repo), *filter(None, [self.sources.crates(repo)])]
         for repo in buildable.wheel_repos():

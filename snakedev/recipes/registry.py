@@ -34,6 +34,7 @@ RECIPE_NUMBERS = {
     "model": 1,
     "smoke": 3,
     "gil": 1,
+    "image": 1,
     "patches": 1,
     "tests": 1,
     "kernels": 2,

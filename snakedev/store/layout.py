@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snakedev.config.model import Config
+from snakedev.store.image_spec import ImageSpec
 from snakedev.store.source_specs import CratesSpec, SourceSpec
 from snakedev.store.spec import WORK_PREFIX, Spec
 from snakedev.store.specs import EnvironmentSpec, ModelSpec, WheelSpec
@@ -155,6 +156,14 @@ class Layout:
     def stock_packages(self, variant: str) -> Path:
         """The environment in which upstream's tests see stock wheels, on an ordinary Python."""
         return self.root / "envs" / f"stock-{variant}"
+
+    def image(self, variant: str, key: str) -> Path:
+        """A container image: an archive that tools load, with image.json."""
+        return self._keyed(ImageSpec, variant, key)
+
+    def image_view(self, variant: str) -> Path:
+        """The link to the archive of a variant's current image."""
+        return self.views / "image" / f"{variant}.tar"
 
     @property
     def bench_records(self) -> Path:

@@ -14,6 +14,7 @@ from snakedev.base.records import Record
 from snakedev.config.fields import Variant
 from snakedev.config.reports import BenchReport, Prompt, Throughput
 from snakedev.config.repos import DeclaredModule, HubModel, PackageModel
+from snakedev.store.image_spec import ImageSpec
 from snakedev.store.source_specs import CratesSpec, PinnedSpec, SourceSpec
 from snakedev.store.spec import Spec, beside_key, digest, key_when_set
 from snakedev.store.tests_spec import TestsSpec
@@ -296,5 +297,6 @@ KEPT: tuple[type[Spec], ...] = (
     SmokeSpec,
     GilSpec,
     TestsSpec,
+    ImageSpec,
 )
 """The kinds of artifacts that keyed folders are kept of."""

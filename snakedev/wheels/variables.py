@@ -23,7 +23,7 @@ from snakedev.store.layout import Layout
 from snakedev.store.specs import WheelSpec
 
 # 2020-01-01: any fixed date after 1980 serves, since zip archives know no earlier one.
-_SOURCE_DATE_EPOCH = "1577836800"
+SOURCE_DATE_EPOCH = "1577836800"
 PASSED = ("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_ARGS")
 """Variables of the user's environment that builds see; they are part of the key."""
 
@@ -124,7 +124,7 @@ def make(
         "TMPDIR": str(places.folder / "tmp"),
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
-        "SOURCE_DATE_EPOCH": _SOURCE_DATE_EPOCH,
+        "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH,
         "PYTHONHASHSEED": "0",
         # a build that runs a script of a source that it needs must leave nothing there
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -89,9 +89,9 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             "orgin",
             "git",
             "orgin: unknown key: one of bench_report, build, bump, bump_report, compat_report, "
-            "interpreter, models, origin, patch_report, registries, repos, smoke, store, "
-            "store_remote, store_remote_write, test_report, variants, work (did you mean "
-            "'origin'?)",
+            "image, interpreter, models, origin, patch_report, registries, repos, smoke, "
+            "store, store_remote, store_remote_write, test_report, variants, work (did you "
+            "mean 'origin'?)",
         ),
         (
             "repos/safetensors/git/comit",

@@ -1,0 +1,18 @@
+"""Job: show a variant's current image under its plain name, and say how to load it."""
+
+import shlex
+import sys
+
+from snakedev.base.job import job
+from snakedev.base.terminal import write_lines
+from snakedev.config.read import check
+from snakedev.images.image import show_image
+from snakedev.store.layout import Layout
+
+if __name__ == "__main__":
+    variant, key = snakemake.params.variant, snakemake.params.key
+    with job(f"image_{variant}", snakemake.log[0]):
+        layout = Layout.of(check(snakemake.config))
+        view = layout.image_view(variant)
+        show_image(layout.image(variant, key), view)
+        write_lines(sys.stdout, [f"podman load -i {shlex.quote(str(view))}"])

@@ -289,14 +289,7 @@ class BenchSpec(Spec):
 
 
 KEPT: tuple[type[Spec], ...] = (
-    SourceSpec,
-    CratesSpec,
-    EnvironmentSpec,
-    WheelSpec,
-    ModelSpec,
-    SmokeSpec,
-    GilSpec,
-    TestsSpec,
-    ImageSpec,
+    *(SourceSpec, CratesSpec, EnvironmentSpec, WheelSpec, ModelSpec),
+    *(SmokeSpec, GilSpec, TestsSpec, ImageSpec),
 )
 """The kinds of artifacts that keyed folders are kept of."""

@@ -142,7 +142,7 @@ def test_a_lock_that_is_missing_is_not_called_stale(folder):
     [
         ("build-opencv", "what builds of recipe opencv need"),
         ("build-cuda", "what builds of recipe vllm for cuda need"),
-        ("build-any", "what builds of recipes setuptools, scikit-build-core, maturin need"),
+        ("build-any", "what builds of recipes setuptools, scikit-build-core, maturin, repack need"),
         ("run-cuda", "what running vLLM on cuda needs"),
         ("docs", "the programs that people run"),
     ],

@@ -18,8 +18,6 @@ from pathlib import Path
 
 # Packages whose import makes libraries known that extensions of other packages are linked to.
 LENDERS = ("torch", "tvm_ffi")
-# An ordinary interpreter has the GIL whatever is loaded.
-_FREE_THREADED = "t" in sys.abiflags
 
 
 def load(module: str, file: str, *, packaged: bool = False) -> str:
@@ -29,6 +27,7 @@ def load(module: str, file: str, *, packaged: bool = False) -> str:
     own code does not run, which may ask for packages that no build needs. ``packaged`` has them
     imported first. Raises what the import raises, also with the lenders' libraries.
     """
+    had_gil = _gil_is_on()
     package, _, name = module.rpartition(".")
     names = [module]
     if package.rpartition(".")[2] == name:
@@ -43,7 +42,7 @@ def load(module: str, file: str, *, packaged: bool = False) -> str:
         try:
             if names[0] not in sys.modules or names[0] == package:
                 _load(names[0], file)
-            return "off" if _FREE_THREADED and not sys._is_gil_enabled() else "on"
+            return "on" if _gil_is_on() else "off"
         except ImportError as error:
             if "does not define module export function" in str(error):
                 return "library"
@@ -54,8 +53,13 @@ def load(module: str, file: str, *, packaged: bool = False) -> str:
                 raise
             lender = lenders.pop(0)
             importlib.import_module(lender)
-            if _FREE_THREADED and sys._is_gil_enabled():
+            if _gil_is_on() and not had_gil:
                 raise ImportError(f"{error}; and importing {lender} turned the GIL on") from None
+
+
+def _gil_is_on() -> bool:
+    """Always, in ordinary interpreters; those before 3.13 do not say so."""
+    return getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 def _stand_in(package: str, folder: Path) -> None:

@@ -4,7 +4,6 @@ The mirror is the one in this machine's apt configuration unless another is give
 checked by apt with the machine's Debian keyring. Nothing of the system is changed.
 """
 
-import hashlib
 import re
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from snakedev.base.digests import file_sha256
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError, output
@@ -84,7 +84,7 @@ class DebianPackages:
             if not files:
                 raise UserError(f"{package}={version}: apt-get downloaded no such file")
             self.running.run(["dpkg-deb", "-x", files[0], into])
-            digests[files[0].name] = hashlib.sha256(files[0].read_bytes()).hexdigest()
+            digests[files[0].name] = file_sha256(files[0])
         return digests
 
     def resolved(
@@ -140,7 +140,7 @@ class DebianPackages:
         folder = self.cache.resolve() / "sources"
         folder.mkdir(parents=True, exist_ok=True)
         for archive in folder.glob(f"{name}_*.orig.tar.*"):
-            if hashlib.sha256(archive.read_bytes()).hexdigest() == sha256:
+            if file_sha256(archive) == sha256:
                 return archive
         self._update([suite])
         available = self._apt("apt-cache", [suite], "showsrc", name)
@@ -165,7 +165,7 @@ class DebianPackages:
         )
         for archive in sorted(folder.glob(f"{name}_{upstream}.orig.tar.*")):
             if archive.suffix != ".asc":
-                found = hashlib.sha256(archive.read_bytes()).hexdigest()
+                found = file_sha256(archive)
                 if found != sha256:
                     archive.unlink()
                     raise UserError(f"{archive.name}: sha256 is {found}, pinned is {sha256}")
@@ -229,7 +229,7 @@ class DebianPackages:
 
 def _sha256(file: Path) -> str | None:
     """A file's digest; None where there is none."""
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+    return file_sha256(file) if file.is_file() else None
 
 
 def _without_epoch(version: str) -> str:

@@ -1,6 +1,5 @@
 """Downloads from package registries, pinned by sha256 and picked up where they broke off."""
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pypi_simple import (
 )
 from urllib3.exceptions import HTTPError
 
+from snakedev.base.digests import file_sha256
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.records import Record
@@ -74,7 +74,7 @@ def fetched_release(
     if isinstance(pin, GitPin):
         return None
     archive = DownloadRecord.read(record).archive
-    if archive.is_file() and _sha256(archive) == pin.sha256:
+    if archive.is_file() and file_sha256(archive) == pin.sha256:
         return archive
     running.say(f"{archive} is damaged or gone: fetching it once more")
     archive.unlink(missing_ok=True)
@@ -98,7 +98,7 @@ class _Offer:
 def _fetch(name: str, version: str, sha256: str, folder: Path, kind: str, running: Job) -> Path:
     known = folder / sha256
     for path in known.glob("*"):
-        if path.suffix != ".part" and _sha256(path) == sha256:
+        if path.suffix != ".part" and file_sha256(path) == sha256:
             running.note(f"{path.name} is there already")
             return path
     what = f"{name} {version} ({kind})"
@@ -124,12 +124,12 @@ def _transferred(
     running.say(f"downloading {offer.name}")
     left_behind = part.is_file()
     ask_index(what, running, lambda: _transfer(offer.url, part, asking, running))
-    found = _sha256(part)
+    found = file_sha256(part)
     if found != sha256 and left_behind:
         running.say(f"what an earlier run has left of {offer.name} does not fit: once more")
         part.unlink()
         ask_index(what, running, lambda: _transfer(offer.url, part, asking, running))
-        found = _sha256(part)
+        found = file_sha256(part)
     if found == sha256:
         part.rename(final)
     else:
@@ -271,8 +271,3 @@ def ask_index(what: str, running: Job, request: Callable[[], _Result]) -> _Resul
             f"{what}: the package index {how} ({reason(error)}): check the network and the index "
             "that pip or uv are set to"
         ) from None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,6 +1,5 @@
 """Models as folders that vLLM loads: converted from a package's GGUF, or fetched from a hub."""
 
-import hashlib
 import json
 import os
 import re
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from snakedev import inside
+from snakedev.base.digests import file_sha256
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.records import Record
@@ -180,10 +180,10 @@ def _check_weights(where: str, folder: Path) -> None:
 
 
 def _file(folder: Path, path: Path) -> ModelFile:
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return ModelFile(
-        name=path.relative_to(folder).as_posix(), size=path.stat().st_size, sha256=sha256
+        name=path.relative_to(folder).as_posix(),
+        size=path.stat().st_size,
+        sha256=file_sha256(path),
     )
 
 

@@ -19,6 +19,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from snakedev.base.digests import file_sha256
 from snakedev.base.records import Record
 from snakedev.store.publish import published
 from snakedev.store.spec import Spec
@@ -173,9 +174,7 @@ def _blob(file: StoredFile) -> str:
 
 
 def _stored(path: Path) -> StoredFile:
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return StoredFile(name=path.name, sha256=sha256, size=path.stat().st_size)
+    return StoredFile(name=path.name, sha256=file_sha256(path), size=path.stat().st_size)
 
 
 def _require(spec: Spec, listing: Listing) -> None:
@@ -193,7 +192,7 @@ def _require(spec: Spec, listing: Listing) -> None:
 def _require_recorded(record: Path) -> None:
     """Raise ValueError where a file is not the one that the artifact's record is about."""
     known = json.loads(record.read_bytes())
-    if "sha256" in known and _stored(record.parent / known["file"]).sha256 != known["sha256"]:
+    if "sha256" in known and file_sha256(record.parent / known["file"]) != known["sha256"]:
         raise ValueError(f"{known['file']} is not what {record.name} says")
 
 

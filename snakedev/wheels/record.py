@@ -1,8 +1,8 @@
 """wheel.json: what a wheel is, and how it was made."""
 
-import hashlib
 from pathlib import Path
 
+from snakedev.base.digests import file_sha256
 from snakedev.base.records import Record
 from snakedev.sources.source import PublicPin
 from snakedev.store.publish import refuse_damaged
@@ -66,7 +66,6 @@ def sound_wheel(folder: Path, record: WheelRecord) -> Path:
     Raises UserError, and takes it out of the store, where it is not.
     """
     wheel = folder / record.file
-    with wheel.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != record.sha256:
-            refuse_damaged(folder, record.file)
+    if file_sha256(wheel) != record.sha256:
+        refuse_damaged(folder, record.file)
     return wheel

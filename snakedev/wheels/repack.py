@@ -5,7 +5,6 @@ small module that is compiled here (declared_module.c) stands in front of its fi
 it is, and declares it. Whether that is true was judged of one file: another one is refused.
 """
 
-import hashlib
 import json
 import re
 import shlex
@@ -18,6 +17,7 @@ from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name
 
 from snakedev import inside
+from snakedev.base.digests import file_sha256
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.base.process import output
@@ -90,8 +90,7 @@ def _refuse_other(repo: str, finished: Path, root: Path, member: str, sha256: st
         raise UserError(f"{key}: {finished.name} has no such file: its native modules are {there}")
     if path.name.count(".") != 1:
         raise UserError(f"{key}: nothing can stand in front of it: import tries that name first")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = file_sha256(path)
     if found != sha256:
         raise UserError(
             f"{key}.sha256: the file of {finished.name} is another one, of sha256 {found}: judge "

@@ -6,7 +6,8 @@ import sys
 from snakedev.base.job import job
 from snakedev.base.terminal import write_lines
 from snakedev.config.read import check
-from snakedev.images.image import show_image
+from snakedev.environments.environment import point_view
+from snakedev.images.image import ARCHIVE
 from snakedev.store.layout import Layout
 
 if __name__ == "__main__":
@@ -14,5 +15,5 @@ if __name__ == "__main__":
     with job(f"image_{variant}", snakemake.log[0]):
         layout = Layout.of(check(snakemake.config))
         view = layout.image_view(variant)
-        show_image(layout.image(variant, key), view)
+        point_view(view, layout.image(variant, key) / ARCHIVE)
         write_lines(sys.stdout, [f"podman load -i {shlex.quote(str(view))}"])

@@ -145,12 +145,13 @@ def make_environment(
     return record
 
 
-def point_view(view: Path, environment: Path) -> None:
-    """Make the unkeyed name of an environment point to the current one, in one step."""
+def point_view(view: Path, target: Path) -> None:
+    """Make the unkeyed name of an environment, or of a file, point to the current one, in one
+    step."""
     view.parent.mkdir(parents=True, exist_ok=True)
     scratch = view.with_name(f".{view.name}.link")
     scratch.unlink(missing_ok=True)
-    scratch.symlink_to(os.path.relpath(environment, view.parent), target_is_directory=True)
+    scratch.symlink_to(os.path.relpath(target, view.parent), target_is_directory=target.is_dir())
     if view.is_dir() and not view.is_symlink():
         shutil.rmtree(view)
     scratch.replace(view)

@@ -66,20 +66,22 @@ def stock_environment(
     shutil.rmtree(folder, ignore_errors=True)
     write_text(folder / "constraints.txt", "\n".join(same) + "\n")
     write_text(folder / "overrides.txt", "\n".join(overrides) + "\n")
-    uv = find_uv_bin()
     limits = (f"--constraints={folder}/constraints.txt", f"--overrides={folder}/overrides.txt")
-    commands: list[list[str | Path]] = [
-        [uv, "venv", "--quiet", "--allow-existing", "--python", python, folder],
-        [uv, "pip", "install", "--quiet", "--python", folder, *limits, requirement],
-    ]
-    for command in commands:
-        try:
-            output(command, env=uv_environment())
-        except CommandError as error:
-            said = "\n".join(error.tail)
-            raise UserError(f"{requirement} on {python}: {error}:\n{said}") from None
+    about = f"{requirement} on {python}"
+    ask_uv("venv", "--quiet", "--allow-existing", "--python", python, folder, about=about)
+    install = ("pip", "install", "--quiet", "--python", folder)
+    ask_uv(*install, *limits, requirement, about=about)
     write_text(ready, wanted)
     return folder
+
+
+def ask_uv(*arguments: str | Path, about: str) -> None:
+    """Run uv for an environment on an ordinary Python; raises UserError with what it says."""
+    try:
+        output([find_uv_bin(), *arguments], env=uv_environment())
+    except CommandError as error:
+        said = "\n".join(error.tail)
+        raise UserError(f"{about}: {error}:\n{said}") from None
 
 
 def stock_name(repo: str, variant: str) -> str:

@@ -8,14 +8,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
-from uv import find_uv_bin
 
 from snakedev.base.errors import UserError
-from snakedev.base.process import CommandError, output
 from snakedev.base.records import write_text
 from snakedev.environments.locks import lock_exclusions, lock_pins
-from snakedev.environments.stock import stock_name
-from snakedev.fetch.uv import environment as uv_environment
+from snakedev.environments.stock import ask_uv, stock_name
 
 # What uv says of a version that no index has, or has no wheel of that this Python takes.
 _NO_SOLUTION = "No solution found"
@@ -55,7 +52,7 @@ def stock_packages(
     write_text(folder / "requirements.txt", "\n".join(wanted) + "\n")
     # the locks' versions count, also where a package asks for others on another Python
     write_text(folder / "overrides.txt", "\n".join([*wanted, *never]) + "\n")
-    _uv("venv", "--quiet", "--allow-existing", "--python", python, folder, about=python)
+    ask_uv("venv", "--quiet", "--allow-existing", "--python", python, folder, about=python)
     files = ("--overrides", folder / "overrides.txt", "--requirements", folder / "requirements.txt")
     names = ", ".join(lock.name for lock in locks)
     try:
@@ -93,12 +90,4 @@ def _extras(extras: Iterable[str]) -> str:
 
 def _install(environment: Path, *arguments: str | Path, about: str) -> None:
     options = ("--quiet", "--only-binary", ":all:", "--python", environment)
-    _uv("pip", "install", *options, *arguments, about=about)
-
-
-def _uv(*arguments: str | Path, about: str) -> None:
-    try:
-        output([find_uv_bin(), *arguments], env=uv_environment())
-    except CommandError as error:
-        said = "\n".join(error.tail)
-        raise UserError(f"{about}: {error}:\n{said}") from None
+    ask_uv("pip", "install", *options, *arguments, about=about)

@@ -1,7 +1,6 @@
 """Making an image of a run environment."""
 
 import json
-import os
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -101,15 +100,6 @@ def make_image(
         running.say(f"{layer.name}: {layer.unpacked / 1e6:.0f} MB, {layer.size / 1e6:.0f} packed")
     running.say(f"{record.name}: {record.bytes / 1e9:.2f} GB, in {record.seconds:.0f} s")
     return record
-
-
-def show_image(final: Path, view: Path) -> None:
-    """Have an image under a plain name, in one step."""
-    view.parent.mkdir(parents=True, exist_ok=True)
-    scratch = view.with_name(f".{view.name}.link")
-    scratch.unlink(missing_ok=True)
-    scratch.symlink_to(os.path.relpath(final / ARCHIVE, view.parent))
-    scratch.replace(view)
 
 
 def _compiled(entries: Sequence[Entry], python: Path, scratch: Path, running: Job) -> list[Entry]:

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -68,7 +68,11 @@ class Stock:
 
     def has(self, key: str) -> bool:
         """Whether a key is of the wheel, or of what it is made from and in."""
-        return key in (spec.key for spec in self.specs())
+        return key in self._keys
+
+    @cached_property
+    def _keys(self) -> frozenset[str]:
+        return frozenset(spec.key for spec in self.specs())
 
 
 class _Sources(Sources):

@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.project import PROJECT
 from tests.small_project import GREETER, Project
+from tests.unit.small_hub import SmallHub
+from tests.workflow import small_engine
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +21,18 @@ def python() -> Path:
         snakemake = Path(sys.executable).with_name("snakemake")
         subprocess.run([snakemake, "--cores", "1", "interpreter"], cwd=PROJECT, check=True)
     return program
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SmallHub]:
+    """A hub with the model of the small engine, which every run of the test asks."""
+    small = SmallHub()
+    small.repos[small_engine.REPO, small_engine.REVISIONS[0]] = small_engine.model_files(b"abc")
+    with small.served():
+        monkeypatch.setenv("HF_ENDPOINT", small.endpoint)
+        monkeypatch.setenv("HF_TOKEN", "")
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+        yield small
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The benchmark report by the real workflow: each run measures anew and adds a record."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,17 +9,6 @@ from snakedev.reports.bench.record import OFF, ON, STOCK
 from tests.small_project import Project
 from tests.unit.small_hub import SmallHub
 from tests.workflow import small_engine
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SmallHub]:
-    small = SmallHub()
-    small.repos[small_engine.REPO, small_engine.REVISIONS[0]] = small_engine.model_files(b"abc")
-    with small.served():
-        monkeypatch.setenv("HF_ENDPOINT", small.endpoint)
-        monkeypatch.setenv("HF_TOKEN", "")
-        monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
-        yield small
 
 
 @pytest.fixture

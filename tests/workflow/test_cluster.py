@@ -10,8 +10,6 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -40,17 +38,6 @@ def cluster(project: Project) -> Cluster:
     project.write_lock("build-any", ["setuptools"])
     project.config["variants"]["cpu"] = {"isa": ["avx2"], "onednn": False}
     return Cluster(project)
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SmallHub]:
-    small = SmallHub()
-    small.repos[small_engine.REPO, small_engine.REVISIONS[0]] = small_engine.model_files(b"abc")
-    with small.served():
-        monkeypatch.setenv("HF_ENDPOINT", small.endpoint)
-        monkeypatch.setenv("HF_TOKEN", "")
-        monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
-        yield small
 
 
 def test_the_small_workflow_from_sources_to_the_report(

@@ -1,5 +1,6 @@
 """What differs between the columns: a test that passes in the first, and not in another."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from snakedev.base.records import Record
@@ -93,7 +94,8 @@ def _project(columns: Mapping[Column, TestsRecord], known: Mapping[str, Known]) 
         pythons={name: run.python for name, run in ran.items()},
         without={name: run.without for name, run in columns.items() if run.without},
         counts={
-            name: _counted(one.outcome for one in run.tests.values()) for name, run in ran.items()
+            name: dict(Counter(one.outcome for one in run.tests.values()))
+            for name, run in ran.items()
         },
         seconds={name: run.seconds for name, run in ran.items()},
         runnable=len(passing),
@@ -130,14 +132,7 @@ def _vanished(known: Mapping[str, Known], ran: Mapping[Column, TestsRecord]) -> 
 
 def _reasons(tests: Iterable[OneTest]) -> dict[str, int]:
     """Why tests fail, the most frequent first."""
-    found = _counted(
+    found = Counter(
         one.detail or one.outcome for one in tests if one.outcome not in (*PASSED, "skipped")
     )
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
-
-
-def _counted(words: Iterable[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for word in words:
-        counts[word] = counts.get(word, 0) + 1
-    return counts
+    return dict(found.most_common())

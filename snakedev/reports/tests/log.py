@@ -38,6 +38,7 @@ class Session:
     @property
     def finished(self) -> bool:
         """Whether it ran to its end: tests may have failed in it."""
+        # all passed, some failed, there were none
         return self.exit_status in (0, 1, 5)
 
     def file(self, name: str) -> TestFile:

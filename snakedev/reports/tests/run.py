@@ -17,7 +17,7 @@ from snakedev import inside
 from snakedev.base.capacity import parallel_jobs
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError, output
-from snakedev.base.records import Record, write_text
+from snakedev.base.records import write_text
 from snakedev.environments.run_variables import run_variables
 from snakedev.environments.stock_packages import (
     NoStockWheelError,
@@ -34,7 +34,7 @@ from snakedev.store.tests_spec import TestsSpec
 
 _GIL = {"gil": "1", "free": "0", "threads": "0"}
 _ASK = "import platform, importlib.metadata as m; print(platform.python_version(), m.version({!r}))"
-# What pytest ends with: all passed, some failed, there were none. Anything else is no answer.
+# What timeout ends with where the time was over.
 _TIMED_OUT = 124
 _KILL_AFTER = 30
 _RESTARTS = 1000
@@ -97,12 +97,6 @@ def _environment(spec: TestsSpec, layout: Layout, running: Job) -> tuple[Path, s
     return environment, add_stock_wheel(environment, spec.repo, spec.variant, spec.version)
 
 
-class _Kept(Record):
-    """What is known of a file's tests, and what that took."""
-
-    tests: TestFile
-
-
 class _Run:
     """One run: the copied tests, and what is known of them from earlier runs."""
 
@@ -142,7 +136,7 @@ class _Run:
         for session in asked:
             for file, names in session.items():
                 if (kept := self._record(file, names)).is_file():
-                    known[file] = _Kept.read(kept).tests
+                    known[file] = TestFile.read(kept)
         count = sum(map(len, asked))
         if known:
             self.running.say(f"{len(known)} of {count} files are known from an earlier run")
@@ -157,7 +151,7 @@ class _Run:
 
     def _session(self, asked: Mapping[str, Sequence[str]]) -> dict[str, TestFile]:
         """Run a session; files that it did not come to, each in one of its own."""
-        session, code = self._pytest(asked, self.workers)
+        session, code = self._pytest(asked)
         done = {file: session.file(file) for file in asked}
         if session.finished:
             return self._keep(asked, done)
@@ -182,7 +176,7 @@ class _Run:
                 )
         return kept
 
-    def _pytest(self, asked: Mapping[str, Sequence[str]], workers: int) -> tuple[Session, int]:
+    def _pytest(self, asked: Mapping[str, Sequence[str]]) -> tuple[Session, int]:
         """Run pytest; what it told of the tests, and the status that it ended with."""
         self.kept.mkdir(parents=True, exist_ok=True)
         log, given = self.kept / "session.jsonl", self.scratch / "arguments.txt"
@@ -209,7 +203,7 @@ class _Run:
             "pytest",
             *_PLUGINS,
             f"--report-log={log}",
-            f"--numprocesses={workers}",
+            f"--numprocesses={self.workers}",
             f"@{given}",
         ]
         try:
@@ -247,7 +241,7 @@ class _Run:
     ) -> dict[str, TestFile]:
         """Remember what is known of files that were run."""
         for file, tests in done.items():
-            _Kept(tests=tests).write(self._record(file, asked[file]))
+            tests.write(self._record(file, asked[file]))
         return dict(done)
 
     def _record(self, file: str, names: Sequence[str]) -> Path:

@@ -56,7 +56,6 @@ TARGETS = targets(ASKED)
 ELSEWHERE = not HEAD or runs_elsewhere(ASKED)
 
 
-
 def makes_something():
     """Whether this is no dry run, nor one that only shows something."""
     return bool(workflow.executor_plugin) and not workflow.dryrun
@@ -67,6 +66,8 @@ if HEAD:
 
     configfile: "config.yaml"
 
+
+if HEAD:
     try:
         PLAN, RUN_LOCK = load(
             config,

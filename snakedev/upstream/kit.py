@@ -25,6 +25,7 @@ from snakedev.store.source_specs import PinnedSpec
 from snakedev.upstream import evidence as shown
 from snakedev.upstream.branches import BASE, Branch, Branches
 from snakedev.upstream.linters import Linters, lint, linters_of
+from snakedev.upstream.mail import moved
 from snakedev.upstream.newest import newest
 from snakedev.upstream.note import STATUS, read_note
 from snakedev.upstream.project import Project, read_project
@@ -236,7 +237,8 @@ class _Maker:
         stem = one.path.stem
         mail, text = self.final / f"{stem}.patch", self.final / f"{stem}.md"
         folder = Path(project.folder) if project and project.folder else None
-        (self.scratch / mail.name).write_bytes(self.branches.mail(draft.branch, folder))
+        sent = self.branches.mail(draft.branch, folder)
+        (self.scratch / mail.name).write_bytes(moved(sent, project.paths if project else {}))
         write_text(self.scratch / text.name, pull_request(draft, self.branches.tree))
         given: dict[str, object] = {"mail": str(mail), "text": str(text)}
         if project is not None:

@@ -27,8 +27,8 @@ def newest(places: Places, repo: str, project: Project | None) -> Newest:
     config, running = places.config, places.running
     entry = config.repos[repo]
     notes: list[str] = []
-    # a project that is a folder of the source is looked at there
-    if project is not None and project.folder is None:
+    # a project that is a folder of the source, or lies otherwise there, is looked at there
+    if project is not None and project.folder is None and not project.paths:
         branch = project.branch or "HEAD"
         # the address of config.yaml may hold a password
         known = entry.git is not None and public_address(entry.git.url) == project.url

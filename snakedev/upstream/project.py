@@ -21,6 +21,9 @@ class Project(Record):
     """The branch that patches are for; None for the one that is checked out by default."""
     folder: str | None = None
     """The folder of the source that its files are in, where the source has more: a submodule's."""
+    paths: dict[str, str] = {}
+    """Where files lie in its repository, by where they lie in a source that is no tree of it, such
+    as a wheel: beginnings of paths, of which the longest counts."""
     sign_off: bool = False
     """Whether each commit needs a Signed-off-by line (the DCO)."""
     title: str | None = None

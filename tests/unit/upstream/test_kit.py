@@ -33,6 +33,20 @@ def test_a_draft_is_a_commit_that_a_clone_of_upstream_takes(kit, tmp_path):
     assert "Upstream-Title: [Fix] Name it" in first.range_diff
 
 
+def test_a_source_that_has_files_elsewhere_gives_a_mail_for_the_repository(kit, tmp_path):
+    kit.ask(url=str(kit.upstream), paths={"a": "lib/a", "a.": "lib/python/a."})
+    (kit.upstream / "lib/python").mkdir(parents=True)
+    git(kit.upstream, "mv", "a.txt", "lib/python/a.txt")
+    kit.moves_on({})
+    draft = kit.draft(1)
+    assert draft.state == "ready"
+    assert "\n lib/python/a.txt | 2 +-\n" in Path(draft.mail).read_text()
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", kit.upstream, clone)
+    git(clone, "am", draft.mail)
+    assert "line 20 of a.txt\n" in (clone / "lib/python/a.txt").read_text()
+
+
 def test_commands_sign_and_name_the_title(kit):
     kit.ask(url="https://forge.invalid/tiny/tiny.git", sign_off=True)
     draft = kit.draft(1)
@@ -148,7 +162,7 @@ def test_a_status_that_is_none_is_told_before_anything_is_asked(kit):
     ("rules", "line"),
     [
         ({}, "upstream.yaml: url: this key is missing"),
-        ({"url": "x", "brunch": "main"}, "brunch: unknown key: one of branch, folder, remember, "),
+        ({"url": "x", "brunch": "main"}, "brunch: unknown key: one of branch, folder, paths, "),
         ({"url": "x", "title": "["}, "title: no regular expression: "),
         ({"url": "x", "tests": "tests/"}, "tests: 'tests/' is not a list: put it in brackets"),
     ],

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints
 
 from snakedev.config.fields import Count, Name, Section, Subdirectory, Variant, expanded
 
@@ -10,8 +10,11 @@ Column = Literal["stock", "gil", "free", "threads"]
 COLUMNS: tuple[Column, ...] = get_args(Column)
 Need = Literal["hub", "gpu", "minutes"]
 _Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+_HubName = Annotated[str, StringConstraints(pattern=r"^[^/\s]+/[^/\s]+$")]
 # A file, a folder, or a test as pytest names it.
 _Test = Annotated[str, StringConstraints(pattern=r"^[^/\s@-][^\n]*$")]
+# What runs in one session of pytest.
+Entry = _Test | Annotated[tuple[_Test, ...], Field(min_length=1)]
 
 
 class UpstreamTests(Section):
@@ -22,10 +25,10 @@ class UpstreamTests(Section):
     installed wheel is tested."""
     folder: Subdirectory = "."
     """Where pytest runs, as a folder of the source; what follows is named from there."""
-    paths: Annotated[tuple[_Test, ...], Field(min_length=1)]
-    """Files and folders of tests. What one entry names runs in one session, as upstream's jobs
-    do."""
-    quick: tuple[_Test, ...] = ()
+    paths: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    """Files and folders of tests. What one entry names, alone or as a list, runs in one session, as
+    upstream's jobs do."""
+    quick: tuple[Entry, ...] = ()
     """Those that `tests: quick` runs in their place."""
     left_out: dict[_Test, _Said] = {}
     """Files, folders and tests that do not run, each with the reason."""
@@ -34,6 +37,10 @@ class UpstreamTests(Section):
     needs: dict[_Test, Need] = {}
     """What files, folders and tests need: the `hub` (they run where test_report.hub is set), a
     `gpu` (they do on its variants), or `minutes` (they do not with `tests: quick`)."""
+    hub: dict[_HubName, dict[str, JsonValue]] = {}
+    """Models of the hub that tests want no more of than the configuration, with what their
+    config.json says: tests have it without asking. Nothing else is there, and no weights; where
+    test_report.hub is set, the hub's own count."""
     seconds: Count = 120
     """How long a test may take; one that takes longer is stopped, with all stacks in the log."""
     minutes: Count = 60

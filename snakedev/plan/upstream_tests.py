@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakedev.base.errors import UserError
 from snakedev.config.fields import Variant
-from snakedev.config.upstream_tests import Column, UpstreamTests
+from snakedev.config.upstream_tests import Column, Entry, UpstreamTests
 from snakedev.plan.wheels import Wheels
 from snakedev.recipes.registry import RECIPE_NUMBERS
 from snakedev.store.spec import digest
@@ -62,7 +62,7 @@ class TestRuns:
             )
         return runs
 
-    def _chosen(self, repo: str) -> tuple[str, ...]:
+    def _chosen(self, repo: str) -> tuple[Entry, ...]:
         """What of a repo's tests is run."""
         tests = self.config.repos[repo].tests
         if tests is None:
@@ -81,10 +81,11 @@ class TestRuns:
         without = {path: why for path, need in tests.needs.items() if (why := lacking[need])}
         in_threads = tests.not_in_threads if column == "threads" else {}
         left_out = {**tests.left_out, **without, **in_threads}
-        given = {"paths": self._chosen(repo), "quick": (), "needs": {}, "not_in_threads": {}}
-        asking = {"HF_HUB_OFFLINE": "0"} if wanted.hub else {}
-        variables = {**asking, **tests.variables}
-        return tests.model_copy(update={**given, "left_out": left_out, "variables": variables})
+        given: dict[str, object] = {"paths": self._chosen(repo), "left_out": left_out}
+        given |= {"quick": (), "needs": {}, "not_in_threads": {}}
+        if wanted.hub:
+            given |= {"hub": {}, "variables": {"HF_HUB_OFFLINE": "0", **tests.variables}}
+        return tests.model_copy(update=given)
 
     def _run(self, variant: Variant, repo: str, column: Column) -> TestsSpec:
         source, wanted = self.wheels.sources.source(repo), self.config.test_report

@@ -24,6 +24,7 @@ from snakedev.environments.stock_packages import (
     add_stock_wheel,
     stock_packages,
 )
+from snakedev.reports.tests.hub import hub_cache
 from snakedev.reports.tests.log import Session, read_session
 from snakedev.reports.tests.record import TestFile, TestsRecord
 from snakedev.reports.tests.selection import copied, excepted, sessions
@@ -120,6 +121,9 @@ class _Run:
         # what does not follow from the tests alone is the same for all workers
         variables |= {"OMP_NUM_THREADS": str(threads), "PYTHONHASHSEED": "0"}
         variables["PYTHONPATH"] = str(inside.FOLDER / "testing")
+        if spec.suite.variables.get("HF_HUB_OFFLINE") != "0":
+            # nothing that an earlier run has fetched
+            variables |= hub_cache(scratch / "huggingface", spec.suite.hub)
         if gil := _GIL.get(spec.column):
             variables["PYTHON_GIL"] = gil
         self.variables = variables | spec.suite.variables

@@ -44,15 +44,18 @@ def sessions(suite: UpstreamTests, folder: Path, place: str) -> list[dict[str, t
             )
     seen: set[str] = set()
     found = []
-    for path in suite.paths:
+    for entry in suite.paths:
         session: dict[str, tuple[str, ...]] = {}
-        for file, asked in _files(folder, path):
-            if file not in seen and not _within(file, suite.left_out):
-                session[file] = (*session.get(file, ()), asked)
-        if not session and not any(True for _ in _files(folder, path)):
-            raise UserError(
-                f"config.yaml: {place}: {path}: the source has no tests of that name: take it out"
-            )
+        for path in [entry] if isinstance(entry, str) else entry:
+            files = list(_files(folder, path))
+            if not files:
+                raise UserError(
+                    f"config.yaml: {place}: {path}: the source has no tests of that name: take it "
+                    "out"
+                )
+            for file, asked in files:
+                if file not in seen and not _within(file, suite.left_out):
+                    session[file] = (*session.get(file, ()), asked)
         seen |= session.keys()
         found.append(session)
     return [session for session in found if session]

@@ -40,6 +40,14 @@ def test_a_file_runs_with_the_first_entry_that_names_it(tree: Path) -> None:
     ]
 
 
+def test_a_list_runs_in_one_session(tree: Path) -> None:
+    paths = [["tests/test_c.py", "tests/core/test_a.py"], "tests"]
+    assert [list(session) for session in sessions(suite(paths=paths), tree, PLACE)] == [
+        ["tests/test_c.py", "tests/core/test_a.py"],
+        ["tests/core/test_b.py"],
+    ]
+
+
 def test_what_is_left_out_of_a_suite(tree: Path) -> None:
     left_out = {"tests/core": "slow", "tests/test_c.py::test_hub[a]": "hub"}
     chosen = suite(left_out=left_out)

@@ -14,6 +14,8 @@ from snakedev.base.process import CommandError, output
 from snakedev.machine.gpu_architectures import runs_on
 
 _EMBEDDED = re.compile(r"^Fatbin (elf|ptx) code:\n=+\narch = sm_(\w+)$", re.MULTILINE)
+# a project that the build takes in has a folder of its own
+_TARGET = re.compile(r"  OBJECT_DIR = (?:.+/)?CMakeFiles/([^/]+)\.dir$")
 _GENCODE = re.compile(r"-gencode[ =]arch=\w+,code=\[?((?:sm|compute)_\w+)")
 # What nvcc 13.0 compiles for when it is not told.
 _DEFAULT = "sm_75"
@@ -73,7 +75,7 @@ def by_target(build_file: Path) -> dict[str, frozenset[str]]:
             by_nvcc, flags = ": CUDA_COMPILER__" in line, ""
         elif by_nvcc and line.startswith("  FLAGS = "):
             flags = line
-        elif by_nvcc and (target := re.match(r"  OBJECT_DIR = CMakeFiles/(.+)\.dir$", line)):
+        elif by_nvcc and (target := _TARGET.match(line)):
             targets.setdefault(target[1], set()).update(_GENCODE.findall(flags) or [_DEFAULT])
     return {target: frozenset(codes) for target, codes in targets.items()}
 

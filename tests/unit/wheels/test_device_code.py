@@ -19,6 +19,9 @@ build CMakeFiles/_D.dir/c.cu.o: CUDA_COMPILER___D_unscanned_Release /source/c.cu
 build CMakeFiles/_E.dir/e.cpp.o: CXX_COMPILER___E_unscanned_Release /source/e.cpp || cmake
   FLAGS = -gencode arch=compute_70,code=sm_70
   OBJECT_DIR = CMakeFiles/_E.dir
+build project/CMakeFiles/_F.dir/src/f.cu.o: CUDA_COMPILER___F_unscanned_Release /f/src/f.cu || cmake
+  FLAGS = -gencode arch=compute_80,code=sm_80
+  OBJECT_DIR = project/CMakeFiles/_F.dir
 """
 # what a cuobjdump of CUDA 12.8 prints of a library
 LISTED = """#!/bin/sh
@@ -46,6 +49,8 @@ def test_a_build_file_says_what_each_library_is_compiled_for(tmp_path):
         "_C": {"sm_80", "compute_80", "sm_90a"},
         # nvcc's default, which nobody asked for
         "_D": {"sm_75"},
+        # of a project that the build takes in
+        "_F": {"sm_80"},
     }
 
 

@@ -158,15 +158,18 @@ class Project:
             facts = read_source(folder, SourceIdentity(repo=name, version="1.0", commit=commit))
             facts.write(facts_file(self.folder / "envs", name))
 
-    def write_lock(self, name: str, packages: list[str], like: str = "build-any") -> None:
-        """Write a lock and its `.in` file, with packages of the project's own locks ``like``."""
+    def write_lock(
+        self, name: str, packages: list[str], like: str = "build-any", index: str | None = None
+    ) -> None:
+        """Write a lock and its `.in` file, with packages of the project's own locks ``like``, for
+        torch from an ``index`` of its own."""
         files = [PROJECT / "envs" / f"{lock}.lock" for lock in like.split()]
         text = "".join(file.read_text(encoding="utf-8") for file in files)
         blocks = dict(re.findall(r"^(([a-z0-9-]+)==.*\n(?:    .*\n)*)", text, re.MULTILINE))
         pins = {package: block for block, package in blocks.items()}
         folder = self.folder / "envs"
         (folder / f"{name}.in").write_text("".join(f"{p}\n" for p in packages), encoding="utf-8")
-        inputs = inputs_digest(folder, name, None)
+        inputs = inputs_digest(folder, name, index)
         head = f"# Compiled for a test.\n# inputs: {inputs}\n"
         body = "".join(pins[package] for package in packages)
         (folder / f"{name}.lock").write_text(head + body, encoding="utf-8")

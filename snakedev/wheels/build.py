@@ -13,6 +13,7 @@ import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from uv import find_uv_bin
@@ -226,14 +227,17 @@ def _run(
 def _expected_device_code(
     spec: WheelSpec, tree: Path, environment: Path
 ) -> device_code.Expected | None:
-    """What device code a wheel for NVIDIA GPUs should have, by its build files."""
-    if spec.variant != "cuda" or not spec.architectures:
+    """What device code a wheel for GPUs should have, by its build files."""
+    if spec.variant not in ("cuda", "rocm") or not spec.architectures:
         return None
     by_library: dict[str, frozenset[str]] = {}
     for file in (tree / spec.subdirectory).glob("build/temp.*/build.ninja"):
         by_library |= device_code.by_target(file)
-    cuobjdump = device_code.find_cuobjdump(environment, spec.toolkit)
-    return device_code.Expected(cuobjdump, by_library, spec.architectures)
+    embedded = device_code.embedded_by_clang
+    if spec.variant == "cuda":
+        cuobjdump = device_code.find_cuobjdump(environment, spec.toolkit)
+        embedded = partial(device_code.embedded, cuobjdump=cuobjdump)
+    return device_code.Expected(embedded, by_library, spec.architectures)
 
 
 def _record(

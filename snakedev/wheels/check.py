@@ -249,7 +249,7 @@ def _device_code(
     """The device code of each extension that has any, checked against what it should be."""
     codes = {}
     for extension in extensions:
-        held = device_code.embedded(root / extension, expected.cuobjdump)
+        held = expected.embedded(root / extension)
         built = expected.by_library.get(extension.name.split(".")[0])
         device_code.check(str(extension), held, built, expected.architectures)
         if held:

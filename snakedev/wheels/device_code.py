@@ -1,11 +1,13 @@
-"""Device code for NVIDIA GPUs: what a library holds, what its build asked for, and what runs it.
+"""Device code for GPUs: what a library holds, what its build asked for, and what runs it.
 
-Code is named as cuobjdump and nvcc name it: `sm_90a` is a binary, `compute_80` is PTX, which the
-driver compiles for newer GPUs when it is first used.
+NVIDIA's is named as cuobjdump and nvcc name it: `sm_90a` is a binary, `compute_80` is PTX, which
+the driver compiles for newer GPUs when it is first used. AMD's is named as clang names it:
+`gfx90a`, and `gfx90a:xnack+` where it is for one setting of a feature only.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+import struct
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,12 @@ from snakedev.machine.gpu_architectures import runs_on
 _EMBEDDED = re.compile(r"^Fatbin (elf|ptx) code:\n=+\narch = sm_(\w+)$", re.MULTILINE)
 # a project that the build takes in has a folder of its own
 _TARGET = re.compile(r"  OBJECT_DIR = (?:.+/)?CMakeFiles/([^/]+)\.dir$")
+_OFFLOAD = re.compile(r"--offload-arch=(\S+)")
+# clang's "offload bundle": a count, and for each entry offset, size and the length of its name, as
+# numbers of 8 bytes, the name behind them (clang/docs/ClangOffloadBundler.rst)
+_BUNDLE = b"__CLANG_OFFLOAD_BUNDLE__"
+_HIP = re.compile(rb"hip(?:v4)?-amdgcn-amd-amdhsa--(gfx[\w:+-]+)")
+_MOST_ENTRIES = 256
 _GENCODE = re.compile(r"-gencode[ =]arch=\w+,code=\[?((?:sm|compute)_\w+)")
 # What nvcc 13.0 compiles for when it is not told.
 _DEFAULT = "sm_75"
@@ -25,9 +33,10 @@ _DEFAULT = "sm_75"
 class Expected:
     """What the device code of a wheel should be."""
 
-    cuobjdump: Path
+    embedded: Callable[[Path], frozenset[str]]
+    """Lists what a library holds."""
     by_library: Mapping[str, frozenset[str]]
-    """By library, without its suffixes: what its build has nvcc make."""
+    """By library, without its suffixes: what its build has the compiler for GPUs make."""
     architectures: tuple[str, ...]
     """What every library with device code must run on."""
 
@@ -66,18 +75,49 @@ def embedded(library: Path, cuobjdump: Path) -> frozenset[str]:
     )
 
 
+def embedded_by_clang(library: Path) -> frozenset[str]:
+    """The device code for AMD's GPUs that a library holds, compressed bundles aside."""
+    data = library.read_bytes()
+    codes, start = set(), -1
+    while (start := data.find(_BUNDLE, start + 1)) >= 0:
+        place = start + len(_BUNDLE)
+        for name in _entries(data, place):
+            if match := _HIP.fullmatch(name):
+                codes.add(match[1].decode())
+    return frozenset(codes)
+
+
+def _entries(data: bytes, place: int) -> Iterable[bytes]:
+    """The names in the bundle whose count is at a place; none where there is no bundle."""
+    number = struct.Struct("<Q")
+    if len(data) < place + 8 or (count := number.unpack_from(data, place)[0]) > _MOST_ENTRIES:
+        return
+    place += 8
+    for _ in range(count):
+        if len(data) < place + 24:
+            return
+        length = number.unpack_from(data, place + 16)[0]
+        yield data[place + 24 : place + 24 + length]
+        place += 24 + length
+
+
 def by_target(build_file: Path) -> dict[str, frozenset[str]]:
-    """By CMake target, the device code that a build.ninja has nvcc make for its sources."""
+    """By CMake target, the device code that a build.ninja has made for its sources; without the
+    targets whose code `embedded_by_clang` cannot read."""
     targets: dict[str, set[str]] = {}
-    by_nvcc, flags = False, ""
+    compressed: set[str] = set()
+    compiler, flags = None, ""
     for line in build_file.read_text(encoding="utf-8").splitlines():
         if line.startswith("build "):
-            by_nvcc, flags = ": CUDA_COMPILER__" in line, ""
-        elif by_nvcc and line.startswith("  FLAGS = "):
+            compiler, flags = re.search(r": (CUDA|HIP)_COMPILER__", line), ""
+        elif compiler and line.startswith("  FLAGS = "):
             flags = line
-        elif by_nvcc and (target := _TARGET.match(line)):
-            targets.setdefault(target[1], set()).update(_GENCODE.findall(flags) or [_DEFAULT])
-    return {target: frozenset(codes) for target, codes in targets.items()}
+        elif compiler and (target := _TARGET.match(line)):
+            asked = _OFFLOAD.findall(flags) if compiler[1] == "HIP" else _GENCODE.findall(flags)
+            targets.setdefault(target[1], set()).update(asked or [_DEFAULT])
+            if "--offload-compress" in flags:
+                compressed.add(target[1])
+    return {name: frozenset(codes) for name, codes in targets.items() if name not in compressed}
 
 
 def check(
@@ -101,7 +141,9 @@ def check(
 
 
 def runs(held: Iterable[str], architecture: str) -> bool:
-    """Whether some of the code runs on a GPU of an architecture, such as `9.0a` or `8.9`."""
+    """Whether some of the code runs on a GPU of an architecture: `9.0a`, `8.9` or `gfx90a`."""
+    if architecture.startswith("gfx"):
+        return any(code.partition(":")[0] == architecture for code in held)
     capability = architecture.rstrip("af")
     for code in held:
         kind, _, number = code.partition("_")

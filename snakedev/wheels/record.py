@@ -52,7 +52,7 @@ class WheelRecord(Record):
     """For each extension: `off`, `on`, `library` for one that is no Python module, or `unknown`
     where it imports a package that its build has no use for."""
     device_code: dict[str, tuple[str, ...]]
-    """For each extension with code for GPUs: binaries (`sm_90a`) and PTX (`compute_80`)."""
+    """For each extension with code for GPUs: binaries (`sm_90a`, `gfx90a`), PTX (`compute_80`)."""
     instrumented: dict[str, bool] = {}
     """With a sanitizer: for each extension, whether it was compiled with it."""
     built: str

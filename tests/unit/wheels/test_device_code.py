@@ -1,5 +1,7 @@
 """Device code: what a build asks for, what a library holds, and what runs where."""
 
+import struct
+
 import pytest
 
 from snakedev.base.errors import UserError
@@ -22,6 +24,12 @@ build CMakeFiles/_E.dir/e.cpp.o: CXX_COMPILER___E_unscanned_Release /source/e.cp
 build project/CMakeFiles/_F.dir/src/f.cu.o: CUDA_COMPILER___F_unscanned_Release /f/src/f.cu || cmake
   FLAGS = -gencode arch=compute_80,code=sm_80
   OBJECT_DIR = project/CMakeFiles/_F.dir
+build CMakeFiles/_G.dir/g.hip.o: HIP_COMPILER___G_unscanned_Release /source/g.hip || cmake
+  FLAGS = -O2 --offload-arch=gfx90a --offload-arch=gfx942
+  OBJECT_DIR = CMakeFiles/_G.dir
+build CMakeFiles/_H.dir/h.hip.o: HIP_COMPILER___H_unscanned_Release /source/h.hip || cmake
+  FLAGS = -O2 --offload-arch=gfx90a --offload-compress
+  OBJECT_DIR = CMakeFiles/_H.dir
 """
 # what a cuobjdump of CUDA 12.8 prints of a library
 LISTED = """#!/bin/sh
@@ -51,6 +59,7 @@ def test_a_build_file_says_what_each_library_is_compiled_for(tmp_path):
         "_D": {"sm_75"},
         # of a project that the build takes in
         "_F": {"sm_80"},
+        "_G": {"gfx90a", "gfx942"},
     }
 
 
@@ -59,6 +68,28 @@ def test_binaries_and_ptx_are_told_apart(tmp_path):
     program.write_text(LISTED)
     program.chmod(0o755)
     assert device_code.embedded(tmp_path / "library.so", program) == {"sm_90a", "compute_80"}
+
+
+def bundle(*names: str) -> bytes:
+    """What clang puts into a library for the GPUs named, without their code."""
+    entries = b"".join(struct.pack("<QQQ", 4096, 0, len(name)) + name.encode() for name in names)
+    return b"__CLANG_OFFLOAD_BUNDLE__" + struct.pack("<Q", len(names)) + entries
+
+
+def test_what_clang_made_for_each_gpu_is_read_off_a_library(tmp_path):
+    host, target = "host-x86_64-unknown-linux", "hipv4-amdgcn-amd-amdhsa--"
+    library = tmp_path / "library.so"
+    library.write_bytes(
+        b"\0" * 100
+        + bundle(host, f"{target}gfx90a")
+        + b"\0" * 100
+        + bundle(host, f"{target}gfx942:xnack-", f"{target}gfx90a")
+        # the name alone, as in clang's own libraries, and at the end of a file
+        + b"__CLANG_OFFLOAD_BUNDLE__ and no more, __CLANG_OFFLOAD_BUNDLE__"
+    )
+    assert device_code.embedded_by_clang(library) == {"gfx90a", "gfx942:xnack-"}
+    library.write_bytes(b"\x7fELF")
+    assert device_code.embedded_by_clang(library) == frozenset()
 
 
 def test_a_library_without_device_code_is_none_that_cannot_be_read(tmp_path):
@@ -89,6 +120,8 @@ def test_a_library_without_device_code_is_none_that_cannot_be_read(tmp_path):
         ({"compute_90a"}, "10.0", False),
         ({"sm_100f"}, "10.0", True),
         (set(), "9.0", False),
+        ({"gfx90a", "gfx942:xnack-"}, "gfx942", True),
+        ({"gfx90a"}, "gfx90", False),
     ],
 )
 def test_what_runs_where(held, architecture, runs):

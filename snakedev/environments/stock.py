@@ -68,11 +68,25 @@ def stock_environment(
     write_text(folder / "overrides.txt", "\n".join(overrides) + "\n")
     limits = (f"--constraints={folder}/constraints.txt", f"--overrides={folder}/overrides.txt")
     about = f"{requirement} on {python}"
-    ask_uv("venv", "--quiet", "--allow-existing", "--python", python, folder, about=about)
+    ordinary_python(python, folder)
     install = ("pip", "install", "--quiet", "--python", folder)
     ask_uv(*install, *limits, requirement, about=about)
     write_text(ready, wanted)
     return folder
+
+
+def ordinary_python(python: str, folder: Path) -> None:
+    """Make an environment without packages, of anything that uv takes for a Python; raises
+    UserError where there is none."""
+    make = ("venv", "--quiet", "--allow-existing", "--python", python, folder)
+    try:
+        output([find_uv_bin(), *make], env=uv_environment())
+    except CommandError as error:
+        said = (line.removeprefix("error: ") for line in error.tail)
+        raise UserError(
+            f"{python}: there is no such Python here, and uv gets none ({next(said, error)}): "
+            "install it, or give the path of one"
+        ) from None
 
 
 def ask_uv(*arguments: str | Path, about: str) -> None:

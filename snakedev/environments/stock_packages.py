@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from snakedev.base.errors import UserError
 from snakedev.base.records import write_text
 from snakedev.environments.locks import lock_exclusions, lock_pins
-from snakedev.environments.stock import ask_uv, stock_name
+from snakedev.environments.stock import ask_uv, ordinary_python, stock_name
 
 # What uv says of a version that no index has, or has no wheel of that this Python takes.
 _NO_SOLUTION = "No solution found"
@@ -52,7 +52,7 @@ def stock_packages(
     write_text(folder / "requirements.txt", "\n".join(wanted) + "\n")
     # the locks' versions count, also where a package asks for others on another Python
     write_text(folder / "overrides.txt", "\n".join([*wanted, *never]) + "\n")
-    ask_uv("venv", "--quiet", "--allow-existing", "--python", python, folder, about=python)
+    ordinary_python(python, folder)
     files = ("--overrides", folder / "overrides.txt", "--requirements", folder / "requirements.txt")
     names = ", ".join(lock.name for lock in locks)
     try:

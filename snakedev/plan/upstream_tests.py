@@ -4,9 +4,12 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from snakedev.base.errors import UserError
 from snakedev.config.fields import Variant
 from snakedev.config.upstream_tests import Column, Entry, UpstreamTests
+from snakedev.environments.locks import lock_pins
 from snakedev.plan.wheels import Wheels
 from snakedev.recipes.registry import RECIPE_NUMBERS
 from snakedev.store.spec import digest
@@ -24,21 +27,36 @@ class TestRuns:
         self.known = wheels.sources.project / KNOWN
 
     def repos(self, variant: str) -> tuple[str, ...]:
-        """The repos whose tests are run: those that are built for a variant, and have some.
+        """The repos whose tests are run: those that have some, and whose wheel a variant's
+        environment has, built here or as the lock has it.
 
         Raises UserError for one that is asked for and is not among them.
         """
-        built = [wheel.repo for wheel in self.wheels.test_environment(variant).wheels]
-        able = tuple(repo for repo in built if self._chosen(repo))
+        there = {wheel.repo for wheel in self.wheels.test_environment(variant).wheels}
+        there |= self._locked(variant)
+        able = tuple(repo for repo in self.config.repos if repo in there and self._chosen(repo))
         asked = self.config.test_report.repos
         for repo in asked:
             if repo not in able:
                 why = "no repo of config.yaml"
                 if repo in self.config.repos:
                     tests = self.config.repos[repo].tests
-                    why = "not built" if tests else f"without tests: describe repos.{repo}.tests"
+                    why = f"without tests: describe repos.{repo}.tests"
+                    if tests:
+                        why = f"neither built nor, in its version, in envs/run-{variant}.lock"
                 raise UserError(f"config.yaml: test_report.repos: {repo!r} is {why}")
         return tuple(repo for repo in able if repo in asked or not asked)
+
+    def _locked(self, variant: str) -> set[str]:
+        """The repos whose wheels a variant's lock has, of the versions that config.yaml says."""
+        environment = self.wheels.test_environment(variant)
+        pins = lock_pins(environment.base_lock or environment.lock)
+        versions = {name: repo.version for name, repo in self.config.repos.items()}
+        return {
+            name
+            for name, version in versions.items()
+            if (pin := pins.get(canonicalize_name(name))) and str(pin.version) == version
+        }
 
     @cache
     def runs(self) -> tuple[TestsSpec, ...]:

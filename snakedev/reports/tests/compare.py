@@ -26,6 +26,8 @@ class ProjectTests(Record):
     variant: str
     repo: str
     version: str
+    built: bool
+    """Whether its wheel is built here, or the package index's."""
     compared_with: Column
     """The column that the others are compared with: the stock wheel where there is one."""
     pythons: dict[str, str]
@@ -90,6 +92,7 @@ def _project(columns: Mapping[Column, TestsRecord], known: Mapping[str, Known]) 
         variant=first.variant,
         repo=first.repo,
         version=ours.version,
+        built=ours.built,
         compared_with=base,
         pythons={name: run.python for name, run in ran.items()},
         without={name: run.without for name, run in columns.items() if run.without},

@@ -42,6 +42,8 @@ class TestsRecord(Record):
     column: Column
     version: str
     """The repo's, as it is installed."""
+    built: bool = True
+    """Whether its wheel is built here; else it is the package index's, as the lock has it."""
     python: str
     without: str = ""
     """Why nothing was run, where that is so."""

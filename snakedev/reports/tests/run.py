@@ -70,6 +70,7 @@ def run_tests(spec: TestsSpec, layout: Layout, cores: int, running: Job) -> Test
         repo=spec.repo,
         column=spec.column,
         version=version,
+        built=spec.repo in spec.built,
         python=python,
         without=without,
         threads=spec.threads,

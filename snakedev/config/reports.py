@@ -9,6 +9,7 @@ from pydantic import (
 )
 
 from snakedev.config.fields import (
+    BenchLoad,
     BenchPart,
     Count,
     GitRef,
@@ -79,6 +80,27 @@ class CompatReport(Section):
     """Whether the package index is not asked: what it said last is in results/cache/index."""
 
 
+class ServerBench(Section):
+    """What the server's part of `snakemake bench_report` measures, and how long."""
+
+    loads: Annotated[tuple[BenchLoad, ...], Field(min_length=1)] = (
+        "short",
+        "structured",
+        "embeddings",
+    )
+    """What clients ask for: `single` is one client, the others are 16 for each core, at most 256,
+    with very short answers, with answers in JSON of a schema, and with texts to embed."""
+    rounds: Count = 3
+    """Rounds, in each of which every server is started, put under each load, and ended."""
+    seconds: Annotated[float, Field(gt=0)] = 5.0
+    """How long a load takes in a round, about."""
+    api_servers: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2)
+    """API server processes (`--api-server-count`) of the stock wheel, or of our build with the GIL
+    on where there is none: what free threading is measured against."""
+    loops: tuple[Count, ...] = (1, 2)
+    """Event loops of a server of ours that is one process with its engine, with the GIL off."""
+
+
 class BenchReport(Section):
     """What `snakemake bench_report` measures, with the GIL on and off, and how long."""
 
@@ -92,9 +114,9 @@ class BenchReport(Section):
         "server",
     )
     """What is measured: threads that share vLLM's tokenizer and grammars, importing vLLM, offline
-    throughput, and the server under concurrent clients."""
+    throughput, and the server under load."""
     rounds: Count = 5
-    """Rounds of each, in which the contenders take turns; the median counts."""
+    """Rounds of each but the server, in which the contenders take turns; the median counts."""
     seconds: Annotated[float, Field(gt=0)] = 1.0
     """How long a round of threads takes."""
     threads: Count | None = None
@@ -103,14 +125,7 @@ class BenchReport(Section):
     """Prompts of an offline round, answered at once."""
     tokens: Count = 64
     """New tokens for each of them."""
-    clients: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 4, 16)
-    """How many clients stream at once: each of these loads is measured."""
-    requests: Count = 2
-    """Requests that each client makes in a round."""
-    input_tokens: Count = 64
-    """Tokens of such a request's prompt."""
-    output_tokens: Count = 32
-    """New tokens that it asks for."""
+    server: ServerBench = ServerBench()
     stock: bool | Literal["built"] = True
     """Whether the stock wheel of the same vLLM on an ordinary Python is measured beside ours:
     the package index's, or one `built` here from the same pin, of our patches with those alone

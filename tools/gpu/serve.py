@@ -15,7 +15,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from snakedev.inside.bench.serving import Server
+from snakedev.inside.bench.server import Server
 from snakedev.inside.bench.turns import end
 from snakedev.inside.plugin import snakedev_probe
 from tools.gpu.run import interpreter, states, variables

@@ -1,13 +1,15 @@
 """A load on a server, by vLLM's own `vllm bench serve`: `load.py REQUEST SOCKET`.
 
 A contender of turns.py, in a run environment. Each message is a round: the server's address, how
-many clients stream at once, how many requests they make of so many tokens, and a seed for the
-random prompts. The tool is loaded once; all that it would print at the end is the answer.
+many clients stream at once, how many requests they make of so many tokens, a seed for the random
+prompts, and further options of the tool. The tool is loaded once; all that it would print at the
+end is the answer.
 """
 
 import json
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,6 @@ def main(request_file: Path, connection: socket.socket) -> None:
 
     def once(wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         words = {
-            "backend": "openai",
             "base-url": wanted["url"],
             "model": model,
             "dataset-name": "random",
@@ -40,25 +41,29 @@ def main(request_file: Path, connection: socket.socket) -> None:
             "random-output-len": wanted["output_tokens"],
             "num-prompts": wanted["requests"],
             "max-concurrency": wanted["clients"],
-            "num-warmups": wanted["warmups"],
             "seed": wanted["seed"],
-            "temperature": 0,
             "ready-check-timeout-sec": 0,
+            **wanted["options"],
         }
         line = [f"--{name}={value}" for name, value in words.items()]
         arguments = parser.parse_args([*line, "--disable-tqdm", "--save-detailed"])
+        processor = time.process_time()
         measured = tool.main(arguments)
+        processor = time.process_time() - processor
         if measured["completed"] != wanted["requests"]:
             errors = "; ".join(filter(None, measured["errors"]))[:2000]
             raise RuntimeError(
                 f"{measured['completed']} of {wanted['requests']} requests: {errors}"
             )
+        # what is not streamed comes whole: an embedding has tokens in its prompt alone
+        streamed = "ttfts" in measured
         return {
             "seconds": measured["duration"],
             "requests": measured["completed"],
-            "tokens": measured["total_output_tokens"],
-            "ttfts": measured["ttfts"],
-            "itls": measured["itls"],
+            "tokens": measured["total_output_tokens" if streamed else "total_input_tokens"],
+            "ttfts": measured["ttfts"] if streamed else measured.get("latencies", []),
+            "itls": measured.get("itls", []),
+            "processor_seconds": processor,
         }
 
     serve(connection, {}, once)

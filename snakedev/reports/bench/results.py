@@ -8,12 +8,15 @@ from snakedev.base.errors import UserError
 from snakedev.reports.bench.record import (
     OFF,
     BenchRecord,
-    EngineProcess,
     ImportTime,
     Interpreter,
     OfflineResult,
     ScalingPart,
     ScalingPoint,
+)
+from snakedev.reports.bench.server_record import (
+    EngineProcess,
+    Load,
     ServerLoad,
     ServerProcesses,
     ServerResult,
@@ -24,8 +27,9 @@ from snakedev.reports.bench.record import (
 def part_results(parts: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a BenchRecord that the parts fill, by what the program of each wrote."""
     threads, server = parts.get("threads"), parts.get("server")
+    asked = server["interpreters"] if server else {}
     return {
-        "interpreters": _interpreters(threads["contenders"]) if threads else (),
+        "interpreters": _interpreters(threads["contenders"] if threads else asked),
         "threads": _scaling(threads["parts"]) if threads else (),
         "imports": _imports(parts.get("import", {})),
         "offline": _offline(parts.get("offline", {})),
@@ -45,7 +49,7 @@ def refuse_wrong_gil(record: BenchRecord) -> None:
     wrong = [
         f"{name}: the GIL is {'on' if gil else 'off'} in: {role}"
         for name, gil, role in seen
-        if gil is not None and gil != (name != OFF)
+        if gil is not None and gil == name.startswith(OFF)
     ]
     if wrong:
         raise UserError("\n".join(dict.fromkeys(wrong)))
@@ -99,31 +103,35 @@ def _offline(modes: Mapping[str, Any]) -> tuple[OfflineResult, ...]:
 def _server(measured: Mapping[str, Any]) -> ServerResult:
     servers = measured["contenders"]
     return ServerResult(
-        loads=[
-            _server_load(contender, int(clients), rounds)
+        loads=[Load(name=name, **load) for name, load in measured["loads"].items()],
+        measured=[
+            _server_load(contender, load, rounds)
             for contender, one in servers.items()
-            for clients, rounds in one["clients"].items()
+            for load, rounds in one["loads"].items()
         ],
         servers=[
             ServerProcesses(
                 contender=contender,
-                start_seconds=round(one["start_seconds"], 1),
+                start_seconds=[round(seconds, 1) for seconds in one["start_seconds"]],
                 processes=[EngineProcess(**process) for process in one["processes"]],
             )
             for contender, one in servers.items()
         ],
-        one_process=measured["one_process"],
+        left_out=measured["left_out"],
     )
 
 
-def _server_load(contender: str, clients: int, rounds: Sequence[Mapping[str, Any]]) -> ServerLoad:
-    gaps = [itls for one in rounds for itls in one["itls"]]
+def _server_load(contender: str, load: str, rounds: Sequence[Mapping[str, Any]]) -> ServerLoad:
+    ttfts = [ttft for one in rounds for ttft in one["ttfts"]]
+    itls = [gap for one in rounds for gaps in one["itls"] for gap in gaps]
     return ServerLoad(
         contender=contender,
-        clients=clients,
+        load=load,
         requests_per_second=[one["requests"] / one["seconds"] for one in rounds],
         tokens_per_second=[one["tokens"] / one["seconds"] for one in rounds],
-        ttft=percentiles(ttft for one in rounds for ttft in one["ttfts"]),
-        tpot=percentiles(sum(itls) / len(itls) for itls in gaps if itls),
-        itl=percentiles(gap for itls in gaps for gap in itls),
+        processor_seconds=[one["processor_seconds"] / one["requests"] for one in rounds],
+        pss=[one["pss"] for one in rounds],
+        ttft=percentiles(ttfts) if ttfts else None,
+        itl=percentiles(itls) if itls else None,
+        client_share=max(one["client_share"] for one in rounds),
     )

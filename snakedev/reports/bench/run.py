@@ -80,9 +80,9 @@ class _Run:
             spec.environment_name, spec.environment_key
         ).absolute()
         self.model = layout.model(spec.model, spec.model_key).absolute()
-        self.engine = engine_arguments(
-            self.model, max(spec.settings.prompts, *spec.settings.clients), self._flags()
-        ) | {"kv_cache_memory_bytes": _KV_CACHE_BYTES}
+        self.engine = engine_arguments(self.model, spec.settings.prompts, self._flags()) | {
+            "kv_cache_memory_bytes": _KV_CACHE_BYTES
+        }
 
     def record(self) -> BenchRecord:
         """Do it all."""

@@ -1,6 +1,6 @@
 """A benchmark run as the page shows it, section by section."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -11,13 +11,11 @@ from snakedev.reports.bench.record import (
     ON,
     STOCK,
     BenchRecord,
-    Latency,
     OfflineResult,
     ScalingPart,
-    ServerLoad,
-    ServerProcesses,
-    ServerResult,
 )
+from snakedev.reports.bench.server_record import ServerProcesses
+from snakedev.reports.bench.server_section import server_section
 from snakedev.reports.html import TIMES, duration, listed, rate, size, spread, times, when
 
 _KINDS = {OFF: 0, ON: 1, STOCK: 2}
@@ -36,7 +34,7 @@ def shown(run: BenchRecord) -> dict[str, Any]:
         "single": _single(run),
         "imports": [_import(one, run) for one in run.imports],
         "offline": _offline(run) if run.offline else None,
-        "server": _server(run) if run.server else None,
+        "server": server_section(run),
         "memory": _memory(run),
         "settings": _settings(run),
         "rounds": run.settings.rounds,
@@ -140,58 +138,6 @@ def _offline(run: BenchRecord) -> dict[str, Any]:
     return {"rows": rows, "figure": figure}
 
 
-def _server(run: BenchRecord) -> dict[str, Any]:
-    server = run.server
-    assert server is not None
-    counts = sorted({load.clients for load in server.loads})
-    rows = [
-        {
-            "clients": clients if name == OFF else "",
-            "contender": name,
-            "requests": spread(load.requests_per_second, "{:.2f}"),
-            "tokens": f"{median(load.tokens_per_second):,.0f}",
-            "latencies": [_latency(x) for x in (load.ttft, load.tpot, load.itl)],
-        }
-        for clients in counts
-        for name in CONTENDERS
-        if (load := server.load(name, clients))
-    ]
-    panels = [
-        figures.Panel(title, _load_lines(server, counts, values), counts)
-        for title, values in (
-            ("requests/s", lambda load: load.requests_per_second),
-            ("first token, p50, ms", lambda load: [load.ttft.p50]),
-            ("each further token, p50, ms", lambda load: [load.tpot.p50]),
-        )
-    ]
-    title = "The server, by the clients that stream at once"
-    return {
-        "rows": rows,
-        "figure": figures.panels(panels, title, "clients"),
-        "one_process": server.one_process,
-        "roles": listed([p.role for p in server.servers[0].processes if p.gil is not None]),
-        "starts": {one.contender: duration(one.start_seconds) for one in server.servers},
-    }
-
-
-def _load_lines(
-    server: ServerResult,
-    counts: Sequence[int],
-    values: Callable[[ServerLoad], Sequence[float]],
-) -> list[figures.Line]:
-    lines = []
-    for name in CONTENDERS:
-        loads = {count: server.load(name, count) for count in counts}
-        points = {count: values(load) for count, load in loads.items() if load}
-        if points:
-            lines.append(figures.Line(name, points, kind=_KINDS[name]))
-    return lines
-
-
-def _latency(latency: Latency) -> tuple[str, str]:
-    return f"{latency.p50:,.0f}", f"{latency.p99:,.0f}"
-
-
 def _memory(run: BenchRecord) -> list[dict[str, Any]]:
     """The processes of each engine and server, with their memory."""
     servers = run.server.servers if run.server else ()
@@ -216,7 +162,7 @@ def _memory(run: BenchRecord) -> list[dict[str, Any]]:
 def _settings(run: BenchRecord) -> list[tuple[str, str]]:
     wanted = run.settings
     described = [
-        (one.name, f"Python {one.python}, {_state(one)}; {_versions(one.versions)}")
+        (one.name, f"Python {one.build}, {_state(one)}; {_versions(one.versions)}")
         for one in run.interpreters
     ]
     pins = [
@@ -233,8 +179,7 @@ def _settings(run: BenchRecord) -> list[tuple[str, str]]:
         ("offline", f"{wanted.prompts} prompts at once, {wanted.tokens} new tokens each"),
         (
             "server",
-            f"{wanted.requests} requests of each client in a round, {wanted.input_tokens} tokens "
-            f"in, {wanted.output_tokens} out",
+            f"{wanted.server.rounds} rounds, of about {wanted.server.seconds:g} s for each load",
         ),
         ("environment", run.environment_key),
         ("took", duration(run.seconds)),

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from snakedev.reports.bench.record import CONTENDERS, BenchRecord
+from snakedev.reports.bench.server_record import ServerResult
 
 
 def table(runs: Sequence[BenchRecord]) -> pd.DataFrame:
@@ -62,21 +63,29 @@ def _figures(run: BenchRecord) -> Iterator[dict[str, Any]]:
         yield {**at, "measure": "throughput", "unit": "tokens/s", **told}
         yield {**at, "measure": "load time", "unit": "s", "median": result.load_seconds}
         yield {**at, "measure": "memory (pss)", "unit": "bytes", "median": result.pss}
-    for server in run.server.servers if run.server else ():
+    yield from _of_servers(run.server) if run.server else ()
+
+
+def _of_servers(result: ServerResult) -> Iterator[dict[str, Any]]:
+    for server in result.servers:
         at = {"part": "server", "contender": server.contender}
-        yield {**at, "measure": "start time", "unit": "s", "median": server.start_seconds}
-        yield {**at, "measure": "memory (pss)", "unit": "bytes", "median": server.pss}
-    for load in run.server.loads if run.server else ():
-        at = {"part": "server", "contender": load.contender, "clients": load.clients}
-        for measure, values in (
-            ("requests", load.requests_per_second),
-            ("tokens", load.tokens_per_second),
+        yield {**at, "measure": "start time", "unit": "s", **_told(server.start_seconds)}
+    clients = {load.name: load.clients for load in result.loads}
+    for one in result.measured:
+        at = {"part": "server", "contender": one.contender, "mode": one.load}
+        many = {"clients": clients[one.load]}
+        for measure, unit, values in (
+            ("requests", "requests/s", one.requests_per_second),
+            ("tokens", "tokens/s", one.tokens_per_second),
+            ("processor time", "s/request", one.processor_seconds),
+            ("memory (pss)", "bytes", one.pss),
         ):
-            yield {**at, "measure": measure, "unit": f"{measure}/s", **_told(values)}
-        for measure, latency in (("ttft", load.ttft), ("tpot", load.tpot), ("itl", load.itl)):
-            for percentile in ("p50", "p99"):
+            yield {**at, **many, "measure": measure, "unit": unit, **_told(values)}
+        for measure, latency in (("ttft", one.ttft), ("itl", one.itl)):
+            for percentile in ("p50", "p99") if latency else ():
                 value = getattr(latency, percentile)
-                yield {**at, "measure": f"{measure} {percentile}", "unit": "ms", "median": value}
+                told = {"measure": f"{measure} {percentile}", "unit": "ms", "median": value}
+                yield {**at, **many, **told}
 
 
 def _told(values: Sequence[float]) -> dict[str, Any]:

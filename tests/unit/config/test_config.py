@@ -267,9 +267,27 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             {"python": 3.12},
             "bench_report.python: 3.12 is not text: put it in quotes",
         ),
-        ("bench_report", {"clients": []}, "bench_report.clients: Tuple should have at least 1"),
-        ("bench_report", {"clients": [0]}, "bench_report.clients.0: Input should be greater"),
-        ("bench_report", {"clients": 4}, "bench_report.clients: 4 is not a list: put it in "),
+        (
+            "bench_report",
+            {"server": {"loads": []}},
+            "bench_report.server.loads: Tuple should have at least 1",
+        ),
+        (
+            "bench_report",
+            {"server": {"api_servers": [0]}},
+            "bench_report.server.api_servers.0: Input should be greater",
+        ),
+        (
+            "bench_report",
+            {"server": {"loops": 4}},
+            "bench_report.server.loops: 4 is not a list: put it in ",
+        ),
+        (
+            "bench_report",
+            {"server": {"loads": ["structurd"]}},
+            "bench_report.server.loads.0: 'structurd' is not allowed: one of single, short, "
+            "structured, embeddings (did you mean 'structured'?)",
+        ),
         (
             "bench_report",
             {"parts": ["ofline"]},
@@ -279,9 +297,8 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
         (
             "bench_report",
             {"thread": 2},
-            "bench_report.thread: unknown key: one of clients, input_tokens, model, output_tokens, "
-            "parts, prompts, python, requests, rounds, seconds, stock, threads, tokens, variants "
-            "(did you mean 'threads'?)",
+            "bench_report.thread: unknown key: one of model, parts, prompts, python, rounds, "
+            "seconds, server, stock, threads, tokens, variants (did you mean 'threads'?)",
         ),
         (
             "compat_report",

@@ -265,6 +265,6 @@ def test_other_keys_are_as_ever(project):
         "model": "37a479db168420c4",
         "smoke": "31c4997cc88bc496",
         "gil": "7ef49ea49a3e362d",
-        "bench": "196f0c8da5cf1e7c",
+        "bench": "9d55488d4f42b615",
         "build tree": "1a202e4f106aa6e6",
     }

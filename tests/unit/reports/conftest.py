@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from snakedev.base.job import Job
 from tests.html_page import faults
+from tests.unit.reports.small_vllm import Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path, running: Job) -> Bench:
+    """A run of benchmarks that measures a small vLLM."""
+    return Bench(tmp_path, running)
 
 
 @pytest.fixture(autouse=True)

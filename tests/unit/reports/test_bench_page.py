@@ -1,154 +1,17 @@
 """The benchmark report: what a person reads on the page, and a program in the table."""
 
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import pytest
-from bs4 import BeautifulSoup, Tag
 
 from snakedev.base.errors import UserError
 from snakedev.config.reports import BenchReport
 from snakedev.reports.bench.headline import headline
-from snakedev.reports.bench.page import BenchReportRecord, write_report
-from snakedev.reports.bench.record import (
-    OFF,
-    ON,
-    STOCK,
-    BenchRecord,
-    EngineProcess,
-    ImportTime,
-    Interpreter,
-    Latency,
-    OfflineResult,
-    ScalingPart,
-    ScalingPoint,
-    ServerLoad,
-    ServerProcesses,
-    ServerResult,
-    is_busy,
-    percentiles,
-)
+from snakedev.reports.bench.record import OFF, ON, is_busy
 from snakedev.reports.bench.results import refuse_wrong_gil
+from snakedev.reports.bench.server_record import percentiles
 from snakedev.store.specs import BenchPin
-
-TIMES = "\N{MULTIPLICATION SIGN}"
-REFUSAL = "Running EngineCore in asyncio without multiprocessing is not currently supported."
-
-
-def part(name: str, off: float, on: float) -> ScalingPart:
-    """A part that does 1000 a second in one thread, and so many times that in two."""
-    points = [
-        ScalingPoint(contender=OFF, threads=2, rates=[900 * off, 1000 * off, 1200 * off]),
-        ScalingPoint(contender=OFF, threads=1, rates=[1000, 990, 1010]),
-        ScalingPoint(contender=ON, threads=1, rates=[1000, 1000, 1000]),
-        ScalingPoint(contender=ON, threads=2, rates=[1000 * on] * 3),
-        ScalingPoint(contender=OFF, threads=4, rates=[1000 * off] * 3),
-        ScalingPoint(contender=ON, threads=4, rates=[1000 * on] * 3),
-        ScalingPoint(contender=STOCK, threads=1, rates=[1250, 1250, 1250]),
-    ]
-    return ScalingPart(name=name, unit="tokens", points=points)
-
-
-def process(role: str, gil: bool | None, pss: int = 500_000_000) -> EngineProcess:
-    return EngineProcess(role=role, gil=gil, rss=pss, pss=pss, threads=4)
-
-
-def offline(contender: str, mode: str, speed: float) -> OfflineResult:
-    return OfflineResult(
-        mode=mode,
-        contender=contender,
-        load_seconds=30,
-        tokens_per_second=[speed - 10, speed, speed + 20],
-        processes=[process("front end", contender != OFF), process("resource tracker", None)],
-    )
-
-
-def load(contender: str, clients: int, requests: float) -> ServerLoad:
-    return ServerLoad(
-        contender=contender,
-        clients=clients,
-        requests_per_second=[requests, requests, requests + 1],
-        tokens_per_second=[32 * requests] * 3,
-        ttft=Latency(p50=120, p99=1900, count=12),
-        tpot=Latency(p50=50, p99=80, count=12),
-        itl=Latency(p50=49, p99=95, count=372),
-    )
-
-
-def record(**more: Any) -> BenchRecord:
-    names = (OFF, ON, STOCK)
-    values = {
-        "key": "0123456789abcdef",
-        "variant": "cpu",
-        "model": "smollm2-135m",
-        "environment_key": "fedcba9876543210",
-        "started": "2024-05-06T07:08:09+00:00",
-        "seconds": 700.0,
-        "machine": {"cpu": "Z80", "memory": "64 KiB"},
-        "cores": 2,
-        "load_average": 0.1,
-        "pins": {"vllm": BenchPin(version="0.26.0", source_key="ab" * 8, patches=6)},
-        "settings": BenchReport(rounds=3),
-        "interpreters": [
-            Interpreter(
-                name=name,
-                python="3.11.7" if name == STOCK else "3.14.9",
-                free_threaded=name != STOCK,
-                gil_enabled=name != OFF,
-                versions={"vllm": "0.26.0"},
-            )
-            for name in names
-        ],
-        "without_stock": None,
-        "threads": [part("tokenise", 2.0, 1.0), part("masks (xgrammar)", 1.28, 1.0)],
-        "imports": [
-            ImportTime(contender=n, seconds=[10, 11, 12], pss=900_000_000, rss=1) for n in names
-        ],
-        "offline": [
-            *(
-                offline(name, "own process", speed)
-                for name, speed in zip(names, (200, 190, 220), strict=True)
-            ),
-            *(offline(name, "one process", 250) for name in names),
-        ],
-        "server": ServerResult(
-            loads=[load(name, clients, 0.5 * clients) for name in names for clients in (1, 16)],
-            servers=[
-                ServerProcesses(
-                    contender=name,
-                    start_seconds=40,
-                    processes=[process("front end", name != OFF), process("worker 0", name != OFF)],
-                )
-                for name in names
-            ],
-            one_process=REFUSAL,
-        ),
-    }
-    return BenchRecord(**{**values, **more})
-
-
-class Written:
-    """A report as it was written: its record, its page and its table."""
-
-    def __init__(self, folder: Path, *runs: BenchRecord):
-        runs = runs or (record(),)
-        reports = folder / "reports"
-        self.record: BenchReportRecord = write_report(runs[-1:], {"cpu": runs}, reports)
-        self.page = BeautifulSoup((reports / "bench.html").read_bytes(), "html.parser")
-        self.table = pd.read_csv(reports / "bench.csv", keep_default_na=False)
-
-    @property
-    def text(self) -> str:
-        return words(self.page.body)
-
-    @property
-    def rows(self) -> list[list[str]]:
-        return [[words(cell) for cell in row.select("th, td")] for row in self.page.select("tr")]
-
-
-def words(tag: Tag) -> str:
-    return " ".join(tag.get_text(" ").split())
+from tests.unit.reports.bench_records import TIMES, Written, offline, part, process, record, words
 
 
 def test_what_threads_give_is_said_first(tmp_path: Path) -> None:
@@ -159,9 +22,6 @@ def test_what_threads_give_is_said_first(tmp_path: Path) -> None:
     lead = words(report.page.select_one(".lead"))
     assert "geometric mean over 2 parts" in lead and "Z80, 2 cores" in lead
     assert "200 (GIL off), 190 (GIL on) and 220 (stock wheel) tokens in a second" in lead
-    assert (
-        "Under 16 clients, its server answers 8.00 (GIL off), 8.00 (GIL on) and 8.00 (stock" in lead
-    )
     assert report.page.select_one(".verdict")["class"] == ["verdict", "good"]
 
 
@@ -174,15 +34,13 @@ def test_no_gain_is_not_told_as_one(tmp_path: Path) -> None:
     ("left_out", "said"),
     [
         (("threads",), "Offline, vLLM writes 200 tokens/s with the GIL off against 190 with it on"),
-        (("threads", "offline"), "Under 16 clients, the server answers 8.00 requests/s with the"),
-        (("threads", "offline", "server"), "Importing vLLM takes 11.0 s with the GIL off"),
+        (("threads", "offline"), "Importing vLLM takes 11.0 s with the GIL off"),
     ],
 )
 def test_a_run_of_some_parts_is_told_by_those(
     tmp_path: Path, left_out: tuple[str, ...], said: str
 ) -> None:
-    nothing = {name: None if name == "server" else () for name in left_out}
-    report = Written(tmp_path, record(**nothing))
+    report = Written(tmp_path, record(**dict.fromkeys(left_out, ())))
     assert words(report.page.h1).startswith(said)
     # there is no gain to judge
     assert report.page.select_one(".verdict")["class"] == ["verdict", "plain"]
@@ -212,15 +70,11 @@ def test_one_thread_is_compared_with_the_ordinary_python(tmp_path: Path) -> None
     assert f"{TIMES}0.80 one thread, GIL off over ordinary Python 3.11.7" in tiles
 
 
-def test_offline_and_server_stand_with_all_contenders(tmp_path: Path) -> None:
+def test_offline_stands_with_all_contenders(tmp_path: Path) -> None:
     report = Written(tmp_path)
     assert [
         "own process", OFF, "200 (190 to 220)", f"{TIMES}1.05", "30 s", "1.00 GB", "1",
     ] in report.rows  # fmt: skip
-    first = ["16", OFF, "8.00 (8.00 to 9.00)", "256", "120 / 1,900", "50 / 80", "49 / 95"]
-    assert first in report.rows
-    assert [STOCK, "8.00 (8.00 to 9.00)"] in [row[1:3] for row in report.rows]
-    assert REFUSAL in report.text and "front end and worker 0" in report.text
 
 
 def test_a_busy_machine_and_a_missing_stock_wheel_are_said(tmp_path: Path) -> None:
@@ -264,9 +118,7 @@ def test_the_table_has_every_figure(tmp_path: Path) -> None:
     rates = rows[rows.measure == "speed-up"].set_index("threads")
     assert float(rates.loc["2"]["median"]) == pytest.approx(2.0)
     assert (float(rates.loc["2"].low), float(rates.loc["2"].high)) == pytest.approx((1.8, 2.4))
-    assert set(table.part) == {"tokenise", "masks (xgrammar)", "import", "offline", "server"}
-    p99 = table[(table.measure == "ttft p99") & (table.clients == "16")]
-    assert list(p99["median"].astype(float)) == [1900.0] * 3 and set(p99.unit) == {"ms"}
+    assert set(table.part) == {"tokenise", "masks (xgrammar)", "import", "offline"}
 
 
 def test_the_page_loads_nothing_from_elsewhere(tmp_path: Path) -> None:

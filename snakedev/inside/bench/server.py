@@ -105,7 +105,11 @@ def servers_of(
             {
                 "name": f"{name}, {ONE_PROCESS}" + (f", {count} loops" if several else ""),
                 "python": contender["python"],
-                "variables": {**variables, "VLLM_ENABLE_V1_MULTIPROCESSING": "0"},
+                "variables": {
+                    **variables,
+                    **contender.get("loops_variables", {}),
+                    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+                },
                 "arguments": [f"{LOOPS}={count}"] if several else [],
             },
             told["one_process"] or (told["loops"] if several else None),

@@ -4,7 +4,8 @@ Runs inside a run environment, on any machine that has one. REQUEST holds `model
 folder), `contenders`, and, if wanted, `arguments` (those of vLLM's engine), `loads` (names of
 workloads.py), `rounds`, `seconds` that a load shall take, and `folder` for logs. A contender has a
 `name`, a `python`, `variables`, and the servers that are made of it: `api_servers`, numbers of API
-server processes, and `loops`, numbers of event loops in one process with the engine.
+server processes, and `loops`, numbers of event loops in one process with the engine, which has
+`loops_variables`, too.
 
 Servers take turns, one alone at a time: in each round each of them is started, warmed up, put under
 every load and ended. All of them answer as many requests, with the same prompts in a round. What a

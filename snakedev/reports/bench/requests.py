@@ -89,7 +89,7 @@ def _server(
         "contenders": [
             {
                 **one,
-                "variables": _unbound(one["variables"]),
+                **_compute_threads(one["variables"]),
                 "api_servers": wanted.api_servers if one["name"] == first else [1],
                 "loops": wanted.loops if one["name"] == OFF else [],
             }
@@ -98,6 +98,15 @@ def _server(
     }
 
 
-def _unbound(variables: Mapping[str, str]) -> dict[str, str]:
-    """The server keeps a core free for its front end, as vLLM does by itself."""
-    return {key: value for key, value in variables.items() if key != "VLLM_CPU_OMP_THREADS_BIND"}
+def _compute_threads(variables: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """What makes as many threads compute on a CPU wherever the engine is.
+
+    vLLM keeps a core free for the front end where an engine has a process of its own, and leaves
+    torch all of them where it has none.
+    """
+    own = dict(variables)
+    bound = own.pop("VLLM_CPU_OMP_THREADS_BIND", None)
+    if bound is None:
+        return {"variables": own}
+    threads = max(1, len(bound.split(",")) - 1)
+    return {"variables": own, "loops_variables": {"OMP_NUM_THREADS": str(threads)}}

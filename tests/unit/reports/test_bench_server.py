@@ -1,14 +1,16 @@
 """Servers that take turns, on a small vLLM whose server and processes are real."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from snakedev.base.process import CommandError
-from snakedev.config.reports import ServerBench
+from snakedev.config.reports import BenchReport, ServerBench
 from snakedev.inside.bench.server import asked, servers_of
 from snakedev.inside.bench.workloads import WORKLOADS
 from snakedev.reports.bench.record import OFF, ON
+from snakedev.reports.bench.requests import part_request
 from snakedev.reports.bench.verdict import comparisons, verdict
 from tests.unit.reports.bench_records import TIMES
 from tests.unit.reports.small_vllm import REFUSING, SERVE, Bench
@@ -57,6 +59,19 @@ def test_what_a_vllm_cannot_do_is_left_out_and_said(bench: Bench) -> None:
     bench.put({"vllm/v1/engine/core_client.py": REFUSING})
     refused = "not in one process"
     assert left_out() == {"": None, ", one process": refused, ", one process, 2 loops": refused}
+
+
+def test_as_many_threads_compute_wherever_the_engine_is() -> None:
+    variables = {"VLLM_CPU_OMP_THREADS_BIND": "0,2,4", "PYTHON_GIL": "0"}
+    contenders = [{"name": OFF, "python": "python", "variables": variables}]
+    asked_for = part_request("server", BenchReport(), Path("tiny"), {}, contenders)
+    (contender,) = asked_for["contenders"]
+    can = {"one_process": None, "loops": None}
+    found = {server["name"]: server["variables"] for server, _ in servers_of(contender, can)}
+    # where it has a process of its own, vLLM keeps one core free
+    assert found[OFF] == {"PYTHON_GIL": "0"}
+    one = {"PYTHON_GIL": "0", "OMP_NUM_THREADS": "2", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+    assert found[f"{OFF}, one process"] == one
 
 
 def test_a_server_that_does_not_answer_is_named_with_the_end_of_its_log(bench: Bench) -> None:

@@ -16,6 +16,7 @@ from snakedev.base.job import Job
 from snakedev.base.process import CommandError, output
 from snakedev.base.records import Record
 from snakedev.environments import cuda_toolkit, editable
+from snakedev.environments.bytecode import take_bytecode
 from snakedev.environments.exclusions import FILE as EXCLUSIONS_FILE
 from snakedev.environments.locks import lock_exclusions
 from snakedev.fetch.uv import run_uv
@@ -121,6 +122,8 @@ def make_environment(
             _install(spec, scratch, ["--reinstall", "--offline", *wheels], running, None)
         (site_packages,) = scratch.glob("lib/python*/site-packages")
         editable.install(site_packages, work, running)
+        taken = sum(take_bytecode(scratch, old) for old in final.parent.glob(f"{spec.name}-*"))
+        running.note(f"bytecode of {taken} files is that of earlier environments")
         toolkit = cuda_toolkit.complete(site_packages, running)
         conflicts = _conflicts(scratch, running)
         if spec.purpose != "build":

@@ -1,5 +1,6 @@
 """Environments, made for real from small wheels with the Python that runs the tests."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,27 @@ def test_a_wheel_built_here_replaces_the_locked_one(spec, running, tmp_path, whe
     record = make_environment(spec, PYTHON, tmp_path / "results" / "env", [ours], running)
     assert versions(record)["tool"] == ("1.0+ours", True)
     assert versions(record)["torch"] == ("2.11.0", False)
+
+
+def test_bytecode_is_that_of_an_earlier_environment_where_files_are_the_same(
+    spec, running, tmp_path, wheels
+):
+    results = tmp_path / "results"
+    make_environment(spec, PYTHON, results / "run-cpu-1", [], running)
+    compileall = [PYTHON, "-m", "compileall", "-q", results / "run-cpu-1"]
+    subprocess.run(compileall, check=True)
+    ours = make_wheel(wheels, "tool", "1.0+ours", scripts=["tool"])
+    make_environment(spec, PYTHON, results / "run-cpu-2", [ours], running)
+    (site_packages,) = (results / "run-cpu-2").glob("lib/python*/site-packages")
+    compiled = {path.name.split(".")[0] for path in site_packages.rglob("*.pyc")}
+    assert "torch" in compiled and "tool" not in compiled
+    # Python takes it, and tracebacks name the files where they are
+    ask = "import torch; print(torch.__spec__.loader.get_code('torch').co_filename)"
+    python = [results / "run-cpu-2/bin/python", "-vc", ask]
+    asked = subprocess.run(python, capture_output=True, text=True, check=True)
+    source = site_packages / "torch.py"
+    assert re.search(rf"cpython-\S+\.pyc matches {source}$", asked.stderr, re.MULTILINE)
+    assert asked.stdout.strip() == str(source)
 
 
 def test_it_is_made_once(spec, running, tmp_path):

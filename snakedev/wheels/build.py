@@ -27,6 +27,7 @@ from snakedev.config.model import Build
 from snakedev.machine import buildlock, fitness, jobserver, remote_cache
 from snakedev.machine.probe import Machine
 from snakedev.machine.sandbox import Sandbox, permitted
+from snakedev.sources.external_projects import read_build
 from snakedev.sources.intact import require_objects, require_tree
 from snakedev.sources.source import SourceRecord
 from snakedev.store.layout import Layout
@@ -237,7 +238,8 @@ def _expected_device_code(
     if spec.variant == "cuda":
         cuobjdump = device_code.find_cuobjdump(environment, spec.toolkit)
         embedded = partial(device_code.embedded, cuobjdump=cuobjdump)
-    return device_code.Expected(embedded, by_library, spec.architectures)
+    own = read_build(tree / spec.subdirectory).extensions.get(spec.variant, ())
+    return device_code.Expected(embedded, by_library, spec.architectures, frozenset(own))
 
 
 def _record(

@@ -249,10 +249,7 @@ def _device_code(
     """The device code of each extension that has any, checked against what it should be."""
     codes = {}
     for extension in extensions:
-        held = expected.embedded(root / extension)
-        built = expected.by_library.get(extension.name.split(".")[0])
-        device_code.check(str(extension), held, built, expected.architectures)
-        if held:
+        if held := expected.checked(root, extension):
             codes[_module(extension)] = tuple(sorted(held))
             running.note(f"{extension}: device code {', '.join(sorted(held))}")
     return codes

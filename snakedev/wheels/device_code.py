@@ -38,7 +38,21 @@ class Expected:
     by_library: Mapping[str, frozenset[str]]
     """By library, without its suffixes: what its build has the compiler for GPUs make."""
     architectures: tuple[str, ...]
-    """What every library with device code must run on."""
+    """What the wheel is for."""
+    own: frozenset[str] = frozenset()
+    """The source's own libraries, which must run on each of these if they have device code; those
+    of external projects are for some GPUs alone. Empty: all must."""
+
+    def checked(self, root: Path, library: Path) -> frozenset[str]:
+        """The device code of a library at a path of the wheel that is laid out in ``root``.
+
+        Raises UserError as `check` does.
+        """
+        held, name = self.embedded(root / library), library.name.split(".")[0]
+        everywhere = not self.own or name in self.own
+        architectures = self.architectures if everywhere else ()
+        check(str(library), held, self.by_library.get(name), architectures)
+        return held
 
 
 def find_cuobjdump(environment: Path, toolkit: Path | None) -> Path:

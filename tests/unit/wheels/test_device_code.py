@@ -1,6 +1,8 @@
 """Device code: what a build asks for, what a library holds, and what runs where."""
 
 import struct
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -135,6 +137,23 @@ def test_code_that_nobody_by_target_and_code_that_is_missing_are_named():
         device_code.check("_C", held, frozenset({"sm_90a"}), ["9.0a"])
     with pytest.raises(UserError, match="does not run on 10"):
         device_code.check("_C", held, None, ["9.0a", "10.0"])
+
+
+def test_a_library_of_an_external_project_is_for_some_of_the_gpus_alone():
+    expected = device_code.Expected(
+        embedded=lambda library: frozenset({"sm_90a"}),
+        by_library={"_C": frozenset({"sm_90a"}), "_vllm_fa3_C": frozenset({"sm_90a"})},
+        architectures=("8.0", "9.0a"),
+        own=frozenset({"_C"}),
+    )
+    suffix = "cpython-314t-x86_64-linux-gnu.so"
+    attention = Path(f"vllm/vllm_flash_attn/_vllm_fa3_C.{suffix}")
+    assert expected.checked(Path("/site"), attention) == {"sm_90a"}
+    with pytest.raises(UserError, match=r"_C\..*: its device code \(sm_90a\) does not run on 8\.0"):
+        expected.checked(Path("/site"), Path(f"vllm/_C.{suffix}"))
+    everywhere = replace(expected, own=frozenset())
+    with pytest.raises(UserError, match=r"fa3_C\..*does not run on 8\.0"):
+        everywhere.checked(Path("/site"), attention)
 
 
 def test_a_library_for_the_host_alone_is_for_every_gpu():

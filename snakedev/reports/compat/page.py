@@ -188,7 +188,7 @@ def _shown(row: Row) -> dict[str, Any]:
         "asked_by": ", ".join(asked_by),
         "index": index_says(row.index),
         "known": _coded(row.known),
-        "why": _coded(row.reason or row.note),
+        "why": _coded("; ".join(filter(None, [row.reason, row.note]))),
         "without": _coded(row.without),
         "variants": ", ".join(row.variants) or "none",
     }

@@ -138,7 +138,10 @@ def tracked_rows(rows: Iterable[Row], pages: Mapping[str, Page], known: Known) -
         if one := wanted.get(row.name):
             met.add(row.name)
             without = row.without or one.without
-            row = row.model_copy(update={"title": one.name, "tracked": True, "without": without})
+            note = "; ".join(filter(None, [row.note, one.note]))
+            row = row.model_copy(
+                update={"title": one.name, "tracked": True, "without": without, "note": note}
+            )
         yield row
     for project, one in wanted.items():
         if project not in met:
@@ -252,6 +255,7 @@ def _tracked_alone(one: Tracked, page: Page, known: Known) -> Row:
         asked=page.asked,
         known=index_says(index),
         without=one.without,
+        note=one.note,
         tracked=True,
     )
     if one.repo:

@@ -32,6 +32,8 @@ class Tracked(Record):
     """Why it is not here, where neither the exclusions nor a repo say so."""
     without: Annotated[str, StringConstraints(min_length=1)]
     """What of vLLM does not work without it."""
+    note: str = ""
+    """What else is known of it: how far it has come here, and what it takes."""
 
 
 class _File(Record):
@@ -50,6 +52,6 @@ def read_tracked(folder: Path) -> tuple[Tracked, ...]:
         where = ".".join(str(part) for part in first["loc"][1:]) or "the file"
         raise UserError(
             f"{path}: {where}: {first['msg'].removeprefix('Value error, ')} (the entries are a "
-            "list, numbered from 0, each with name, project and without, and if need be repo and "
-            "reason)"
+            "list, numbered from 0, each with name, project and without, and if need be repo, "
+            "reason and note)"
         ) from None

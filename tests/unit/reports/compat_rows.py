@@ -64,9 +64,20 @@ EXCLUSIONS = Exclusions(
 )
 TRACKED = (
     Tracked(name="ray", project="ray", without="several machines with Ray"),
-    Tracked(name="mistral-common", project="mistral-common", without="Mistral's tokenizers"),
+    Tracked(
+        name="mistral-common",
+        project="mistral-common",
+        without="Mistral's tokenizers",
+        note="it is pure",
+    ),
     Tracked(name="DeepGEMM", project="deep-gemm", repo="deepgemm", without="products in FP8"),
-    Tracked(name="pplx-kernels", project="pplx-kernels", reason="git only", without="its backend"),
+    Tracked(
+        name="pplx-kernels",
+        project="pplx-kernels",
+        reason="git only",
+        without="its backend",
+        note="it takes NVSHMEM",
+    ),
 )
 
 

@@ -103,7 +103,9 @@ def test_tracked_packages_stand_together(tmp_path):
         ["DeepGEMM 1.0.0", "left out"],
         ["pplx-kernels", "left out"],
     ]
-    assert tracked[3][2] == "git only envs/tracked.yaml; the index has no such project"
+    assert tracked[3][2] == (
+        "git only; it takes NVSHMEM envs/tracked.yaml; the index has no such project"
+    )
     assert tracked[3][3] == "its backend"
 
 
@@ -113,7 +115,7 @@ def test_what_can_be_had_is_shown_with_its_wheel(tmp_path):
     assert ["aiohttp", "3.13.3", "cpu, cuda", f"aiohttp-3.13.3-{OURS}"] in had
     assert ["tvm", "0.1.10", "cuda", f"tvm-0.1.10-{OURS}"] in had
     (mistral,) = [row for row in had if row[0] == "mistral-common"]
-    assert mistral[3].endswith("as it needs opencv; what does not work then: images")
+    assert mistral[3].endswith("as it needs opencv; what does not work then: images; it is pure")
     assert [row[0] for row in report.rows("built")] == ["harmony 0.0.8"]
 
 

@@ -57,7 +57,7 @@ def test_the_extra_of_what_is_left_out_is_told_where_vllm_asks_for_it():
     assert found["grpcio"].without == "tracing; vLLM's wheel here has it in the extra `otel`"
     assert found["child"].without == "tracing"
     assert found["mistral-common"].note.endswith(
-        "what does not work then: images; vLLM's wheel here has it in the extra `video`"
+        "what does not work then: images; vLLM's wheel here has it in the extra `video`; it is pure"
     )
 
 
@@ -111,7 +111,8 @@ def test_what_one_variant_leaves_out_has_a_row_of_its_own_there():
 def test_an_extra_that_is_not_taken_is_noted():
     row = rows()["mistral-common"]
     assert row.status == "pure" and row.tracked
-    assert row.note == "taken without [image], as it needs opencv; what does not work then: images"
+    taken = "taken without [image], as it needs opencv; what does not work then: images"
+    assert row.note == f"{taken}; it is pure"
 
 
 def test_tracked_packages_have_a_row_though_nothing_asks_for_them():

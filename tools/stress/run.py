@@ -52,6 +52,7 @@ SCENARIOS: Mapping[str, float] = {
     "llm_process": 4,
     "llm_without_lock": 4,
     "server": 5,
+    "server_in_process": 5,
 }
 """In the order in which they run, what loads an engine last; each with its share of the time, of
 which slow operations need more."""
@@ -258,6 +259,8 @@ def _variables(request: Request, cache: Path) -> dict[str, str]:
     found = run_variables(request.environment, cache, gil_off=False)
     # an engine computes on one core, so that the threads around it have others
     found |= settings("cpu", 1, None) | probe_variables()
+    # where it has no process of its own, vLLM binds nothing
+    found["OMP_NUM_THREADS"] = "1"
     paths = [str(FOLDER.parent), str(FOLDER / "plugin"), found["PYTHONPATH"]]
     found["PYTHONPATH"] = os.pathsep.join(paths)
     found["VLLM_PLUGINS"] += ",stress_stacks"

@@ -6,6 +6,8 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
@@ -32,6 +34,34 @@ _SCHEMA = {
     "additionalProperties": False,
 }
 _T = TypeVar("_T")
+
+
+@dataclass
+class Http:
+    """The app in the running event loop, and where it listens."""
+
+    port: int
+    server: uvicorn.Server
+    serving: "asyncio.Future[None]"
+
+    @classmethod
+    async def start(cls, engine: Any, model: Path) -> "Http":
+        args = make_arg_parser(FlexibleArgumentParser()).parse_args(
+            ["--model", str(model), "--served-model-name", _NAME]
+        )
+        tasks = await engine.get_supported_tasks()
+        app = build_app(args, tasks, engine.model_config)
+        await init_app_state(engine, app.state, args, tasks)
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        serving = asyncio.ensure_future(server.serve([listener]))
+        while not server.started:
+            await asyncio.sleep(0.05)
+        return cls(listener.getsockname()[1], server, serving)
+
+    async def stop(self) -> None:
+        self.server.should_exit = True
+        await self.serving
 
 
 class Stress(Scenario):
@@ -81,32 +111,23 @@ class Stress(Scenario):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
     async def _start(self) -> None:
-        arguments = engine_arguments(self.setting.model)
-        self.client = build_async_engine_client_from_engine_args(AsyncEngineArgs(**arguments))
+        arguments = AsyncEngineArgs(**engine_arguments(self.setting.model))
+        self.client = build_async_engine_client_from_engine_args(arguments)
         self.engine = await self.client.__aenter__()
-        args = make_arg_parser(FlexibleArgumentParser()).parse_args(
-            ["--model", arguments["model"], "--served-model-name", _NAME]
-        )
-        tasks = await self.engine.get_supported_tasks()
-        app = build_app(args, tasks, self.engine.model_config)
-        await init_app_state(self.engine, app.state, args, tasks)
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.port = listener.getsockname()[1]
-        config = uvicorn.Config(app, log_level="warning", access_log=False)
-        self.server = uvicorn.Server(config)
-        self.serving = asyncio.ensure_future(self.server.serve([listener]))
-        while not self.server.started:
-            await asyncio.sleep(0.05)
+        self.http = await Http.start(self.engine, self.setting.model)
 
     async def _stop(self) -> None:
-        self.server.should_exit = True
-        await self.serving
+        await self.http.stop()
         await self.client.__aexit__(None, None, None)
+
+    def _port(self) -> int:
+        """The server that a thread's connections are to."""
+        return self.http.port
 
     def _client(self) -> httpx.Client:
         """This thread's own connections."""
         if not hasattr(self.local, "client"):
-            url = f"http://127.0.0.1:{self.port}"
+            url = f"http://127.0.0.1:{self._port()}"
             self.local.client = httpx.Client(base_url=url, timeout=_ANSWER_SECONDS, trust_env=False)
         return self.local.client
 

@@ -77,6 +77,8 @@ def _for_cpus(target: Target) -> dict[str, str]:
     }
     if cpu.onednn:
         settings["FETCHCONTENT_SOURCE_DIR_ONEDNN"] = source_of("onednn")
+        # its one file in assembly does not say that the stack need not be executable
+        settings["ASMFLAGS"] = "-Wa,--noexecstack"
     return settings
 
 

@@ -14,6 +14,9 @@ from functools import partial
 from importlib.metadata import distributions
 from pathlib import Path
 
+from elftools.common.exceptions import ELFError
+from elftools.elf.constants import P_FLAGS
+from elftools.elf.elffile import ELFFile
 from packaging.requirements import Requirement
 from packaging.tags import Tag, compatible_tags, cpython_tags, platform_tags
 from packaging.utils import (
@@ -88,6 +91,7 @@ def check(
         extensions = _install(wheel, site, environment)
         if declared is not None:
             extensions = [one for one in extensions if _is_front(one, declared)]
+        _refuse_executable_stacks(wheel, site, extensions)
         missing = _missing(metadata.requires_dist or (), _python_of(abi), environment)
         gil = _probe_extensions(wheel, site, extensions, environment, missing, running)
         codes = _device_code(site, extensions, device, running) if device else {}
@@ -175,6 +179,30 @@ def _is_front(extension: Path, declared: Collection[str]) -> bool:
 
 def _module(extension: Path) -> str:
     return ".".join(extension.with_name(extension.name.split(".")[0]).parts)
+
+
+def _refuse_executable_stacks(wheel: Path, site: Path, extensions: Iterable[Path]) -> None:
+    """Raise UserError for a library that asks for an executable stack.
+
+    Linkers ask for one when a single object file, as of assembly, does not say that it needs none.
+    C libraries before glibc 2.41 load it all the same.
+    """
+    for extension in extensions:
+        if _asks_for_executable_stack(site / extension):
+            raise UserError(
+                f"{wheel.name}: {extension} asks for an executable stack, and glibc 2.41 and later "
+                "load no such library: link it with -z noexecstack (LDFLAGS=-Wl,-z,noexecstack)"
+            )
+
+
+def _asks_for_executable_stack(library: Path) -> bool:
+    with library.open("rb") as stream:
+        try:
+            stacks = [s for s in ELFFile(stream).iter_segments() if s["p_type"] == "PT_GNU_STACK"]
+        except ELFError:
+            return False  # what is no library says so when it is loaded
+        # where nothing is said of it, the loader takes one to be asked for
+        return not stacks or bool(stacks[0]["p_flags"] & P_FLAGS.PF_X)
 
 
 def _probe_extensions(

@@ -182,7 +182,7 @@ SANITIZER = (
     ("interpreter/git", {"url": "https://example.org/cpython.git", "ref": "v3.14.9"}),
 )
 WHEELS = {
-    ("vllm", "cpu"): "c21195c30e870d6b",
+    ("vllm", "cpu"): "c71b70342e886010",
     ("vllm", "cuda"): "ba4fc419a8d9b69c",
     ("vllm", "rocm"): "0af00234ae95c07a",
     ("safetensors", "any"): "a225ef523e20cdd4",
@@ -221,7 +221,7 @@ def test_the_keys_of_wheels_are_as_ever(project):
 @pytest.mark.parametrize(
     ("changes", "repo", "variant", "key"),
     [
-        ([GIT], "vllm", "cpu", "1836265d348c454f"),
+        ([GIT], "vllm", "cpu", "427cbf49a14bd99f"),
         ([GIT], "vllm", "cuda", "404134baeacdf230"),
         ([GIT], "safetensors", "any", "3efbea796d0230ed"),
         (UPSTREAM, "vllm", "cpu", "0b18c79ae9b82fbc"),
@@ -264,7 +264,7 @@ def test_other_keys_are_as_ever(project):
         "run": "ad7503a05666487a",
         "model": "37a479db168420c4",
         "smoke": "31c4997cc88bc496",
-        "gil": "7ef49ea49a3e362d",
-        "bench": "9d55488d4f42b615",
-        "build tree": "1a202e4f106aa6e6",
+        "gil": "1195063c0b3b33b7",
+        "bench": "72b5f64b80c4d91a",
+        "build tree": "df8e888812ce4d05",
     }

@@ -148,3 +148,20 @@ def test_metadata_of_what_a_package_has_vendored_are_not_its_own(
 ) -> None:
     members = {"tiny/_vendor/other-2.0.dist-info/METADATA": METADATA.replace("tiny", "other")}
     assert check(made(tmp_path, **members), "tiny", "1.0", environment, running).version == "1.0"
+
+
+@pytest.mark.parametrize("how", ["-Wl,-z,execstack", "silent.s"])
+def test_a_library_that_newer_c_libraries_refuse_is_named(
+    tmp_path: Path, environment: Path, running: Job, how: str
+) -> None:
+    # assembly that does not say what stack it needs: linkers take it for one that needs all
+    (tmp_path / "silent.s").write_text(".globl silent\nsilent: ret\n")
+    command = ["cc", "-shared", "-x", "none", how, "-x", "c", "/dev/null", "-o", "native.so"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    wheel = made(
+        tmp_path, CTYPES, ALONE, **{"tiny/native.so": (tmp_path / "native.so").read_bytes()}
+    )
+    assert refused(wheel, environment, running) == (
+        "tiny/native.so asks for an executable stack, and glibc 2.41 and later load no such "
+        "library: link it with -z noexecstack (LDFLAGS=-Wl,-z,noexecstack)"
+    )

@@ -40,20 +40,21 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def project(tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:  # noqa: F811
-    """The small workflow, with a model of a hub on loopback."""
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Iterator[Project]:  # noqa: F811
+    """The small workflow, with a model of a hub on loopback; one test builds for the next."""
+    folder = tmp_path_factory.mktemp("small")
     small = SmallHub()
     small.repos[small_engine.REPO, small_engine.REVISIONS[0]] = small_engine.model_files(b"abc")
-    made = Project(tmp_path / "project", python)
+    made = Project(folder / "project", python)
     made.add_repo("greeter", "setuptools", GREETER)
     made.write_lock("build-any", ["setuptools"])
     made.config["variants"]["cpu"] = {"isa": ["avx2"], "onednn": False}
     small_engine.add_to(made)
-    with small.served():
+    with small.served(), pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("HF_ENDPOINT", small.endpoint)
         monkeypatch.setenv("HF_TOKEN", "")
-        monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+        monkeypatch.setenv("HF_HOME", str(folder / "hub"))
         yield made
 
 

@@ -9,7 +9,7 @@ server processes, and `loops`, numbers of event loops in one process with the en
 
 Servers take turns, one alone at a time: in each round each of them is started, warmed up, put under
 every load and ended. All of them answer as many requests, with the same prompts in a round. What a
-vLLM cannot do is left out, and RESULT says why.
+vLLM cannot do is left out, and RESULT, which is written after each round, says why.
 """
 
 import json
@@ -50,7 +50,7 @@ def main(request_file: Path, result_file: Path) -> None:
             for server in rotated(serving.servers, number):
                 serving.turn(server, number)
             say(f"round {number + 1} of {serving.rounds}")
-    result_file.write_text(json.dumps(serving.result()), encoding="utf-8")
+            result_file.write_text(json.dumps(serving.result()), encoding="utf-8")
 
 
 class Serving:

@@ -1,5 +1,6 @@
 """What differs between the columns: a test that passes in the first, and not in another."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -7,6 +8,12 @@ from snakedev.base.records import Record
 from snakedev.config.upstream_tests import COLUMNS, Column
 from snakedev.reports.tests.known import Known
 from snakedev.reports.tests.record import PASSED, OneTest, TestsRecord
+
+# What its client, transformers and vLLM say where they may not ask it.
+_ASKS_HUB = re.compile(
+    r"huggingface\.co\b|HF_HUB_OFFLINE|[Oo]ffline ?[Mm]ode|outgoing traffic has been disabled"
+    r"|Invalid repository ID or local directory|find the requested files in the (disk cache|local)"
+)
 
 
 class Difference(Record):
@@ -106,7 +113,7 @@ def _project(columns: Mapping[Column, TestsRecord], known: Mapping[str, Known]) 
         in_threads=sum(1 for test in passing if threads and _ran(threads.tests.get(test))),
         differences=tuple(differences),
         not_runnable=_reasons(first.tests.values()),
-        problems=first.problems,
+        problems={file: _reason(why) for file, why in first.problems.items()},
         left_out={path: why for run in columns.values() for path, why in run.left_out.items()},
         vanished=tuple(_vanished(known, ran)),
     )
@@ -136,6 +143,13 @@ def _vanished(known: Mapping[str, Known], ran: Mapping[Column, TestsRecord]) -> 
 def _reasons(tests: Iterable[OneTest]) -> dict[str, int]:
     """Why tests fail, the most frequent first."""
     found = Counter(
-        one.detail or one.outcome for one in tests if one.outcome not in (*PASSED, "skipped")
+        _reason(one.detail or one.outcome)
+        for one in tests
+        if one.outcome not in (*PASSED, "skipped")
     )
     return dict(found.most_common())
+
+
+def _reason(detail: str) -> str:
+    """Why a test or file fails, in a line; all that ask the hub do for one reason."""
+    return "it asks the model hub" if _ASKS_HUB.search(detail) else detail

@@ -74,6 +74,22 @@ def test_only_what_passes_on_an_ordinary_python_counts() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "OSError: We couldn't connect to 'https://huggingface.co' to load the files, and couldn't",
+        "Value error, Invalid repository ID or local directory specified: 'Qwen/Qwen3-Next'",
+        "LocalEntryNotFoundError: Cannot find the requested files in the disk cache and outgoing",
+        "OfflineModeIsEnabled: Cannot reach it: offline mode is enabled. To disable it, unset",
+    ],
+)
+def test_all_that_ask_the_hub_fail_for_one_reason(said: str) -> None:
+    (project,) = compare(
+        [run("gil", one="passed", two=f"failed:{said}", three=f"error:{said}")], {}
+    )
+    assert project.not_runnable == {"it asks the model hub": 2}
+
+
 def test_without_a_stock_wheel_the_column_with_the_gil_on_is_compared_with() -> None:
     (project,) = compare([run("stock", "no wheel of 1.0"), *RUNS[1:]], {})
     assert project.compared_with == "gil"

@@ -149,7 +149,8 @@ class _Run:
             left = {file: names for file, names in session.items() if file not in known}
             if left:
                 self.running.say(
-                    f"session {number} of {len(asked)}: {_listed(left)}, {self.workers} at once"
+                    f"session {number} of {len(asked)}: {_listed(left)}, "
+                    f"{min(self.workers, len(left))} at once"
                 )
                 known |= self._session(left)
         return tuple(known[file] for session in asked for file in session)
@@ -208,7 +209,8 @@ class _Run:
             "pytest",
             *_PLUGINS,
             f"--report-log={log}",
-            f"--numprocesses={self.workers}",
+            # a file is one worker's
+            f"--numprocesses={min(self.workers, len(asked))}",
             f"@{given}",
         ]
         try:

@@ -11,7 +11,7 @@ from snakedev.reports.tests.record import OneTest, Outcome, TestFile
 _DETAIL = 300
 _CRASHED = re.compile(r"worker '(\w+)' crashed while running")
 # What pytest-timeout prints before it ends a worker, and what pytest-xdist then does.
-_TIMEOUT = re.compile(r"^\++ Timeout \++$")
+_TIMEOUT = re.compile(r"\++ Timeout \++$")
 _DOWN = re.compile(r"\[\w+\] node down")
 
 
@@ -114,8 +114,8 @@ def ends(output: Iterable[str]) -> Iterator[Outcome]:
     """How each worker ended that did not end by itself, in order: crashed, or hung."""
     timeouts = 0
     for line in output:
-        if _TIMEOUT.match(line.strip()):
-            # printed above and below the stacks
+        if _TIMEOUT.search(line.strip()):
+            # printed above, where pytest's dots may stand before it, and below the stacks
             timeouts += 1
         elif _DOWN.search(line):
             yield "hung" if timeouts >= 2 else "crashed"

@@ -140,6 +140,7 @@ def _rows(record: TestsReportRecord) -> Iterator[dict[str, Any]]:
 
 def _page(record: TestsReportRecord) -> dict[str, Any]:
     unknown = [one for _, one in record.differences if one.known is None]
+    known = len(record.differences) - len(unknown)
     total = sum(project.runnable for project in record.projects)
     same = sum(project.same for project in record.projects)
     in_threads = sum(project.in_threads for project in record.projects)
@@ -154,9 +155,8 @@ def _page(record: TestsReportRecord) -> dict[str, Any]:
             (f"{total:,}", "tests that can be run here"),
             (f"{same:,}", "pass everywhere"),
             (f"{in_threads:,}", "ran in many threads at once"),
-            (len(unknown), "differences that are not known"),
-            (len(record.differences) - len(unknown), "that are known"),
-            (f"{skipped:,}", "fail on their own ground"),
+            (len(unknown), f"differences are not known, {known} are"),
+            (f"{skipped:,}", "cannot be run here"),
         ],
         "vanished": record.vanished,
         "work": {repo: tree for run in record.runs for repo, tree in run.work.items()},
@@ -184,7 +184,8 @@ def _project(project: ProjectTests) -> dict[str, Any]:
     columns: list[dict[str, Any]] = []
     for name in COLUMNS:
         if name in project.without:
-            columns.append({"name": _WORDS[name], "without": project.without[name]})
+            why = project.without[name]
+            columns.append({"name": _WORDS[name], "without": why, "base": False})
         elif name in project.counts:
             counts = project.counts[name]
             passed = sum(counts.get(outcome, 0) for outcome in PASSED)

@@ -50,7 +50,7 @@ def test_a_test_is_what_its_worst_part_is() -> None:
 
 
 def test_workers_that_end_crashed_or_hung() -> None:
-    printed = ["F[gw0] node down: Not properly terminated", "..", "++++ Timeout ++++", "  File a"]
+    printed = ["F[gw0] node down: Not properly terminated", "..s.++++ Timeout ++++", "  File a"]
     printed += ["++++++ Timeout ++++++", "[gw1] node down: Not properly terminated"]
     lines = [crashed("a.py::aborts"), crashed("a.py::sleeps", "gw1"), FINISHED]
     tests = Session(lines, ends(printed)).file("tests/test_a.py").tests

@@ -113,6 +113,13 @@ def test_a_known_difference_does_not_fail_and_one_that_vanished_is_told(tmp_path
     assert write_report(fine, known(sometimes=True), "0" * 16, tmp_path).vanished == []
 
 
+def test_the_page_says_why_a_column_is_none(tmp_path: Path) -> None:
+    write_report([run("stock", "no wheel of 1.0"), *RUNS[1:]], {}, "0" * 16, tmp_path)
+    shown = (tmp_path / "tests.html").read_text()
+    assert "none: no wheel of 1.0" in shown
+    assert "No ordinary Python has run them" in shown
+
+
 def test_the_page_says_first_how_many_pass(tmp_path: Path) -> None:
     runs = [*RUNS, *(one.model_copy(update={"repo": "other"}) for one in RUNS[:1])]
     record = write_report(runs, known(), "0" * 16, tmp_path)

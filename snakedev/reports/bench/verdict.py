@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from snakedev.reports.bench.record import OFF, STOCK
+from snakedev.reports.bench.record import OFF, ON, STOCK
 from snakedev.reports.bench.server_record import Load, ServerLoad, ServerResult, fastest
 from snakedev.reports.html import listed, size, times
 
@@ -99,4 +99,4 @@ def is_free(contender: str) -> bool:
 
 
 def _named(contender: str) -> str:
-    return contender.replace(STOCK, "the stock wheel", 1)
+    return contender.replace(STOCK, "the stock wheel", 1).replace(ON, "ours with the GIL on", 1)

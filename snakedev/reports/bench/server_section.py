@@ -45,7 +45,7 @@ def _load(server: ServerResult, load: Load) -> dict[str, Any]:
 
 def _bar(one: ServerLoad) -> figures.Bar:
     speed = median(one.requests_per_second)
-    return figures.Bar(one.contender, speed, f"{speed:,.1f}", kind=_kind(one.contender))
+    return figures.Bar(one.contender, speed, _rate(speed), kind=_kind(one.contender))
 
 
 def _kind(contender: str) -> int:
@@ -57,8 +57,8 @@ def _row(one: ServerLoad, first: ServerLoad, starts: Mapping[str, Any]) -> dict[
     rates = one.requests_per_second
     return {
         "contender": one.contender,
-        "requests": f"{median(rates):,.1f}",
-        "range": f"{min(rates):,.1f} to {max(rates):,.1f}" if len(rates) > 1 else "",
+        "requests": _rate(median(rates)),
+        "range": f"{_rate(min(rates))} to {_rate(max(rates))}" if len(rates) > 1 else "",
         "ratio": "1" if one is first else times(median(one.ratios(first))),
         "ttft": _latency(one.ttft),
         "itl": _latency(one.itl),
@@ -66,6 +66,10 @@ def _row(one: ServerLoad, first: ServerLoad, starts: Mapping[str, Any]) -> dict[
         "memory": size(round(median(one.pss))),
         "start": duration(median(starts[one.contender])),
     }
+
+
+def _rate(value: float) -> str:
+    return f"{value:,.2f}" if value < 10 else f"{value:,.1f}"
 
 
 def _latency(latency: Latency | None) -> tuple[str, str]:

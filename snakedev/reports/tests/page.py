@@ -155,7 +155,7 @@ def _page(record: TestsReportRecord) -> dict[str, Any]:
             (f"{total:,}", "tests that can be run here"),
             (f"{same:,}", "pass everywhere"),
             (f"{in_threads:,}", "ran in many threads at once"),
-            (len(unknown), f"differences are not known, {known} are"),
+            (len(unknown), f"differences without a reason{f', {known} with one' if known else ''}"),
             (f"{skipped:,}", "cannot be run here"),
         ],
         "vanished": record.vanished,

@@ -63,7 +63,7 @@ class Plan:
         models = {*self.config.smoke.models, *filter(None, [reports.bench_model])}
         specs += map(reports.model, models)
         specs += map(self.wheels.run_environment, self.config.configured_variants())
-        specs += self.images.planned()
+        specs += [*self.images.planned(), *self.tests.planned()]
         for repo in buildable.repos:
             specs += [self.sources.source(repo), *filter(None, [self.sources.crates(repo)])]
         for repo in buildable.wheel_repos():

@@ -1,6 +1,7 @@
 """What is run of upstream's own tests: for each repo a run in each column, and the page."""
 
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from snakedev.environments.locks import lock_pins
 from snakedev.plan.wheels import Wheels
 from snakedev.recipes.registry import RECIPE_NUMBERS
 from snakedev.store.spec import digest
+from snakedev.store.specs import EnvironmentSpec
 from snakedev.store.tests_spec import TestsSpec
 
 KNOWN = Path("docs/findings/test-differences.yaml")
@@ -79,6 +81,15 @@ class TestRuns:
                 "repos.NAME.tests"
             )
         return runs
+
+    def planned(self) -> Iterator[TestsSpec | EnvironmentSpec]:
+        """The runs, and the environments of the wheels built here, as far as they can be made."""
+        try:
+            runs = self.runs()
+        except UserError:
+            return
+        yield from runs
+        yield from map(self.wheels.test_environment, {run.variant for run in runs})
 
     def _chosen(self, repo: str) -> tuple[Entry, ...]:
         """What of a repo's tests is run."""

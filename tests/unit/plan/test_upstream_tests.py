@@ -24,3 +24,10 @@ def test_a_repo_of_another_version_than_the_locks_is_not_tested() -> None:
         "config.yaml: test_report.repos: 'tokenizers' is neither built nor, in its version, in "
         "envs/run-cpu.lock"
     )
+
+
+def test_whoever_prunes_keeps_runs_and_what_they_ran_in() -> None:
+    made = plan()
+    reached = {*made.reached()}
+    assert {made.layout.folder(run) for run in made.tests.runs()} <= reached
+    assert made.layout.folder(made.wheels.test_environment("cpu")) in reached

@@ -24,7 +24,7 @@ _STORED = {"source": 0.3e9, "crates": 0.5e9, "model": 0.6e9, "wheel": 0.2e9}
 # In results/:
 _IMAGE, _INTERPRETER, _TREE, _HEAVY_TREE = 3.5e9, 0.4e9, 0.2e9, 3e9
 # An environment with torch's libraries, one without, and one whose packages uv has in its cache, of
-# which environments are hard links.
+# which environments are hard links: those of a variant share nearly all.
 _TORCH, _SMALL, _LINKED = 6e9, 0.5e9, 0.5e9
 
 
@@ -106,6 +106,7 @@ def _room(buildable: Buildable, jobs: Jobs) -> list[str]:
     """A line for each disk with too little room for what is to be made."""
     layout = buildable.sources.layout
     needed: dict[Path, float] = {layout.root: 0.0, layout.shared: 0.0}
+    begun = set[str]()
     for rule, wildcards in jobs:
         needed[layout.shared] += _STORED.get(rule, 0)
         if rule == "interpreter":
@@ -114,9 +115,11 @@ def _room(buildable: Buildable, jobs: Jobs) -> list[str]:
             needed[layout.root] += _IMAGE
         elif rule == "environment":
             name = wildcards["name"]
-            linked = any(layout.root.glob(f"envs/{name}-*"))
+            kind = name.partition("-")[2]
+            linked = kind in begun or any(layout.root.glob(f"envs/*-{kind}-*"))
             full = _TORCH if locks.LOCKS[name].variant else _SMALL
             needed[layout.root] += _LINKED if linked else full
+            begun.add(kind)
         elif rule == "wheel":
             heavy = buildable.sources.recipe(wildcards["repo"]).heavy
             needed[layout.root] += _HEAVY_TREE if heavy else _TREE

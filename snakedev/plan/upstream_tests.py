@@ -28,6 +28,7 @@ class TestRuns:
         self.wheels, self.config, self.artifacts = wheels, wheels.config, wheels.artifacts
         self.known = wheels.sources.project / KNOWN
 
+    @cache
     def repos(self, variant: str) -> tuple[str, ...]:
         """The repos whose tests are run: those that have some, and whose wheel a variant's
         environment has, built here or as the lock has it.

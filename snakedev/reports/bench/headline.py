@@ -3,11 +3,8 @@
 from statistics import geometric_mean, median
 
 from snakedev.reports.bench.record import CONTENDERS, OFF, ON, STOCK, BenchRecord
-from snakedev.reports.bench.verdict import comparisons, further, verdict
+from snakedev.reports.bench.verdict import WORTH, comparisons, further, verdict
 from snakedev.reports.html import listed, times
-
-_WORTH = 1.1
-"""The GIL off has to give so many times what it gives on, to be told as a gain."""
 
 
 def headline(run: BenchRecord) -> str:
@@ -35,7 +32,7 @@ def state(run: BenchRecord) -> str:
     if not threads:
         return "plain"
     off, on = (overall(run, name, threads) for name in (OFF, ON))
-    return "good" if off and on and off > _WORTH * on else "warned"
+    return "good" if off and on and off > WORTH * on else "warned"
 
 
 def _gains(run: BenchRecord) -> str | None:

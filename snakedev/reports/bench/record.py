@@ -7,13 +7,18 @@ from statistics import median
 from snakedev.base.errors import UserError
 from snakedev.base.records import Record
 from snakedev.config.reports import BenchReport
-from snakedev.reports.bench.server_record import EngineProcess, ServerResult, together
+from snakedev.reports.bench.server_record import Loaded, ServerResult
 from snakedev.store.specs import BenchPin
 
 OFF, ON, STOCK = "GIL off", "GIL on", "stock"
 """The contenders: our build without and with the GIL, and the stock wheel on an ordinary Python."""
 CONTENDERS = (OFF, ON, STOCK)
 _BEGAN = "%Y-%m-%dT%H%M%SZ"
+
+
+def is_free(contender: str) -> bool:
+    """Whether a contender, or a server that is made of it, runs with the GIL off."""
+    return contender.startswith(OFF)
 
 
 class Interpreter(Record):
@@ -80,21 +85,14 @@ class ImportTime(Record):
     rss: int
 
 
-class OfflineResult(Record):
+class OfflineResult(Loaded):
     """vLLM's offline engine answering a full batch."""
 
     mode: str
     """Whether the engine has a process of its own."""
-    contender: str
     load_seconds: float
     tokens_per_second: tuple[float, ...]
     """New tokens of all prompts together, in each round."""
-    processes: tuple[EngineProcess, ...]
-
-    @property
-    def pss(self) -> int:
-        """Bytes of memory of all its processes."""
-        return together(self.processes)
 
 
 class BenchRecord(Record):

@@ -6,17 +6,18 @@ from typing import Any
 
 from snakedev.base.errors import UserError
 from snakedev.reports.bench.record import (
-    OFF,
     BenchRecord,
     ImportTime,
     Interpreter,
     OfflineResult,
     ScalingPart,
     ScalingPoint,
+    is_free,
 )
 from snakedev.reports.bench.server_record import (
     EngineProcess,
     Load,
+    Loaded,
     ServerLoad,
     ServerProcesses,
     ServerResult,
@@ -42,14 +43,14 @@ def refuse_wrong_gil(record: BenchRecord) -> None:
     seen: list[tuple[str, bool | None, str]] = [
         (one.name, one.gil_enabled, "its interpreter") for one in record.interpreters
     ]
-    loaded: list[OfflineResult | ServerProcesses] = [*record.offline]
+    loaded: list[Loaded] = [*record.offline]
     if record.server:
         loaded += record.server.servers
     seen += [(one.contender, p.gil, p.role) for one in loaded for p in one.processes]
     wrong = [
         f"{name}: the GIL is {'on' if gil else 'off'} in: {role}"
         for name, gil, role in seen
-        if gil is not None and gil == name.startswith(OFF)
+        if gil is not None and gil == is_free(name)
     ]
     if wrong:
         raise UserError("\n".join(dict.fromkeys(wrong)))

@@ -20,9 +20,16 @@ class EngineProcess(Record):
     threads: int
 
 
-def together(processes: Iterable[EngineProcess]) -> int:
-    """Bytes of memory of all of them."""
-    return sum(process.pss for process in processes)
+class Loaded(Record):
+    """An engine or a server, with its processes when the work was done."""
+
+    contender: str
+    processes: tuple[EngineProcess, ...]
+
+    @property
+    def pss(self) -> int:
+        """Bytes of memory of all its processes."""
+        return sum(process.pss for process in self.processes)
 
 
 class Latency(Record):
@@ -81,18 +88,11 @@ class ServerLoad(Record):
         return tuple(map(truediv, self.requests_per_second, other.requests_per_second))
 
 
-class ServerProcesses(Record):
+class ServerProcesses(Loaded):
     """A server's processes, when the last round was done."""
 
-    contender: str
     start_seconds: tuple[float, ...]
     """Until it answered, in each round."""
-    processes: tuple[EngineProcess, ...]
-
-    @property
-    def pss(self) -> int:
-        """Bytes of memory of all its processes."""
-        return together(self.processes)
 
 
 class ServerResult(Record):

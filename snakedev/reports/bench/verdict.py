@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from snakedev.reports.bench.record import OFF, ON, STOCK
+from snakedev.reports.bench.record import ON, STOCK, is_free
 from snakedev.reports.bench.server_record import Load, ServerLoad, ServerResult, fastest
 from snakedev.reports.html import listed, size, times
 
-_WORTH = 1.1
-"""So many times the requests per second are told as a gain, if no round denies it."""
+WORTH = 1.1
+"""So many times the speed are told as a gain; of a server, if no round denies it."""
 _ALIKE = 0.95
 _LESS_MEMORY = 0.8
 """With as many requests, so much of the memory is told as a gain."""
@@ -36,7 +36,7 @@ class Comparison:
     @property
     def pays(self) -> bool:
         """Whether it answers more requests, in every round."""
-        return self.ratio >= _WORTH and min(self.free.ratios(self.other)) > 1
+        return self.ratio >= WORTH and min(self.free.ratios(self.other)) > 1
 
     @property
     def saves(self) -> bool:
@@ -91,11 +91,6 @@ def further(server: ServerResult) -> str:
 def _first(compared: Sequence[Comparison]) -> Comparison:
     """What is told first: of those that pay, or else of all, the one that gives most."""
     return next((one for one in compared if one.pays), compared[0])
-
-
-def is_free(contender: str) -> bool:
-    """Whether a server runs with the GIL off."""
-    return contender.startswith(OFF)
 
 
 def _named(contender: str) -> str:

@@ -169,8 +169,6 @@ rule bench_page:
     """
     Write results/reports/bench.html from the records that there are.
     """
-    params:
-        variants=lambda _: REPORTS.bench_variants,
     log:
         LAYOUT.root / "logs/bench_page.log",
     script:

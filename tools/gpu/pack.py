@@ -26,9 +26,12 @@ from pathlib import Path
 from snakedev.base.errors import UserError
 from snakedev.base.yaml_file import read_yaml
 from snakedev.config.read import check
+from snakedev.environments.environment import EnvironmentRecord
 from snakedev.environments.stock import stock_environment
 from snakedev.inference.engine import request
 from snakedev.store.layout import Layout
+from snakedev.store.specs import WheelSpec
+from snakedev.wheels.record import WheelRecord
 from tools.benchmarks.gpu import ENGINE, TIMED
 from tools.gpu import lender
 from tools.gpu.chunks import Chunks, Tree, archive, files, fill
@@ -152,6 +155,7 @@ def pack(options: argparse.Namespace) -> None:
         "layers": packed,
         "lender": {"versions": lent.versions, "links": links},
         "request": json.loads(asked),
+        "built": built(options.environment, options.model.name),
     }
     shutil.rmtree(options.folder / "loads", ignore_errors=True)
     loads = fill(sizes, LOAD_BYTES)
@@ -162,6 +166,22 @@ def pack(options: argparse.Namespace) -> None:
             os.link(chunks / f"{chunk}.xz", load / f"{chunk}.xz")
         (load / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         print(f"load {number}: {sum(sizes[chunk] for chunk in names) / 1e6:.1f} MB")
+
+
+def built(environment: Path, model_key: str) -> dict:
+    """What a record of a measurement says of the builds that were measured."""
+    record = EnvironmentRecord.read(environment / "env.json")
+    pins = {}
+    for wheel in record.wheels:
+        folder = Layout().wheel(wheel.variant, wheel.repo, wheel.key)
+        made = WheelRecord.read(folder / "wheel.json")
+        spec = WheelSpec.read(Layout().spec("wheel", f"{wheel.variant}/{wheel.repo}", wheel.key))
+        pins[wheel.repo] = {
+            "version": made.version,
+            "source_key": spec.source_key,
+            "patches": len(made.patches),
+        }
+    return {"environment_key": record.key, "model": _MODEL, "model_key": model_key, "pins": pins}
 
 
 def _wheel(text: str) -> tuple[str, Path]:

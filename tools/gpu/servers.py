@@ -3,14 +3,17 @@
 A contender is what compare.py takes: a layer and settings for it. The servers are those of
 bench_report (snakedev/inside/bench/serving.py): the first contender with each number of
 `--api-servers`, each of ours with the GIL off also in one process, with each number of `--loops`.
-Prints a line for each server and load, and keeps all that was measured in a file.
+Prints a line for each server and load, and keeps all that was measured in a file, of which
+`python -m tools.gpu.record` makes a record of bench_report.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from operator import truediv
 from pathlib import Path
@@ -19,6 +22,8 @@ from statistics import median
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from snakedev.base.capacity import available_cores
+from snakedev.machine.facts import machine_facts
 from tools.gpu.run import interpreter, request, stock, variables
 
 _SERVING = Path(__file__).resolve().parents[2] / "snakedev" / "inside" / "bench" / "serving.py"
@@ -40,7 +45,7 @@ def contender(options: argparse.Namespace, text: str) -> dict:
 
 
 def measured(options: argparse.Namespace) -> dict:
-    """What serving.py finds out."""
+    """What serving.py finds out, and of which builds, where and when."""
     asked = request(options.folder, {}, options.model)
     options.logs.mkdir(parents=True, exist_ok=True)
     wanted = {
@@ -53,12 +58,25 @@ def measured(options: argparse.Namespace) -> dict:
         "folder": str(options.logs),
     }
     first = wanted["contenders"][0]
+    began, load = time.time(), os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as scratch:
         given = Path(scratch, "request.json")
         given.write_text(json.dumps(wanted))
         command = [first["python"], _SERVING, given, options.result]
         subprocess.run(command, env=first["variables"], check=True)
-    return json.loads(options.result.read_bytes())
+    told = {
+        "request": {key: wanted[key] for key in ("rounds", "seconds")}
+        | {"api_servers": options.api_servers, "loops": options.loops},
+        "machine": machine_facts("cuda"),
+        "cores": available_cores(),
+        "load_average": load,
+        "began": began,
+        "took": time.time() - began,
+        "built": json.loads((options.folder / "manifest.json").read_bytes())["built"],
+    }
+    result = json.loads(options.result.read_bytes()) | told
+    options.result.write_text(json.dumps(result), encoding="utf-8")
+    return result
 
 
 def lines(result: dict) -> Iterator[str]:

@@ -5,7 +5,12 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+import pytest
+
+from snakedev.base.errors import UserError
+from snakedev.reports.bench.headline import headline
 from tests.unit.reports.small_vllm import FILES
+from tools.gpu.record import record
 from tools.gpu.servers import lines, measured
 
 
@@ -19,7 +24,9 @@ def test_servers_are_compared_with_the_first(tmp_path: Path) -> None:
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
     request = {"prompts": ["a"], "engine": {"enforce_eager": True}}
-    (tmp_path / "manifest.json").write_text(json.dumps({"request": request}))
+    pin = {"version": "0.33.0", "source_key": "0123456789abcdef", "patches": 3}
+    built = {"environment_key": "e", "model": "small", "model_key": "m", "pins": {"vllm": pin}}
+    (tmp_path / "manifest.json").write_text(json.dumps({"request": request, "built": built}))
     options = Namespace(
         folder=tmp_path,
         contenders=["installed:PYTHON_GIL=1", "installed"],
@@ -38,3 +45,21 @@ def test_servers_are_compared_with_the_first(tmp_path: Path) -> None:
         "single: installed: 100.0 requests/s (100.0 to 100.0), 2.00",
         "single: installed, one process, 2 loops: 400.0 requests/s (400.0 to 400.0), 8.00",
     ]
+
+    # what the interpreter of a run environment says of itself
+    result = json.loads(options.result.read_bytes())
+    for name, state in result["interpreters"].items():
+        state |= {"free_threaded": True, "gil_enabled": name.endswith("=1")}
+    made = record(result)
+    assert made.cores == result["cores"] and made.pins["vllm"].patches == 3
+    assert made.server is not None
+    assert [one.contender for one in made.server.servers] == [
+        "GIL on",
+        "GIL off",
+        "GIL off, one process, 2 loops",
+    ]
+    assert headline(made).endswith("ours with the GIL on, under the load “single”.")
+    # two with the GIL off are more than a report shows
+    result["interpreters"]["installed:PYTHON_GIL=1"]["gil_enabled"] = False
+    with pytest.raises(UserError, match="one contender as GIL off, GIL on, stock"):
+        record(result)

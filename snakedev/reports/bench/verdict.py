@@ -81,11 +81,22 @@ def further(server: ServerResult) -> str:
     if others := [one for one in compared if one is not _first(compared)]:
         told = [f"{times(one.ratio)} under “{one.load.name}”" for one in others]
         said.append(f"Beside the best without, the best with the GIL off makes {listed(told)}.")
+    first = server.servers[0].contender
+    if alone := [one for one in compared if one.other.contender != first]:
+        told = [f"{times(_over(one, server, first))} under “{one.load.name}”" for one in alone]
+        said.append(f"Beside {_named(first)} with one API server process it makes {listed(told)}.")
     if compared:
         one = min(compared, key=lambda one: one.memory)
         ours, theirs = (size(round(median(one.pss))) for one in (one.free, one.other))
         said.append(f"All processes together take {ours} instead of {theirs}.")
     return " ".join(said)
+
+
+def _over(one: Comparison, server: ServerResult, contender: str) -> float:
+    """Of the fastest with the GIL off, beside another than the fastest without."""
+    other = server.under(contender, one.load.name)
+    assert other is not None
+    return median(one.free.ratios(other))
 
 
 def _first(compared: Sequence[Comparison]) -> Comparison:

@@ -39,6 +39,8 @@ def test_that_it_pays_is_said_first_and_shown_for_each_load(tmp_path: Path) -> N
     lead = words(report.page.select_one(".lead"))
     assert f"That is “{ONE}”." in lead
     assert f"the best with the GIL off makes {TIMES}1.04 under “embeddings”" in lead
+    beside_one = f"with one API server process it makes {TIMES}1.88 under “short” and {TIMES}1.30"
+    assert f"Beside the stock wheel {beside_one} under “embeddings”." in lead
     assert "All processes together take 1.50 GB instead of 3.00 GB." in lead
     assert f"2 threads give {TIMES}1.60" in lead
     assert report.page.select_one(".verdict")["class"] == ["verdict", "good"]

@@ -17,6 +17,7 @@ from snakedev.images import base, contents
 from snakedev.images.archive import ImageArchive
 from snakedev.images.base_lock import suites
 from snakedev.images.layer import EPOCH, Entry, Layer
+from snakedev.images.libraries import without_unused
 from snakedev.store.image_spec import ImageSpec
 from snakedev.store.publish import found, published
 
@@ -67,6 +68,8 @@ def make_image(
         "interpreter": [*contents.interpreter_entries(python)],
         **contents.environment_entries(environment, built_here),
     }
+    if spec.variant == "cpu":
+        layers = without_unused(layers)
     with published(final) as scratch:
         path = scratch / ARCHIVE
         with (

@@ -2,26 +2,32 @@
 
 A layer is a tar archive, compressed by gzip's fastest level, which every tool can load. Names are
 sorted, owners are root, times are one fixed date, and modes are what a program needs.
+
+ISA-L compresses, ten times as fast as zlib. At this level it gives the same bytes on every CPU,
+without AVX as with AVX-512 (at level 3 it does not), but others where it is handed the same data in
+other pieces.
 """
 
 import hashlib
 import tarfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
+from isal import ISAL_VERSION, isal_zlib
+
 from snakedev.base.records import Record
 from snakedev.wheels.variables import SOURCE_DATE_EPOCH
 
-COMPRESSION = f"gzip 1, zlib {zlib.ZLIB_RUNTIME_VERSION}"
-"""How layers are compressed: another zlib gives other bytes."""
+COMPRESSION = f"gzip 1, ISA-L {ISAL_VERSION}"
+"""How layers are compressed: another release of ISA-L may give other bytes."""
 EPOCH = int(SOURCE_DATE_EPOCH)
 """The time of all files, and of the image, in seconds."""
 PROGRAM, DATA = 0o755, 0o644
-_GZIP = 31  # zlib's name for gzip's format, whose header it writes without a time
+_GZIP = 31  # zlib's name for gzip's format, whose header is written without a time
+_PIECE = 1 << 20  # bytes that are compressed and copied at once
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class _Compressed:
     """A stream into a sink, compressed and digested on the way."""
 
     def __init__(self, sink: _Sink):
-        self._sink, self._zlib = sink, zlib.compressobj(1, zlib.DEFLATED, _GZIP)
+        self._sink, self._zlib = sink, isal_zlib.compressobj(1, isal_zlib.DEFLATED, _GZIP)
         self.plain, self.packed = hashlib.sha256(), hashlib.sha256()
         self.unpacked = self.size = 0
 
@@ -80,7 +86,9 @@ class _Compressed:
 def write_layer(name: str, entries: Iterable[Entry], sink: _Sink) -> Layer:
     """Write a layer; of two entries with one path the last counts."""
     stream = _Compressed(sink)
-    with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
+    with tarfile.open(  # type: ignore[call-overload]
+        fileobj=stream, mode="w|", bufsize=_PIECE, copybufsize=_PIECE, format=tarfile.PAX_FORMAT
+    ) as archive:
         for entry in _with_folders(entries):
             info = tarfile.TarInfo(entry.path)
             info.mode, info.mtime = entry.mode, EPOCH

@@ -34,7 +34,7 @@ RECIPE_NUMBERS = {
     "model": 1,
     "smoke": 3,
     "gil": 1,
-    "image": 1,
+    "image": 2,
     "patches": 1,
     "tests": 2,
     "kernels": 2,

@@ -1,10 +1,12 @@
 """The archive of an image, and the bytes of its layers."""
 
+import hashlib
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from isal import ISAL_VERSION
 
 from snakedev.images.archive import ImageArchive
 from snakedev.images.layer import Entry
@@ -59,6 +61,18 @@ def test_order_times_and_places_leave_no_trace(tmp_path):
         write(folder / "image.tar", entries)
         digests.add((folder / "image.tar").read_bytes())
     assert len(digests) == 1
+
+
+def test_every_cpu_compresses_to_the_same_bytes(tmp_path):
+    # of text that repeats itself, and of what hardly does, in more than one piece
+    words = [hashlib.sha256(b"%d" % (number % 5000)).digest() for number in range(100_000)]
+    data = b"".join(word.hex().encode() if word[0] < 99 else word for word in words)
+    write(tmp_path / "image.tar", [Entry("opt/data", content=data)])
+    (digest,) = read_image(tmp_path / "image.tar").layer_digests
+    assert (ISAL_VERSION, digest) == (
+        "2.32.1",
+        "sha256:5742914cadf00794275c670d9ab1489869aa6dcc8a67397720671e666555af9d",
+    )
 
 
 def test_of_two_layers_with_the_same_bytes_one_blob_is_kept(tmp_path):

@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -62,6 +63,32 @@ def free_port() -> int:
 
 
 @contextmanager
+def timed(part: str) -> Iterator[None]:
+    """Say how long a part of the test took."""
+    began = time.monotonic()
+    yield
+    print(f"{part}: {time.monotonic() - began:.0f} s", flush=True)
+
+
+@contextmanager
+def podman_of(tmp_path: Path) -> Iterator[list[str]]:
+    """The command line of a podman with storage of its own, without what containers left in it."""
+    runtime = tmp_path / "runtime"
+    runtime.write_text(RUNTIME, encoding="utf-8")
+    runtime.chmod(0o755)
+    # whose path podman takes but a short one of
+    with tempfile.TemporaryDirectory(dir="/tmp") as run:
+        podman = ["podman", f"--root={tmp_path / 'root'}", f"--runroot={run}"]
+        podman += [f"--runtime={runtime}", "--cgroup-manager=cgroupfs", "--events-backend=none"]
+        # vfs, podman's other one, copies all of an image for each layer
+        podman += ["--storage-driver=overlay"]
+        try:
+            yield podman
+        finally:
+            subprocess.run([*podman, "rmi", "--all", "--force"])
+
+
+@contextmanager
 def served(podman: list[str], name: str, model: Path, port: int) -> Iterator[str]:
     """A container that serves a model; yields its id."""
     plugin = PROJECT / "snakedev/inside/plugin"
@@ -110,38 +137,31 @@ def wait_for(podman: list[str], container: str, port: int) -> None:
     not (shutil.which("podman") and shutil.which("runc")), reason="needs podman and runc"
 )
 def test_a_container_serves_with_the_gil_off(clone: Clone, tmp_path: Path) -> None:
-    clone.snakemake("image_cpu", "models", "env_cpu")
+    with timed("image"):
+        clone.snakemake("image_cpu", "models", "env_cpu")
     archive = clone.folder / "results/image/cpu.tar"
     record = json.loads(archive.resolve().with_name("image.json").read_bytes())
     (model,) = (clone.folder / "results/models/smollm2-135m").iterdir()
-    runtime = tmp_path / "runtime"
-    runtime.write_text(RUNTIME, encoding="utf-8")
-    runtime.chmod(0o755)
-    podman = ["podman", f"--root={tmp_path / 'root'}", f"--runroot={tmp_path / 'run'}"]
-    podman += [f"--runtime={runtime}", "--cgroup-manager=cgroupfs", "--events-backend=none"]
-    # vfs, podman's other one, copies all of an image for each layer
-    podman += ["--storage-driver=overlay"]
-    try:
-        loaded = subprocess.run(
-            [*podman, "load", "--input", archive], check=True, stdout=subprocess.PIPE, text=True
-        )
+    with podman_of(tmp_path) as podman:
+        with timed("podman load"):
+            load = [*podman, "load", "--input", archive]
+            loaded = subprocess.run(load, check=True, stdout=subprocess.PIPE, text=True)
         assert record["name"] in loaded.stdout
         look = ["run", "--rm", *OPTIONS, *LESS, "--entrypoint=sh", record["name"], "-c", LOOK]
         found = subprocess.run([*podman, *look], check=True, stdout=subprocess.PIPE, text=True)
         assert found.stdout == "1000\n"
         port = free_port()
         with served(podman, record["name"], model, port) as container:
-            wait_for(podman, container, port)
+            with timed("vllm serve is ready"):
+                wait_for(podman, container, port)
             python = clone.folder / "results/envs/run-cpu/bin/python"
-            url = f"http://127.0.0.1:{port}/v1"
-            answer = subprocess.run(
-                [python, "-c", ASK, url], check=True, stdout=subprocess.PIPE, text=True
-            )
+            ask = [python, "-c", ASK, f"http://127.0.0.1:{port}/v1"]
+            with timed("an OpenAI client's answer"):
+                answer = subprocess.run(ask, check=True, stdout=subprocess.PIPE, text=True)
+            print(answer.stdout)
             assert "Paris" in answer.stdout
             processes = snakedev_probe.ask(RUN)
             roles = {str(process["role"]) for process in processes}
             assert {"front end", "engine core"} <= roles and any("worker" in role for role in roles)
             assert not any(process["gil_enabled"] for process in processes)
             assert all(process["gil_setting"] == "0" for process in processes)
-    finally:
-        subprocess.run([*podman, "rmi", "--all", "--force"], check=True)

@@ -1,7 +1,8 @@
 """The package indexes that this machine is set to, for tools that read other settings.
 
 pip and uv know different variables and files. A machine that is set up for one of them should
-do, so what pip knows is handed to uv where uv itself was told nothing.
+do, so what pip knows is handed to uv where uv itself was told nothing: to one that is run from here,
+and by `python -m snakedev.fetch.indexes UV ARGUMENT...`, which needs no package.
 """
 
 import configparser
@@ -189,3 +190,10 @@ def credentials_in(url: str) -> tuple[str, str] | None:
 
 TORCH_PACKAGES = ("torch", "torchaudio", "torchvision")
 """What an index for torch may serve in a build of its own, as `2.11.0+cpu`."""
+
+
+if __name__ == "__main__":
+    try:
+        os.execve(sys.argv[1], sys.argv[1:], index_environment())
+    except UserError as error:
+        sys.exit(str(error))

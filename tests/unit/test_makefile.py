@@ -9,7 +9,11 @@ from tests.project import PROJECT
 
 
 @pytest.mark.parametrize(
-    "name", ["PIP_TARGET", "PIP_USER", "PIP_REQUIRE_VIRTUALENV", "PYTHONHOME", "PYTHON_GIL"]
+    "name",
+    [
+        *("PIP_TARGET", "PIP_USER", "PIP_REQUIRE_VIRTUALENV"),
+        *("PYTHONHOME", "PYTHON_GIL", "PYTHONSAFEPATH"),
+    ],
 )
 def test_nothing_leads_pip_away_from_the_environment(name):
     shown = subprocess.run(

@@ -4,6 +4,7 @@ import hashlib
 import os
 import ssl
 import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,7 @@ from snakedev.base.errors import UserError
 from snakedev.base.job import Job
 from snakedev.fetch import uv
 from snakedev.fetch.download import fetch_release
+from tests.project import PROJECT
 from tests.unit.fetch.small_index import NAME, PIN, SDIST, SmallIndex
 
 WHO, SECRET = "some one", "hunter2/@:x"
@@ -314,3 +316,17 @@ def test_a_certificate_that_is_not_trusted_says_why(
         raised.value
     )
     assert "TOKEN" not in str(raised.value)
+
+
+def test_what_make_runs_hands_the_settings_of_pip_to_uv(tmp_path: Path) -> None:
+    """Before the workflow's packages are there: by any Python, without its site-packages."""
+    environment = {"HOME": str(tmp_path), "PIP_INDEX_URL": "https://packages.example.org/simple"}
+    printed = subprocess.run(
+        [sys.executable, "-S", "-m", "snakedev.fetch.indexes", "/usr/bin/env"],
+        cwd=PROJECT,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert "UV_DEFAULT_INDEX=https://packages.example.org/simple\n" in printed

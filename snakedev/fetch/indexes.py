@@ -1,8 +1,8 @@
 """The package indexes that this machine is set to, for tools that read other settings.
 
 pip and uv know different variables and files. A machine that is set up for one of them should
-do, so what pip knows is handed to uv where uv itself was told nothing: to one that is run from here,
-and by `python -m snakedev.fetch.indexes UV ARGUMENT...`, which needs no package.
+do, so what pip knows is handed to uv where uv itself was told nothing. For a uv that is not run
+from here `python -m snakedev.fetch.indexes UV ARGUMENT...` does so, without any package.
 """
 
 import configparser

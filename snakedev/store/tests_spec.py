@@ -31,13 +31,14 @@ class TestsSpec(Spec):
     environment_key: str | None = None
     """Of the test environment; None on an ordinary Python."""
     stock: dict[str, str] = key_when_set(default={})
-    """What counts on an ordinary Python: the locks' digest, and the Python that is asked for."""
+    """What counts on an ordinary Python: the locks' digest, the Python that is asked for, and by
+    repo the versions of stock wheels."""
     recipe_number: int
     environment_name: str = beside_key()
     locks: tuple[Path, ...] = beside_key()
     """Those of the test environment."""
-    built: tuple[str, ...] = beside_key()
-    """The repos whose wheels are built here."""
+    built: dict[str, str] = beside_key()
+    """The repos whose wheels are built here, with their versions."""
     work: dict[str, str] = key_when_set(default={})
     """The repos that run from work folders, with the folders' tree ids."""
 

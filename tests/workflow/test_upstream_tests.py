@@ -10,6 +10,8 @@ TESTS = """
 import os
 import sys
 import time
+from pathlib import Path
+from tempfile import gettempdir
 
 import greeter
 
@@ -50,6 +52,19 @@ def test_fails_anyway():
 
 def test_passes_behind_them():
     assert greeter.__file__.find("site-packages") > 0
+
+
+def test_writes_elsewhere_than_the_user_s_own_sessions(tmp_path):
+    assert not tmp_path.relative_to(gettempdir()).parts[0].startswith("pytest-of-")
+"""
+CONFTEST = """
+import os
+
+assert "PYTEST_XDIST_WORKER" in os.environ, "loaded where no test runs"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--greeting", default="none")
 """
 KNOWN = """
 greeter:
@@ -76,6 +91,7 @@ NEEDED = ("execnet", "iniconfig", "packaging", "pluggy", "pygments")
 @pytest.fixture
 def tested(project: Project) -> Project:
     files = {**GREETER, "tests/test_greeter.py": TESTS, "tests/test_more.py": "def test(): pass\n"}
+    files["tests/conftest.py"] = CONFTEST
     suite = {"paths": ["tests"], "quick": ["tests/test_more.py"], "seconds": 3, "memory_gb": 0.01}
     project.add_repo("greeter", "setuptools", files, tests=suite)
     project.write_lock("test-cpu", [*TOOLS, *NEEDED], like="test-cpu run-cpu")
@@ -101,6 +117,7 @@ def test_tests_are_told_by_what_they_do_where(tested: Project) -> None:
         "test_hangs": ["passed", "hung", "hung"],
         "test_fails_anyway": ["failed"] * 3,
         "test_passes_behind_them": ["passed"] * 3,
+        "test_writes_elsewhere_than_the_user_s_own_sessions": ["passed"] * 3,
         "test": ["passed"] * 3,
     }
     assert (

@@ -1,8 +1,9 @@
 """A pytest plugin: files of tests are spread over workers, and one that crashes costs one test.
 
 pytest-xdist's own `--dist=loadfile` hands the test that crashed a worker to the next one, which
-crashes as well; and what pytest-timeout says of a worker that hangs is lost. Runs inside a test
-environment, with `-p snakedev_files`.
+crashes as well; what pytest-timeout says of a worker that hangs is lost; and the process that hands
+tests out loads what they load, though it runs none. Runs inside a test environment, with
+`-p snakedev_files`.
 """
 
 import os
@@ -29,6 +30,16 @@ class Files(LoadFileScheduling):
                         self._reschedule(other)
                     return str(test)
         return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> None:
+    """Leave a project's conftest files to the workers, unless options are known to them alone."""
+    unknown = parser.parse_known_and_unknown_args(args)[1]
+    if "PYTEST_XDIST_WORKER" not in os.environ and not unknown:
+        early_config.known_args_namespace.noconftest = True
 
 
 @pytest.hookimpl(trylast=True)

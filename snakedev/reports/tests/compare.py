@@ -1,8 +1,12 @@
-"""What differs between the columns: a test that passes in the first, and not in another."""
+"""What differs between the columns: a test that passes in one, and not in a later one.
+
+The first is an ordinary Python. Where a test cannot pass there (its wheel has no kernels for it, or
+it is one for free threading alone), the first column that it passes in takes its place.
+"""
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from snakedev.base.records import Record
 from snakedev.config.upstream_tests import COLUMNS, Column
@@ -17,7 +21,7 @@ _ASKS_HUB = re.compile(
 
 
 class Difference(Record):
-    """A test that passes in the column that others are compared with, and not in one of them."""
+    """A test that passes in a column, and not in a later one."""
 
     test: str
     column: Column
@@ -36,7 +40,9 @@ class ProjectTests(Record):
     built: bool
     """Whether its wheel is built here, or the package index's."""
     compared_with: Column
-    """The column that the others are compared with: the stock wheel where there is one."""
+    """The first column in which anything was run: the stock wheel where there is one."""
+    about: str = ""
+    """What is to be known of the stock wheel."""
     pythons: dict[str, str]
     """By column: the Python's version."""
     without: dict[str, str]
@@ -45,16 +51,19 @@ class ProjectTests(Record):
     """By column: how many tests ended how."""
     seconds: dict[str, float]
     runnable: int
-    """Tests that pass in the column that others are compared with."""
+    """Tests that pass in a column at least."""
+    elsewhere: int
+    """Those of them that do not in the first, and are compared from a later one on."""
     same: int
-    """Those of them that no other column has a difference in."""
+    """Those that no column has a difference in."""
     in_threads: int
     """Those of them that ran in many threads."""
     differences: tuple[Difference, ...]
     not_runnable: dict[str, int]
-    """Why tests fail in the column that others are compared with, and how many do for it."""
+    """Why tests fail that pass in no column, and how many do for it."""
     problems: dict[str, str]
-    """Files without an answer in that column, with the reason."""
+    """Files no test of which passes in any, and that had none to run in the first, or could not
+    run all, with the reason."""
     left_out: dict[str, str]
     vanished: tuple[str, ...]
     """What is said to be known and does not differ."""
@@ -78,7 +87,9 @@ def _project(columns: Mapping[Column, TestsRecord], known: Mapping[str, Known]) 
     else:
         base = next(iter(ran))
         first = ran[base]
-    passing = {test: one for test, one in first.tests.items() if one.outcome in PASSED}
+    order = list(ran)
+    bases = _bases(ran)
+    passing = {test.partition("::")[0] for test in bases}
     differences = [
         Difference(
             test=test,
@@ -87,10 +98,9 @@ def _project(columns: Mapping[Column, TestsRecord], known: Mapping[str, Known]) 
             detail=other.detail if other else run.problems.get(test.partition("::")[0], ""),
             known=entry if (entry := known.get(test)) and name in entry.columns else None,
         )
-        for name, run in ran.items()
-        if name != base
-        for test in passing
-        if _differs(name, other := run.tests.get(test))
+        for place, (name, run) in enumerate(ran.items())
+        for test, passes in bases.items()
+        if order.index(passes) < place and _differs(name, other := run.tests.get(test))
     ]
     differing = {one.test for one in differences}
     threads = ran.get("threads")
@@ -101,6 +111,7 @@ def _project(columns: Mapping[Column, TestsRecord], known: Mapping[str, Known]) 
         version=ours.version,
         built=ours.built,
         compared_with=base,
+        about=columns["stock"].about if "stock" in ran else "",
         pythons={name: run.python for name, run in ran.items()},
         without={name: run.without for name, run in columns.items() if run.without},
         counts={
@@ -108,15 +119,36 @@ def _project(columns: Mapping[Column, TestsRecord], known: Mapping[str, Known]) 
             for name, run in ran.items()
         },
         seconds={name: run.seconds for name, run in ran.items()},
-        runnable=len(passing),
-        same=len(passing) - len(differing),
-        in_threads=sum(1 for test in passing if threads and _ran(threads.tests.get(test))),
+        runnable=len(bases),
+        elsewhere=sum(passes != base for passes in bases.values()),
+        same=len(bases) - len(differing),
+        in_threads=sum(1 for test in bases if threads and _ran(threads.tests.get(test))),
         differences=tuple(differences),
-        not_runnable=_reasons(first.tests.values()),
-        problems={file: _reason(why) for file, why in first.problems.items()},
+        not_runnable=_reasons(_nowhere(ran.values(), bases)),
+        problems={f: _reason(why) for f, why in first.problems.items() if f not in passing},
         left_out={path: why for run in columns.values() for path, why in run.left_out.items()},
         vanished=tuple(_vanished(known, ran)),
     )
+
+
+def _bases(ran: Mapping[Column, TestsRecord]) -> dict[str, Column]:
+    """By test, the first column that it passes in."""
+    found: dict[str, Column] = {}
+    for name, run in ran.items():
+        for test, one in run.tests.items():
+            if one.outcome in PASSED:
+                found.setdefault(test, name)
+    return found
+
+
+def _nowhere(runs: Iterable[TestsRecord], passing: Container[str]) -> Iterable[OneTest]:
+    """The tests that pass in no column, as they end in the first that has them."""
+    found: dict[str, OneTest] = {}
+    for run in runs:
+        for test, one in run.tests.items():
+            if test not in passing:
+                found.setdefault(test, one)
+    return found.values()
 
 
 def _differs(column: Column, other: OneTest | None) -> bool:

@@ -94,7 +94,7 @@ def headline(record: TestsReportRecord) -> str:
     """The verdict in a sentence."""
     total = sum(project.runnable for project in record.projects)
     same = sum(project.same for project in record.projects)
-    stock = all(project.compared_with == "stock" for project in record.projects)
+    stock = all(p.compared_with == "stock" and not p.elsewhere for p in record.projects)
     than = "as on an ordinary Python" if stock else "as on an ordinary Python, or with the GIL on"
     count = len(record.projects)
     projects = f"{count} projects" if count > 1 else record.projects[0].repo
@@ -120,7 +120,9 @@ def _rows(record: TestsReportRecord) -> Iterator[dict[str, Any]]:
         tests = {name: run.tests for name, run in columns.items()}
         for test in dict.fromkeys(test for known in tests.values() for test in known):
             base = tests[project.compared_with].get(test)
-            runnable = base is not None and base.outcome in PASSED
+            runnable = any(
+                known[test].outcome in PASSED for known in tests.values() if test in known
+            )
             one = differing.get(test)
             ended: dict[str, Any] = {
                 name: known[test].outcome for name, known in tests.items() if test in known

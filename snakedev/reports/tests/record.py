@@ -47,6 +47,8 @@ class TestsRecord(Record):
     python: str
     without: str = ""
     """Why nothing was run, where that is so."""
+    about: str = ""
+    """What is to be known of the wheel, where it is not one of just this variant."""
     threads: int
     files: tuple[TestFile, ...] = ()
     left_out: dict[str, str] = {}

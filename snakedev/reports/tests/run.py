@@ -15,13 +15,15 @@ from pathlib import Path
 
 from snakedev import inside
 from snakedev.base.capacity import parallel_jobs
+from snakedev.base.file_lock import held
 from snakedev.base.job import Job
 from snakedev.base.process import CommandError, output
 from snakedev.base.records import write_text
 from snakedev.environments.run_variables import run_variables
 from snakedev.environments.stock_packages import (
     NoStockWheelError,
-    add_stock_wheel,
+    StockWheel,
+    add_stock_wheels,
     stock_packages,
 )
 from snakedev.reports.tests.hub import hub_cache
@@ -54,16 +56,18 @@ def run_tests(spec: TestsSpec, layout: Layout, cores: int, running: Job) -> Test
         return record
     started, clock = datetime.now(UTC), time.monotonic()
     files: tuple[TestFile, ...] = ()
-    python, version, without = "", spec.version, ""
+    python, version, without, wheel = "", spec.version, "", StockWheel(spec.repo)
     try:
-        environment, name = _environment(spec, layout, running)
+        environment, wheel = _environment(spec, layout, running)
     except NoStockWheelError as error:
         running.say(without := str(error))
     else:
-        asked: list[str | Path] = [environment / "bin/python", "-IBc", _ASK.format(name)]
+        asked: list[str | Path] = [environment / "bin/python", "-IBc", _ASK.format(wheel.package)]
         python, version = output(asked, timeout=60).split()
         with tempfile.TemporaryDirectory(prefix="snakedev-tests-") as scratch:
-            files = _Run(spec, layout, environment, Path(scratch), cores, running).files()
+            run = _Run(spec, layout, environment, Path(scratch), cores, running)
+            run.variables |= wheel.variables
+            files = run.files()
     record = TestsRecord(
         key=spec.key,
         variant=spec.variant,
@@ -73,6 +77,7 @@ def run_tests(spec: TestsSpec, layout: Layout, cores: int, running: Job) -> Test
         built=spec.repo in spec.built,
         python=python,
         without=without,
+        about=wheel.about,
         threads=spec.threads,
         files=files,
         left_out=spec.suite.left_out,
@@ -86,17 +91,21 @@ def run_tests(spec: TestsSpec, layout: Layout, cores: int, running: Job) -> Test
     return record
 
 
-def _environment(spec: TestsSpec, layout: Layout, running: Job) -> tuple[Path, str]:
-    """Where a column's tests run, and the name of the package that they test.
+def _environment(spec: TestsSpec, layout: Layout, running: Job) -> tuple[Path, StockWheel]:
+    """Where a column's tests run, and the wheel that they test.
 
     Raises NoStockWheelError where there is no stock wheel to test.
     """
     if spec.environment_key:
-        return layout.environment(spec.environment_name, spec.environment_key).absolute(), spec.repo
+        environment = layout.environment(spec.environment_name, spec.environment_key)
+        return environment.absolute(), StockWheel(spec.repo)
     running.say("looking for the stock wheel")
     folder = layout.stock_packages(spec.variant).absolute()
-    environment = stock_packages(folder, spec.locks, spec.built, spec.stock["python"])
-    return environment, add_stock_wheel(environment, spec.repo, spec.variant, spec.version)
+    versions = {**spec.built, spec.repo: spec.version}
+    # one for the runs of all repos
+    with held(folder.with_suffix(".lock"), lambda: running.say("waiting for another run")):
+        environment = stock_packages(folder, spec.locks, spec.built, spec.stock["python"])
+        return environment, add_stock_wheels(environment, spec.repo, spec.variant, versions)
 
 
 class _Run:
@@ -225,6 +234,8 @@ class _Run:
         yield from (
             "-q",
             "--rootdir=.",
+            # pytest's own place is the user's, where it also removes what earlier sessions left
+            f"--basetemp={self.scratch / 'tmp'}",
             "--dist=loadfile",
             f"--max-worker-restart={_RESTARTS}",
             "--continue-on-collection-errors",

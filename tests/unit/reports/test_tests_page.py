@@ -50,7 +50,7 @@ def run(column: str, without: str = "", repo: str = "greeter", **tests: str) -> 
 RUNS = [
     run("stock", one="passed", two="passed", hub=f"failed:{HUB}", odd="xfailed", gone="passed"),
     run("gil", one="passed", two="passed", hub=f"failed:{HUB}", odd="xfailed", gone="passed"),
-    run("free", one="passed", two="failed:assert 1", hub="passed", odd="passed"),
+    run("free", one="passed", two="failed:assert 1", hub=f"failed:{HUB}", odd="passed"),
     run("threads", one="skipped:uses a fixture", two="hung", odd="passed", gone="crashed:stacks"),
 ]
 
@@ -72,6 +72,26 @@ def test_only_what_passes_on_an_ordinary_python_counts() -> None:
         ("two", "threads", "hung"),
         ("gone", "threads", "crashed"),
     ]
+
+
+def test_what_cannot_run_in_the_first_column_is_compared_from_the_next_on() -> None:
+    """Kernels that the stock wheel does not have, and tests for free threading alone."""
+    runs = [
+        run(
+            "stock",
+            kernel="failed:no attribute _C",
+            for_threads="skipped:the GIL is on",
+            hub="failed",
+        ),
+        run("gil", kernel="passed", for_threads="skipped:the GIL is on", hub="failed"),
+        run("free", kernel="failed:assert 1", for_threads="passed", hub="failed"),
+        run("threads", kernel="passed", for_threads="crashed:stacks", hub="failed"),
+    ]
+    (project,) = compare(runs, {})
+    told = [(one.test.rpartition(":")[2], one.column) for one in project.differences]
+    assert told == [("kernel", "free"), ("for_threads", "threads")]
+    assert (project.runnable, project.elsewhere, project.same) == (2, 2, 0)
+    assert project.not_runnable == {"failed": 1}
 
 
 @pytest.mark.parametrize(

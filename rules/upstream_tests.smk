@@ -27,7 +27,8 @@ rule upstream_tests:
         spec=lambda w: LAYOUT.spec("tests", f"{w.variant}/{w.repo}/{w.column}", w.key),
         machine=MACHINE,
         built_for=lambda w: BUILDABLE.built_for(w.variant),
-    threads: threads(CORES, tests_request)
+    # two runs at once: alone, one waits for processes that load what they test
+    threads: threads(max(1, CORES // 2), tests_request)
     resources:
         mem_mb=lambda w, threads: tests_request(w).memory(threads),
         runtime=lambda w: tests_request(w).minutes,

@@ -9,13 +9,23 @@ from tests.e2e.conftest import Clone
 pytestmark = pytest.mark.e2e
 
 QUICK = ("--config", "test_report={tests: quick}")
+REPOS = {
+    "vllm",
+    "oss-harmony",
+    "outlines-core",
+    "safetensors",
+    "tokenizers",
+    "llguidance",
+    "xgrammar",
+}
 
 
 def test_upstream_s_tests_pass_with_the_gil_off(clone: Clone) -> None:
     clone.snakemake("test_report", *QUICK)
     with (clone.folder / "results/reports/tests.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert {row["repo"] for row in rows} >= {"vllm", "oss-harmony", "outlines-core", "safetensors"}
-    assert sum(row["free"] in ("passed", "xfailed") for row in rows) > 300
+    assert {row["repo"] for row in rows} == REPOS
+    for column in ("gil", "free", "threads"):
+        assert sum(row[column] in ("passed", "xfailed") for row in rows) > 1500
     # a second run has nothing to do
     assert clone.snakemake("test_report", *QUICK, "-n").named_jobs == set()

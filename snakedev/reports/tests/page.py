@@ -173,7 +173,7 @@ def _summary(record: TestsReportRecord, seconds: float) -> str:
     return (
         "Tests of upstream, copied out of the patched sources and "
         "run against the wheels: on an ordinary Python with stock wheels where there are any, then "
-        f"here with the GIL on, with it off{each}. It took {duration(seconds)}."
+        f"here with the GIL on, with it off{each}. The runs took {duration(seconds)} together."
     )
 
 

@@ -1,9 +1,9 @@
 """A pytest plugin: files of tests are spread over workers, and one that crashes costs one test.
 
 pytest-xdist's own `--dist=loadfile` hands the test that crashed a worker to the next one, which
-crashes as well; what pytest-timeout says of a worker that hangs is lost; and the process that hands
-tests out loads what they load, though it runs none. Runs inside a test environment, with
-`-p snakedev_files`.
+crashes as well; the one that replaces it waits for ever where the first file that it gets has one
+test; what pytest-timeout says of a worker that hangs is lost; and the process that hands tests out
+loads what they load, though it runs none. Runs inside a test environment, with `-p snakedev_files`.
 """
 
 import os
@@ -30,6 +30,13 @@ class Files(LoadFileScheduling):
                         self._reschedule(other)
                     return str(test)
         return None
+
+    def _reschedule(self, node: WorkerController) -> None:
+        """Give a worker two tests at least, or tell it that there are no more: it runs none before
+        it knows what comes next."""
+        super()._reschedule(node)
+        while not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
+            super()._reschedule(node)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -27,7 +27,7 @@ test: $(READY) $(CLUSTER_READY)
 # failure ends it: the others go on in the same clone, for long. E2E_CLONE=FOLDER keeps the clone
 # there, and goes on in it the next time. E2E=sanitizer needs a repository of CPython in
 # CPYTHON_REPOSITORY, and a tag or commit in CPYTHON_REF.
-E2E ?= smoke identity change_a_patch
+E2E ?= smoke identity change_a_patch upstream_tests
 export E2E_CLONE CPYTHON_REPOSITORY CPYTHON_REF
 e2e: $(READY)
 	$(BIN)/python -m pytest -s -x -m e2e --durations=0 --durations-min=5 $(E2E:%=tests/e2e/test_%.py)

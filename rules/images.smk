@@ -1,4 +1,4 @@
-# Container images of run environments.
+# Container images: of run environments, and of the workflow itself.
 
 
 rule image:
@@ -39,10 +39,40 @@ for variant in CONFIG.configured_variants():
             "../scripts/image_view.py"
 
 
+rule workflow_image:
+    output:
+        LAYOUT.stamp("image", "workflow", "{key}"),
+    params:
+        spec=lambda w: LAYOUT.spec("image", "workflow", w.key),
+        project=PROJECT,
+        lock=PROJECT / "envs/cluster.lock",
+    log:
+        LAYOUT.root / "logs/image/workflow/{key}.log",
+    benchmark:
+        LAYOUT.root / "benchmarks/image/workflow/{key}.tsv"
+    script:
+        "../scripts/workflow_image.py"
+
+
+rule image_workflow:
+    """
+    Make the container image that holds this workflow, for clusters, and print the line that loads it.
+    """
+    input:
+        lambda _: ancient(ARTIFACTS.stamp(IMAGES.workflow())),
+    params:
+        variant="workflow",
+        key=lambda _: IMAGES.workflow().key,
+    log:
+        LAYOUT.root / "logs/image_workflow.log",
+    script:
+        "../scripts/image_view.py"
+
+
 # a committed file, as all locks: see there
 rule image_lock:
     """
-    Pin the Debian packages that images begin with, as the mirror has them: envs/image.lock.json.
+    Pin the Debian packages that images begin with, as the mirror has them: envs/image*.lock.json.
     """
     params:
         folder=PROJECT / "envs",

@@ -1,11 +1,11 @@
-"""Job: pin the Debian packages of the base of images."""
+"""Job: pin the Debian packages that images begin with."""
 
 from pathlib import Path
 
 from snakedev.base.job import job
 from snakedev.config.read import check
 from snakedev.fetch.debian import DebianPackages
-from snakedev.images.base_lock import compile_base
+from snakedev.images.base_lock import SERVING, WORKFLOW, compile_base
 from snakedev.store.layout import Layout
 
 if __name__ == "__main__":
@@ -15,4 +15,8 @@ if __name__ == "__main__":
         cache = Layout.of(config).downloads / "debian"
         debian = DebianPackages(cache, running, mirror and str(mirror))
         folder = Path(snakemake.params.folder)
-        compile_base(folder, wanted.suite, wanted.packages, debian, running)
+        for base, packages in (
+            (SERVING, wanted.packages),
+            (WORKFLOW, wanted.workflow_packages),
+        ):
+            compile_base(folder, base, wanted.suite, packages, debian, running)

@@ -4,7 +4,7 @@ import hashlib
 import subprocess
 from pathlib import Path
 
-from snakedev.images.base_lock import FILE, BaseLock
+from snakedev.images.base_lock import SERVING, BaseLock
 from snakedev.store.image_spec import Deb
 
 LIBC = "2.99-1"
@@ -32,7 +32,7 @@ def small_base(project: Path, libc: str = LIBC) -> BaseLock:
         make_deb(debs, "dash", "1", {"bin/sh": b"a shell", "usr/share/man/sh.1": b"a page"}),
     )
     lock = BaseLock(suite="trixie", asked=("dash", "libc6"), packages=packages)
-    lock.write(project / "envs" / FILE)
+    lock.write(project / "envs" / SERVING.file)
     return lock
 
 

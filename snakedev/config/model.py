@@ -133,17 +133,27 @@ class Variants(Section):
     rocm: Annotated[Rocm | None, BeforeValidator(with_settings)] = None
 
 
+DebianPackage = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
+
+
 class Image(Section):
     """The base of container images; run `snakemake image_lock` after a change."""
 
     suite: Annotated[str, StringConstraints(pattern=r"^[a-z]+$")] = "trixie"
     """Debian's suite that its packages come from. Its C library must not be older than this
     machine's, which the wheels built here need."""
-    packages: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]+$")], ...] = (
+    packages: tuple[DebianPackage, ...] = (
         *("base-files", "ca-certificates", "coreutils", "dash", "libc-bin", "libc6", "libgcc-s1"),
         *("libgomp1", "libnuma1", "libstdc++6", "netbase", "util-linux", "zlib1g"),
     )
     """Debian's packages in it; what these need comes with them."""
+    workflow_packages: tuple[DebianPackage, ...] = (
+        *("apt", "base-files", "bash", "ca-certificates", "coreutils", "dash", "debianutils"),
+        *("debian-archive-keyring", "diffutils", "dpkg", "findutils", "g++", "git", "grep"),
+        *("gzip", "hostname", "libc-bin", "make", "mawk", "mount", "netbase", "patch", "procps"),
+        *("python3-venv", "sed", "tar", "util-linux", "xz-utils"),
+    )
+    """Debian's packages in the image that holds the workflow, `snakemake image_workflow`."""
 
 
 class Config(Section):

@@ -1,1 +1,1 @@
-"""Container images: a base, the interpreter and a run environment as an OCI archive, no daemon."""
+"""Container images, of run environments and of the workflow, as OCI archives, without a daemon."""

@@ -24,7 +24,7 @@ LAYERS = ("nvidia", "torch", "packages", "wheels")
 of the lock, and the wheels built here."""
 
 # Names where pip and uv note where a wheel came from, and when.
-_OF_THIS_MACHINE = ("direct_url.json", "uv_cache.json")
+OF_THIS_MACHINE = ("direct_url.json", "uv_cache.json")
 # What an environment has beside its packages that no container has a use for.
 _UNUSED = ("CACHEDIR.TAG", ".lock", ".gitignore", "env.json")
 _UNUSED_PROGRAMS = ("activate", "deactivate", "pydoc.bat")
@@ -54,7 +54,7 @@ def interpreter_entries(python: Path) -> Iterator[Entry]:
             "of its own: set interpreter.provider to registry, uv or source"
         )
     moved = sorted({prefix, configured} - {"/usr", "/usr/local"}, key=len, reverse=True)
-    for path in _walk(home, _OF_BUILDS):
+    for path in walk(home, _OF_BUILDS):
         inner = path.relative_to(home)
         if (inner.parts[0] == "lib" and inner.parts[2:3] in [(x,) for x in _OF_LIBRARY]) or (
             path.suffix == ".a"
@@ -71,9 +71,9 @@ def environment_entries(folder: Path, built_here: Collection[str]) -> dict[str, 
     folder = folder.absolute()
     owners = _owners(folder, built_here)
     found: dict[str, list[Entry]] = {layer: [] for layer in LAYERS}
-    for path in _walk(folder, _UNUSED):
+    for path in walk(folder, _UNUSED):
         inner = path.relative_to(folder)
-        if path.name in _OF_THIS_MACHINE and path.parent.suffix == ".dist-info":
+        if path.name in OF_THIS_MACHINE and path.parent.suffix == ".dist-info":
             continue
         if str(inner.parent) == "bin" and path.name.startswith(_UNUSED_PROGRAMS):
             if str(path) not in owners:
@@ -95,7 +95,7 @@ def _of_place(path: Path, inner: Path, folder: Path) -> Entry:
         )
         return Entry(place, content=text.encode())
     if path.name == "RECORD" and path.parent.suffix == ".dist-info":
-        return Entry(place, content=_record(path))
+        return Entry(place, content=record(path))
     return _moved(path, f"{ENVIRONMENT}/{inner}", [], "")
 
 
@@ -120,17 +120,17 @@ def _layer(record: Path, built_here: Collection[str]) -> str:
     return "nvidia" if name.startswith(("nvidia-", "cuda-")) else "packages"
 
 
-def _record(path: Path) -> bytes:
+def record(path: Path) -> bytes:
     """A RECORD without what is left out."""
     rows = [
         line
         for line in path.read_text(encoding="utf-8").splitlines()
-        if not any(f"/{name}," in line for name in _OF_THIS_MACHINE) and "/__pycache__/" not in line
+        if not any(f"/{name}," in line for name in OF_THIS_MACHINE) and "/__pycache__/" not in line
     ]
     return "".join(f"{row}\n" for row in sorted(rows)).encode()
 
 
-def _walk(folder: Path, unused: Collection[str]) -> Iterator[Path]:
+def walk(folder: Path, unused: Collection[str]) -> Iterator[Path]:
     """Files and links below a folder, without bytecode, and without what is ``unused`` of what
     stands in it."""
     for place, folders, files in os.walk(folder):

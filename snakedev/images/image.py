@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from snakedev.store.publish import found, published
 
 ARCHIVE = "image.tar"
 _BYTE_COMPILE = inside.FOLDER / "byte_compile.py"
-_PLATFORM = {"architecture": "amd64", "os": "linux"}
+PLATFORM = {"architecture": "amd64", "os": "linux"}
 _PATH = f"{contents.ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin"
 _PORT = "8000/tcp"
 
@@ -40,9 +40,18 @@ class ImageRecord(Record):
     layers: tuple[Layer, ...]
     """From the lowest."""
     environment_key: str
+    """Empty for the image of the workflow, which has none."""
     bytes: int
     """Size of the archive."""
     seconds: float
+
+    def tell(self, running: Job) -> None:
+        """Say what of the image takes how much."""
+        for layer in self.layers:
+            running.say(
+                f"{layer.name}: {layer.unpacked / 1e6:.0f} MB, {layer.size / 1e6:.0f} packed"
+            )
+        running.say(f"{self.name}: {self.bytes / 1e9:.2f} GB, in {self.seconds:.0f} s")
 
 
 def make_image(
@@ -79,7 +88,7 @@ def make_image(
             ImageArchive(path) as archive,
         ):
             compiled = {
-                name: pool.submit(_compiled, entries, python, Path(place, name), running)
+                name: pool.submit(byte_compiled, entries, [python], Path(place, name), running)
                 for name, entries in layers.items()
             }
             archive.add_layer("base", base.base_entries(debs))
@@ -87,7 +96,7 @@ def make_image(
                 bytecode = compiled[name].result()
                 if entries:
                     archive.add_layer(name, [*entries, *bytecode])
-            digest = archive.finish(_configuration(spec, known), spec.name, _PLATFORM)
+            digest = archive.finish(_configuration(spec, known), spec.name, PLATFORM)
         record = ImageRecord(
             key=spec.key,
             variant=spec.variant,
@@ -99,14 +108,18 @@ def make_image(
             seconds=round(running.seconds, 1),
         )
         record.write(scratch / spec.record_name)
-    for layer in record.layers:
-        running.say(f"{layer.name}: {layer.unpacked / 1e6:.0f} MB, {layer.size / 1e6:.0f} packed")
-    running.say(f"{record.name}: {record.bytes / 1e9:.2f} GB, in {record.seconds:.0f} s")
+    record.tell(running)
     return record
 
 
-def _compiled(entries: Sequence[Entry], python: Path, scratch: Path, running: Job) -> list[Entry]:
-    """The bytecode of a layer's Python files.
+def byte_compiled(
+    entries: Sequence[Entry],
+    python: Sequence[Path | str],
+    scratch: Path,
+    running: Job,
+    variables: Mapping[str, str] | None = None,
+) -> list[Entry]:
+    """The bytecode of a layer's Python files, by the command ``python``.
 
     One process compiles all of them, in one order, on which the bytes depend.
     """
@@ -115,8 +128,8 @@ def _compiled(entries: Sequence[Entry], python: Path, scratch: Path, running: Jo
     files = [(str(source), shown) for source, shown in contents.python_files(entries)]
     request.write_text(json.dumps(files), encoding="utf-8")
     running.run(
-        [python, "-S", "-s", "-P", _BYTE_COMPILE, request, target],
-        env={"PYTHONHASHSEED": "0", "LANG": "C.UTF-8"},
+        [*python, "-S", "-s", "-P", _BYTE_COMPILE, request, target],
+        env={"PYTHONHASHSEED": "0", "LANG": "C.UTF-8", **(variables or {})},
     )
     found = target.rglob("*.pyc")
     return [Entry(str(file.relative_to(target)), content=file) for file in found]

@@ -1,21 +1,28 @@
 """The container images of a plan."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 
 from packaging.version import Version
 
+from snakedev.base.digests import file_sha256
 from snakedev.base.errors import UserError
 from snakedev.fetch import debian
-from snakedev.images.base_lock import BaseLock, read_base
+from snakedev.images.base_lock import SERVING, WORKFLOW, Base, BaseLock, read_base
 from snakedev.images.layer import COMPRESSION
+from snakedev.images.project_files import project_digest
 from snakedev.inference.engine import without_compilers
 from snakedev.plan.wheels import Wheels
 from snakedev.recipes.registry import RECIPE_NUMBERS
-from snakedev.store.image_spec import ImageSpec
+from snakedev.store.image_spec import WORKFLOW as PLACE
+from snakedev.store.image_spec import ImageSpec, WorkflowImageSpec
 
 # Variables by which NVIDIA's container toolkit gives a container the GPUs and the driver.
 _NVIDIA = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
+
+TOOLS_LOCK = "cluster.lock"
+"""The lock of what the workflow runs with in its image."""
 
 
 class Images:
@@ -30,7 +37,7 @@ class Images:
         """A variant's image; raises UserError with a line for each thing that stands against it."""
         if problems := [*self._against()]:
             raise UserError("\n".join(problems))
-        base = self.base()
+        base = self.base(SERVING, self.config.image.packages)
         self._refuse_older(base)
         run, vllm = self.wheels.run_environment(variant), self.sources.source("vllm")
         version = self.config.repos["vllm"].version
@@ -59,13 +66,34 @@ class Images:
             recipe_number=RECIPE_NUMBERS["image"],
         )
 
-    def base(self) -> BaseLock:
-        """The lock of the base; raises UserError where it does not fit the configuration."""
-        wanted = self.config.image
-        return read_base(self.sources.project / "envs", wanted.suite, wanted.packages)
+    @cache
+    def workflow(self) -> WorkflowImageSpec:
+        """The image that holds the workflow; raises UserError where its base is not pinned."""
+        base, project = (
+            self.base(WORKFLOW, self.config.image.workflow_packages),
+            self.sources.project,
+        )
+        files = project_digest(project)
+        return WorkflowImageSpec(
+            suite=base.suite,
+            base=base.packages,
+            name=f"localhost/snakedev-vllm-workflow:{files[:12]}",
+            tools=file_sha256(project / "envs" / TOOLS_LOCK),
+            workflow=files,
+            compression=COMPRESSION,
+            recipe_number=RECIPE_NUMBERS["workflow_image"],
+        )
 
-    def planned(self) -> Iterator[ImageSpec]:
-        """The images of all variants, as far as they can be made."""
+    def base(self, base: Base, packages: Sequence[str]) -> BaseLock:
+        """A base's lock; raises UserError where it does not fit the configuration."""
+        return read_base(self.sources.project / "envs", base, self.config.image.suite, packages)
+
+    def planned(self) -> Iterator[ImageSpec | WorkflowImageSpec]:
+        """The images of all variants, as far as they can be made, and that of the workflow where
+        one was made."""
+        if self.sources.layout.image(PLACE, "").exists():
+            with suppress(UserError):
+                yield self.workflow()
         for variant in self.config.configured_variants():
             try:
                 yield self.image(variant)

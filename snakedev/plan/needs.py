@@ -22,7 +22,8 @@ _REMOVE = {"prune", "prune_now"}
 # store, or in results/ where there is none beside it:
 _STORED = {"source": 0.3e9, "crates": 0.5e9, "model": 0.6e9, "wheel": 0.2e9}
 # In results/:
-_IMAGE, _INTERPRETER, _TREE, _HEAVY_TREE = 3.5e9, 0.4e9, 0.2e9, 3e9
+_IMAGE, _WORKFLOW_IMAGE = 3.5e9, 1e9
+_INTERPRETER, _TREE, _HEAVY_TREE = 0.4e9, 0.2e9, 3e9
 # An environment with torch's libraries, one without, and one whose packages uv has in its cache, of
 # which environments are hard links: those of a variant share nearly all.
 _TORCH, _SMALL, _LINKED = 6e9, 0.5e9, 0.5e9
@@ -40,7 +41,7 @@ def require(buildable: Buildable, jobs: Jobs) -> None:
             git=not only_removes(jobs),
         ),
         *_toolkits(buildable, jobs),
-        *([line] if "image" in rules and (line := images.lacking()) else []),
+        *([line] if rules & {"image", "workflow_image"} and (line := images.lacking()) else []),
         *_folders(buildable, rules),
         *_room(buildable, jobs),
     ]:
@@ -113,6 +114,8 @@ def _room(buildable: Buildable, jobs: Jobs) -> list[str]:
             needed[layout.root] += _INTERPRETER
         elif rule == "image":
             needed[layout.root] += _IMAGE
+        elif rule == "workflow_image":
+            needed[layout.root] += _WORKFLOW_IMAGE
         elif rule == "environment":
             name = wildcards["name"]
             kind = name.partition("-")[2]

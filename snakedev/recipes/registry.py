@@ -35,6 +35,7 @@ RECIPE_NUMBERS = {
     "smoke": 3,
     "gil": 1,
     "image": 2,
+    "workflow_image": 1,
     "patches": 1,
     "tests": 2,
     "kernels": 2,

@@ -46,3 +46,32 @@ class ImageSpec(Spec):
 
     def _made_from(self) -> Iterable[str]:
         return (self.environment_key,)
+
+
+class WorkflowImageSpec(Spec):
+    """The container image that holds the workflow itself."""
+
+    kind: ClassVar[str] = ImageSpec.kind
+    shelf: ClassVar[str] = ImageSpec.shelf
+    record_name: ClassVar[str] = ImageSpec.record_name
+    shared: ClassVar[bool] = False
+    suite: str
+    """Debian's, of the base."""
+    base: tuple[Deb, ...]
+    name: str
+    """The name and tag that it is loaded under."""
+    tools: str
+    """sha256 of the lock of its tools."""
+    workflow: str
+    """Digest of the workflow's files."""
+    compression: str
+    """What layers are compressed by."""
+    recipe_number: int
+
+    @property
+    def place(self) -> str:
+        return WORKFLOW
+
+
+WORKFLOW = "workflow"
+"""What stands for a variant where the image of the workflow lies."""

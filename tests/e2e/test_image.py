@@ -6,11 +6,8 @@ Debian's podman and runc run it: `apt-get install --no-install-recommends podman
 """
 
 import json
-import shutil
 import socket
 import subprocess
-import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -21,6 +18,7 @@ import pytest
 
 from snakedev.inside.plugin import snakedev_probe
 from tests.e2e.conftest import Clone
+from tests.podman import HERE, LESS, podman_of
 from tests.project import PROJECT
 
 pytestmark = pytest.mark.e2e
@@ -30,21 +28,8 @@ RUN = "snakedev-image-test"
 SECONDS = 900
 # as docs/how-to/container-images.md says: vLLM's processes hand each other data in /dev/shm
 OPTIONS = ("--shm-size=1g", "--read-only", "--tmpfs=/home/vllm")
-LESS = ("--cap-drop=all", "--security-opt=no-new-privileges")
 # Who runs there, and what could compile.
 LOOK = "id -u; for name in cc gcc g++ c++ clang nvcc ld as make; do ! command -v $name; done"
-# runc asks for limits and cgroups that a container of a CI service may not set: what runs there
-# runs without.
-RUNTIME = f"""#!{sys.executable}
-import json, os, pathlib, sys
-if "create" in sys.argv:
-    file = pathlib.Path(sys.argv[sys.argv.index("--bundle") + 1], "config.json")
-    spec = json.loads(file.read_text())
-    spec["process"].pop("rlimits", None)
-    spec["linux"].pop("resources", None)
-    file.write_text(json.dumps(spec))
-os.execvp("runc", ["runc", *sys.argv[1:]])
-"""
 ASK = """
 import sys, openai
 client = openai.OpenAI(base_url=sys.argv[1], api_key="none")
@@ -68,24 +53,6 @@ def timed(part: str) -> Iterator[None]:
     began = time.monotonic()
     yield
     print(f"{part}: {time.monotonic() - began:.0f} s", flush=True)
-
-
-@contextmanager
-def podman_of(tmp_path: Path) -> Iterator[list[str]]:
-    """The command line of a podman with storage of its own, without what containers left in it."""
-    runtime = tmp_path / "runtime"
-    runtime.write_text(RUNTIME, encoding="utf-8")
-    runtime.chmod(0o755)
-    # whose path podman takes but a short one of
-    with tempfile.TemporaryDirectory(dir="/tmp") as run:
-        podman = ["podman", f"--root={tmp_path / 'root'}", f"--runroot={run}"]
-        podman += [f"--runtime={runtime}", "--cgroup-manager=cgroupfs", "--events-backend=none"]
-        # vfs, podman's other one, copies all of an image for each layer
-        podman += ["--storage-driver=overlay"]
-        try:
-            yield podman
-        finally:
-            subprocess.run([*podman, "rmi", "--all", "--force"])
 
 
 @contextmanager
@@ -133,9 +100,7 @@ def wait_for(podman: list[str], container: str, port: int) -> None:
     raise AssertionError(f"no answer within {SECONDS} s")
 
 
-@pytest.mark.skipif(
-    not (shutil.which("podman") and shutil.which("runc")), reason="needs podman and runc"
-)
+@HERE
 def test_a_container_serves_with_the_gil_off(clone: Clone, tmp_path: Path) -> None:
     with timed("image"):
         clone.snakemake("image_cpu", "models", "env_cpu")

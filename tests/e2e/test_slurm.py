@@ -83,7 +83,9 @@ def test_the_small_workflow(project: Project, nodes: None) -> None:
     asked = {job["Comment"].partition("_wildcards")[0]: job for job in slurm.jobs()}
     for job in slurm.jobs():
         gpus = job.get("TresPerJob", "no GPU")
-        print(*(job[name] for name in ("Comment", "NodeList", "TRES", "TimeLimit", "RunTime")), gpus)
+        print(
+            *(job[name] for name in ("Comment", "NodeList", "TRES", "TimeLimit", "RunTime")), gpus
+        )
     assert asked.keys() == {"rule_wheel", "rule_smoke"}
     assert {job["NodeList"] for job in slurm.jobs()} == {"n1", "n2"}
     assert (

@@ -16,7 +16,7 @@ _COMMAND = re.compile(
     r"(?:^ *|[`(]|=\S+ |-R )(snakemake|make) ((?:'[^']*'|\"[^\"]*\"|[^\n`#|;&)'\"])+)", re.MULTILINE
 )
 # options of snakemake that are followed by a value
-_VALUED = {"--config", "--cores"}
+_VALUED = {"--workflow-profile", "--config", "--cores"}
 
 
 def _pages() -> list[str]:

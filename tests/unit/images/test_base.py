@@ -8,7 +8,7 @@ from snakedev.base.errors import UserError
 from snakedev.base.job import job
 from snakedev.fetch.debian import DebianPackages
 from snakedev.images.base import CERTIFICATES, HOME, base_entries
-from snakedev.images.base_lock import read_base
+from snakedev.images.base_lock import SERVING, read_base
 from tests.debian_package import make_deb, small_base
 
 pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="reads Debian packages")
@@ -69,6 +69,9 @@ def debian(tmp_path):
 
 def test_packages_that_are_there_are_not_asked_for(tmp_path, debian):
     lock = small_base(tmp_path)
-    assert read_base(tmp_path / "envs", "trixie", ["libc6", "dash"]) == lock and lock.libc == "2.99"
+    assert (
+        read_base(tmp_path / "envs", SERVING, "trixie", ["libc6", "dash"]) == lock
+        and lock.libc == "2.99"
+    )
     files = debian.pinned(lock.packages, lock.suites, "snakemake image_lock")
     assert [file.name for file in files] == [deb.file for deb in lock.packages]

@@ -42,6 +42,21 @@ def test_what_stands_against_an_image_is_one_line(key, value, line):
     assert line in str(error.value) and len(str(error.value).splitlines()) == 1
 
 
+def test_the_image_of_the_workflow_has_what_builds_need():
+    images = plan().images
+    spec = images.workflow()
+    assert {"g++", "git", "make", "python3-venv"} <= {deb.name for deb in spec.base}
+    assert spec.name.startswith("localhost/snakedev-vllm-workflow:")
+    assert spec not in [*images.planned()]  # unless one was made
+
+
+def test_another_base_of_the_workflow_is_to_be_pinned():
+    changed = plan(image__workflow_packages=["g++"]).images
+    with pytest.raises(UserError, match=r"does not fit image\.workflow_packages: run `snakemake"):
+        changed.workflow()
+    assert changed.image("cpu").key == plan().images.image("cpu").key
+
+
 def test_an_image_of_a_variant_that_is_not_configured_is_told():
     values = yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8"))
     with pytest.raises(UserError, match=r"image_rocm: config\.yaml has no variants\.rocm"):

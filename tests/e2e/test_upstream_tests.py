@@ -10,7 +10,7 @@ pytestmark = pytest.mark.e2e
 
 # what is built here, in the columns that need nothing else
 REPOS = ("vllm", "oss-harmony", "outlines-core", "safetensors")
-COLUMNS = ("gil", "free", "threads")
+COLUMNS = ("free", "threads")
 QUICK = (
     "--config",
     f"test_report={{tests: quick, threads: 4, repos: [{','.join(REPOS)}], "

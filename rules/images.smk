@@ -45,7 +45,6 @@ rule workflow_image:
     params:
         spec=lambda w: LAYOUT.spec("image", "workflow", w.key),
         project=PROJECT,
-        lock=PROJECT / "envs/cluster.lock",
     log:
         LAYOUT.root / "logs/image/workflow/{key}.log",
     benchmark:

@@ -18,7 +18,6 @@ if __name__ == "__main__":
         record = make_workflow_image(
             spec,
             Path(snakemake.params.project),
-            Path(snakemake.params.lock),
             DebianPackages(layout.downloads / "debian", running, mirror and str(mirror)),
             layout.image(WORKFLOW, spec.key),
             running,

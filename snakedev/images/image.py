@@ -24,7 +24,6 @@ from snakedev.store.publish import found, published
 ARCHIVE = "image.tar"
 _BYTE_COMPILE = inside.FOLDER / "byte_compile.py"
 PLATFORM = {"architecture": "amd64", "os": "linux"}
-_PATH = f"{contents.ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin"
 _PORT = "8000/tcp"
 
 
@@ -137,25 +136,34 @@ def byte_compiled(
 
 def _configuration(spec: ImageSpec, environment: EnvironmentRecord) -> dict[str, Any]:
     """What containers run with."""
-    variables = {
-        "PATH": _PATH,
+    variables = {"PYTHONUNBUFFERED": "1", **spec.variables}
+    if environment.cuda_toolkit:
+        variables["CUDA_HOME"] = f"{contents.ENVIRONMENT}/{environment.cuda_toolkit}"
+    return configuration(
+        contents.ENVIRONMENT,
+        variables,
+        Entrypoint=["vllm", "serve"],
+        ExposedPorts={_PORT: {}},
+        Labels=spec.labels,
+        WorkingDir=base.HOME,
+    )
+
+
+def configuration(home: str, variables: Mapping[str, str], **settings: Any) -> dict[str, Any]:
+    """What containers of any image run with: the programs of an environment in ``home``, and what
+    is the image's own."""
+    shared = {
+        "PATH": f"{home}/bin:/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "HOME": base.HOME,
         "USER": base.USER,
         "SSL_CERT_FILE": base.CERTIFICATES,
-        "PYTHONUNBUFFERED": "1",
-        **spec.variables,
     }
-    if environment.cuda_toolkit:
-        variables["CUDA_HOME"] = f"{contents.ENVIRONMENT}/{environment.cuda_toolkit}"
     return {
         "created": datetime.fromtimestamp(EPOCH, UTC).isoformat().replace("+00:00", "Z"),
         "config": {
-            "Entrypoint": ["vllm", "serve"],
-            "Env": [f"{name}={value}" for name, value in variables.items()],
-            "ExposedPorts": {_PORT: {}},
-            "Labels": spec.labels,
+            "Env": [f"{name}={value}" for name, value in {**shared, **variables}.items()],
             "User": str(base.USER_ID),
-            "WorkingDir": base.HOME,
+            **settings,
         },
     }

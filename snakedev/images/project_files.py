@@ -9,6 +9,11 @@ _FILES = ("LICENSE", "Makefile", "README.md", "Snakefile", "config.yaml", "pypro
 _FOLDERS = ("envs", "patches", "profiles", "rules", "schemas", "scripts", "snakedev", "tools")
 
 
+def tools_lock(project: Path) -> Path:
+    """The lock of what the workflow runs with in its image."""
+    return project / "envs" / "cluster.lock"
+
+
 def project_files(project: Path) -> Iterator[tuple[str, Path]]:
     """Each file and its path in the project, in one order; no bytecode, and no hidden ones."""
     for name in _FILES:

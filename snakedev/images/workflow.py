@@ -5,8 +5,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from snakedev.base.errors import UserError
 from snakedev.base.job import Job
@@ -15,9 +15,9 @@ from snakedev.fetch.uv import run_uv
 from snakedev.images import base, contents
 from snakedev.images.archive import ImageArchive
 from snakedev.images.base_lock import suites
-from snakedev.images.image import ARCHIVE, PLATFORM, ImageRecord, byte_compiled
-from snakedev.images.layer import DATA, EPOCH, PROGRAM, Entry
-from snakedev.images.project_files import project_files
+from snakedev.images.image import ARCHIVE, PLATFORM, ImageRecord, byte_compiled, configuration
+from snakedev.images.layer import DATA, PROGRAM, Entry
+from snakedev.images.project_files import project_files, tools_lock
 from snakedev.store.image_spec import WORKFLOW, WorkflowImageSpec
 from snakedev.store.publish import found, published
 
@@ -33,21 +33,19 @@ _ALTERNATIVES = (
 )
 # The packages that Debian's Python is of, and what it is linked to.
 _OF_PYTHON = ("libc6_", "libexpat1_", "libpython3", "python3", "zlib1g_")
-_PATH = f"{TOOLS}/bin:/usr/local/bin:/usr/bin:/bin"
 
 
 def make_workflow_image(
     spec: WorkflowImageSpec,
     project: Path,
-    lock: Path,
     debian: DebianPackages,
     final: Path,
     running: Job,
 ) -> ImageRecord:
     """Make the image of a project's workflow and publish it, or find it in the store.
 
-    ``lock`` is that of the tools. Raises UserError for a package of the base that the mirror has no
-    longer, and when no package index answers.
+    Raises UserError for a package of the base that the mirror has no longer, and when no package
+    index answers.
     """
     if record := found(final / spec.record_name, ImageRecord, running):
         return record
@@ -58,7 +56,7 @@ def make_workflow_image(
             python = _Python(debs, spec, Path(place))
             layers = {
                 "base": [*base.base_entries(debs), *_alternatives(debs)],
-                "tools": [*_tools(lock, python, Path(place, "tools"), running)],
+                "tools": [*_tools(tools_lock(project), python, Path(place, "tools"), running)],
                 "workflow": [_of_project(name, file) for name, file in project_files(project)],
             }
             compiled = {"base": python.library, "tools": layers["tools"]}
@@ -154,26 +152,11 @@ def _of_project(name: str, file: Path) -> Entry:
     return Entry(f"{PROJECT.lstrip('/')}/{name}", mode, file)
 
 
-def _configuration(spec: WorkflowImageSpec) -> dict[str, object]:
+def _configuration(spec: WorkflowImageSpec) -> dict[str, Any]:
     """What containers run with."""
-    variables = {
-        "PATH": _PATH,
-        "LANG": "C.UTF-8",
-        "HOME": base.HOME,
-        "USER": base.USER,
-        "SSL_CERT_FILE": base.CERTIFICATES,
+    labels = {
+        "org.opencontainers.image.title": "snakedev-vllm, the workflow",
+        "org.opencontainers.image.revision": spec.workflow,
+        "org.opencontainers.image.base.name": f"debian:{spec.suite}",
     }
-    return {
-        "created": datetime.fromtimestamp(EPOCH, UTC).isoformat().replace("+00:00", "Z"),
-        "config": {
-            "Cmd": ["bash"],
-            "Env": [f"{name}={value}" for name, value in variables.items()],
-            "Labels": {
-                "org.opencontainers.image.title": "snakedev-vllm, the workflow",
-                "org.opencontainers.image.revision": spec.workflow,
-                "org.opencontainers.image.base.name": f"debian:{spec.suite}",
-            },
-            "User": str(base.USER_ID),
-            "WorkingDir": PROJECT,
-        },
-    }
+    return configuration(TOOLS, {}, Cmd=["bash"], Labels=labels, WorkingDir=PROJECT)

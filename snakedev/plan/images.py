@@ -11,7 +11,7 @@ from snakedev.base.errors import UserError
 from snakedev.fetch import debian
 from snakedev.images.base_lock import SERVING, WORKFLOW, Base, BaseLock, read_base
 from snakedev.images.layer import COMPRESSION
-from snakedev.images.project_files import project_digest
+from snakedev.images.project_files import project_digest, tools_lock
 from snakedev.inference.engine import without_compilers
 from snakedev.plan.wheels import Wheels
 from snakedev.recipes.registry import RECIPE_NUMBERS
@@ -20,9 +20,6 @@ from snakedev.store.image_spec import ImageSpec, WorkflowImageSpec
 
 # Variables by which NVIDIA's container toolkit gives a container the GPUs and the driver.
 _NVIDIA = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
-
-TOOLS_LOCK = "cluster.lock"
-"""The lock of what the workflow runs with in its image."""
 
 
 class Images:
@@ -69,16 +66,14 @@ class Images:
     @cache
     def workflow(self) -> WorkflowImageSpec:
         """The image that holds the workflow; raises UserError where its base is not pinned."""
-        base, project = (
-            self.base(WORKFLOW, self.config.image.workflow_packages),
-            self.sources.project,
-        )
+        base = self.base(WORKFLOW, self.config.image.workflow_packages)
+        project = self.sources.project
         files = project_digest(project)
         return WorkflowImageSpec(
             suite=base.suite,
             base=base.packages,
             name=f"localhost/snakedev-vllm-workflow:{files[:12]}",
-            tools=file_sha256(project / "envs" / TOOLS_LOCK),
+            tools=file_sha256(tools_lock(project)),
             workflow=files,
             compression=COMPRESSION,
             recipe_number=RECIPE_NUMBERS["workflow_image"],

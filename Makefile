@@ -11,6 +11,8 @@ DOCS_READY := .venv-docs/.tools
 # what would lead pip elsewhere than into the environment, or keep its Python from starting
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_REQUIRE_VIRTUALENV PIP_PYTHON
 unexport PYTHONHOME PYTHON_GIL PYTHONPATH PYTHONPLATLIBDIR PYTHONSAFEPATH
+# containers set it; each start of Snakemake would compile all that it imports, for three seconds
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: smoke test e2e cluster bench stress chaos lint docs
 

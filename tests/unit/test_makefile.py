@@ -12,7 +12,7 @@ from tests.project import PROJECT
     "name",
     [
         *("PIP_TARGET", "PIP_USER", "PIP_REQUIRE_VIRTUALENV"),
-        *("PYTHONHOME", "PYTHON_GIL", "PYTHONSAFEPATH"),
+        *("PYTHONHOME", "PYTHON_GIL", "PYTHONSAFEPATH", "PYTHONDONTWRITEBYTECODE"),
     ],
 )
 def test_nothing_leads_pip_away_from_the_environment(name):

@@ -201,6 +201,7 @@ rule upstream_report:
     params:
         project=PROJECT,
         ran=lambda _: {repo: REPORTS.ran_with(repo) for repo in SOURCES.patched},
+        tests=lambda _: {repo: TESTS.ran_of(repo) for repo in SOURCES.patched},
     log:
         LAYOUT.root / "logs/upstream_report.log",
     script:

@@ -74,6 +74,7 @@ for repo in PINNED:
             params:
                 project=PROJECT,
                 ran=lambda _, repo=repo: {repo: REPORTS.ran_with(repo)},
+                tests=lambda _, repo=repo: {repo: TESTS.ran_of(repo)},
             log:
                 LAYOUT.root / f"logs/upstream/{repo}.log",
             script:

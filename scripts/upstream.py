@@ -21,7 +21,8 @@ if __name__ == "__main__":
         index = PackageIndex(layout.cache / "index", running, offline=False)
         places = Places(config, layout, index, running)
         for repo, (smokes, environments) in wanted.ran.items():
-            ran = Ran(tuple(map(Path, smokes)), tuple(environments))
+            tests = tuple(map(Path, wanted.tests[repo]))
+            ran = Ran(tuple(map(Path, smokes)), tests, tuple(environments))
             make_kit(places, sources, repo, ran)
         kits = kits_there(layout, sources.patched)
         write_report(kits, layout.reports)

@@ -92,6 +92,12 @@ class TestRuns:
         yield from runs
         yield from map(self.wheels.test_environment, {run.variant for run in runs})
 
+    def ran_of(self, repo: str) -> list[str]:
+        """The records of a repo's runs, as far as they are there."""
+        stand = (run for run in self.planned() if self.artifacts.stands(run))
+        ran = (run for run in stand if isinstance(run, TestsSpec) and run.repo == repo)
+        return [str(self.artifacts.record(run)) for run in ran]
+
     def _chosen(self, repo: str) -> tuple[Entry, ...]:
         """What of a repo's tests is run."""
         tests = self.config.repos[repo].tests

@@ -8,6 +8,7 @@ from snakedev.base.git import run_git
 from snakedev.base.process import CommandError
 from snakedev.base.text import counted
 from snakedev.inference.smoke_record import SmokeRecord
+from snakedev.reports.tests.record import PASSED, WORDS, TestsRecord
 from snakedev.reports.upstream.record import Evidence
 from snakedev.sources.patch_file import PatchDetails
 from snakedev.upstream.project import Project
@@ -55,6 +56,24 @@ def of_smoke_runs(files: Iterable[Path]) -> list[Evidence]:
         count = counted(len(run.processes), "process", "processes")
         gil = f"the GIL {'off' if off else 'ON'} in {count}"
         found.append(Evidence(what=f"{told}, {gil}", where=str(file)))
+    return found
+
+
+def of_tests(files: Iterable[Path], tests: Sequence[str]) -> list[Evidence]:
+    """What runs of upstream's tests on a stack with the series came to, in some of their files or
+    folders."""
+    found = []
+    for file in files:
+        run = TestsRecord.read(file)
+        named = [
+            one.outcome in PASSED
+            for where in run.files
+            for one in where.tests
+            if any(PurePosixPath(where.file).is_relative_to(test) for test in tests)
+        ]
+        if named:
+            told = f"{sum(named)} of {counted(len(named), 'test')} pass, {WORDS[run.column]}"
+            found.append(Evidence(what=f"{', '.join(tests)}: {told}", where=str(file)))
     return found
 
 

@@ -48,6 +48,8 @@ class Ran:
 
     smokes: tuple[Path, ...] = ()
     """Records of smoke runs with the repo's wheel."""
+    tests: tuple[Path, ...] = ()
+    """Records of upstream's tests of it."""
     environments: tuple[str, ...] = ()
     """The run environments that hold it."""
 
@@ -192,17 +194,18 @@ class _Maker:
                 "merged": branch.tried.verdict == "conflict",
                 "tests": tests,
                 "covered_by": covered,
-                "evidence": tuple(self._evidence(one.note)),
+                "evidence": tuple(self._evidence(one.note, tests)),
                 "range_diff": self.branches.range_diff(name, one.patch.subject),
                 "rules": tuple(self._rules(one, name, tests, branch)),
             }
         )
         return self._written(draft, one)
 
-    def _evidence(self, note: Note) -> list[Evidence]:
+    def _evidence(self, note: Note, tests: Sequence[str]) -> list[Evidence]:
         root = self.places.layout.stress
-        found = shown.of_stress(root, self.ran.environments, note.scenarios)
-        return [*found, *shown.of_smoke_runs(self.ran.smokes)]
+        stress = shown.of_stress(root, self.ran.environments, note.scenarios)
+        tested = shown.of_tests(self.ran.tests, [*tests, *note.covered_by])
+        return [*tested, *stress, *shown.of_smoke_runs(self.ran.smokes)]
 
     def _rules(self, one: _Patch, name: str, tests: Sequence[str], branch: Branch) -> list[Rule]:
         """Upstream's rules, and whether a patch meets them."""
@@ -221,14 +224,26 @@ class _Maker:
             told = f"'{one.note.title}'" if met else f"'{one.note.title}' does not begin as asked"
             found.append(Rule(rule="the title's form", met=met, detail=told))
         if shown.wants_a_test(one.patch, project):
-            told = first_of(tests) if tests else "it changes code and brings none"
-            found.append(Rule(rule="a test", met=bool(tests), detail=told))
+            found.append(self._tested(one.note, tests))
         if self.linters is not None:
             below = f"{name}^" if branch.below else BASE
             cache = self.places.layout.cache / "pre-commit"
             tree = self.branches.tree
             found.append(lint(tree, name, below, self.linters, cache, self.places.running))
         return found
+
+    def _tested(self, note: Note, brought: Sequence[str]) -> Rule:
+        """Whether a patch of code has a test: one that it brings, or upstream's, which it names."""
+        gone = [path for path in note.covered_by if not (self.branches.tree / path).exists()]
+        if gone:
+            told = f"its message names {first_of(gone)}, which upstream does not have"
+        elif brought:
+            told = first_of(brought)
+        elif note.covered_by:
+            told = f"upstream's own: {first_of(note.covered_by)}"
+        else:
+            told = "it changes code, brings none, and names none of upstream's (`Covered-By: FILE`)"
+        return Rule(rule="a test", met=not gone and bool(brought or note.covered_by), detail=told)
 
     def _written(self, draft: Draft, one: _Patch) -> Draft:
         """Write a draft's mail and text."""

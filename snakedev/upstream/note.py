@@ -11,7 +11,8 @@ from snakedev.wheels.kernel_patches import MARK
 
 STATUS = "Upstream-Status"
 _TITLE, _AFTER, _SCENARIO, _TODAY = "Upstream-Title", "Depends-On", "Scenario", "Upstream"
-_OURS = (STATUS, _TITLE, _AFTER, _SCENARIO, _TODAY, MARK, BUILD_ONLY)
+_COVERED = "Covered-By"
+_OURS = (STATUS, _TITLE, _AFTER, _SCENARIO, _COVERED, _TODAY, MARK, BUILD_ONLY)
 _LINE = re.compile(rf"^({'|'.join(_OURS)}): ", re.MULTILINE)
 _VALUE = re.compile(r"([\w-]+)(?: \[(.*)\])?")
 # those that mean nothing without what stands in brackets
@@ -38,10 +39,15 @@ def read_note(path: str, patch: PatchDetails) -> Note:
         reason=reason,
         title=next(iter(told[_TITLE]), patch.subject),
         depends_on=next(iter(told[_AFTER]), None),
-        scenarios=tuple(name.strip() for text in told[_SCENARIO] for name in text.split(",")),
+        scenarios=_listed(told[_SCENARIO]),
+        covered_by=_listed(told[_COVERED]),
         upstream="\n\n".join(told[_TODAY]),
         message="\n\n".join(rest).strip(),
     )
+
+
+def _listed(lines: list[str]) -> tuple[str, ...]:
+    return tuple(name.strip() for text in lines for name in text.split(","))
 
 
 def _status(path: str, lines: list[str]) -> tuple[Status | None, str]:

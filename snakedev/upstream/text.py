@@ -71,6 +71,9 @@ def _validation(draft: Draft) -> str:
     lines = []
     if draft.tests:
         lines.append(f"Tests in this change: `pytest {' '.join(draft.tests)}`")
+    if draft.note.covered_by:
+        named = " ".join(draft.note.covered_by)
+        lines.append(f"Upstream's own tests hold what it leaves as it is: `pytest {named}`")
     if draft.covered_by:
         named = ", ".join(f"`{path}`" for path in draft.covered_by[:_NAMED])
         more = len(draft.covered_by) - _NAMED

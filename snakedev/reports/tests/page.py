@@ -12,7 +12,7 @@ from snakedev.config.upstream_tests import COLUMNS, Column
 from snakedev.reports.html import duration
 from snakedev.reports.tests.compare import Difference, ProjectTests, compare
 from snakedev.reports.tests.known import Known
-from snakedev.reports.tests.record import PASSED, TestsRecord
+from snakedev.reports.tests.record import PASSED, WORDS, TestsRecord
 from snakedev.reports.write import write
 
 _COLUMNS = [
@@ -26,12 +26,6 @@ _COLUMNS = [
     "known",
     "detail",
 ]
-_WORDS: dict[Column, str] = {
-    "stock": "ordinary Python, stock wheels",
-    "gil": "GIL on",
-    "free": "GIL off",
-    "threads": "GIL off, in threads",
-}
 _ENDS = {
     "passed": "passes",
     "failed": "fails",
@@ -179,7 +173,7 @@ def _summary(record: TestsReportRecord, seconds: float) -> str:
 
 def _words(column: Column, project: ProjectTests) -> str:
     python = project.pythons.get(column)
-    return f"{_WORDS[column]}, {python}" if column == "stock" and python else _WORDS[column]
+    return f"{WORDS[column]}, {python}" if column == "stock" and python else WORDS[column]
 
 
 def _project(project: ProjectTests) -> dict[str, Any]:
@@ -187,7 +181,7 @@ def _project(project: ProjectTests) -> dict[str, Any]:
     for name in COLUMNS:
         if name in project.without:
             why = project.without[name]
-            columns.append({"name": _WORDS[name], "without": why, "base": False})
+            columns.append({"name": WORDS[name], "without": why, "base": False})
         elif name in project.counts:
             counts = project.counts[name]
             passed = sum(counts.get(outcome, 0) for outcome in PASSED)

@@ -11,6 +11,12 @@ Outcome = Literal["passed", "failed", "error", "crashed", "hung", "skipped", "xf
 process ended, `hung` that it took longer than its limit, `xfailed` that it fails as its authors
 expect."""
 PASSED: tuple[Outcome, ...] = ("passed", "xfailed")
+WORDS: dict[Column, str] = {
+    "stock": "ordinary Python, stock wheels",
+    "gil": "GIL on",
+    "free": "GIL off",
+    "threads": "GIL off, in threads",
+}
 
 
 class OneTest(Record):

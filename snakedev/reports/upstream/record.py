@@ -32,6 +32,9 @@ class Note(Record):
     """The subject of the patch that has to be there first."""
     scenarios: tuple[str, ...] = ()
     """The stress scenarios that show what it mends."""
+    covered_by: tuple[str, ...] = ()
+    """Upstream's tests, as files or folders, that hold what a patch leaves as it is: one that does
+    the same faster, say."""
     upstream: str = ""
     """What upstream does today."""
     message: str

@@ -2,8 +2,9 @@
 
 import json
 
+from snakedev.reports.tests import record as records
 from snakedev.sources.patch_file import PatchDetails
-from snakedev.upstream.evidence import covering, of_stress
+from snakedev.upstream.evidence import covering, of_stress, of_tests
 from snakedev.upstream.project import Project
 from tests.unit.repositories import git, repository
 
@@ -35,3 +36,31 @@ def test_tests_that_name_a_changed_module_cover_it(tmp_path):
     patch = PatchDetails.model_validate(said | {"files": files, "date": None, "message": ""})
     project = Project(url="x", tests=("tests/", "gone/"))
     assert covering(patch, project, tmp_path / "tree") == ("tests/a.py",)
+
+
+def test_runs_of_upstream_s_tests_count_by_file_and_folder(tmp_path):
+    def ran(name, *outcomes):
+        return records.TestFile(
+            file=name,
+            tests=tuple(
+                records.OneTest(test=f"{name}::test_{n}", outcome=outcome, seconds=0)
+                for n, outcome in enumerate(outcomes)
+            ),
+        )
+
+    files = [
+        ran("tests/core/a.py", "passed", "xfailed", "failed"),
+        ran("tests/core/deep/b.py", "passed"),
+        ran("tests/cores/c.py", "passed"),
+        ran("tests/d.py", "hung"),
+    ]
+    record = records.TestsRecord(
+        key="k", variant="cpu", repo="tiny", column="free", version="1", python="3.14", threads=1,
+        files=tuple(files), started="now", seconds=1,
+    )  # fmt: skip
+    record.write(tmp_path / "tests.json")
+    seen = of_tests([tmp_path / "tests.json"], ["tests/core"])
+    assert [one.what for one in seen] == ["tests/core: 3 of 4 tests pass, GIL off"]
+    (seen,) = of_tests([tmp_path / "tests.json"], ["tests/core/a.py", "tests/d.py"])
+    assert seen.what == "tests/core/a.py, tests/d.py: 2 of 4 tests pass, GIL off"
+    assert of_tests([tmp_path / "tests.json"], ["tests/e.py"]) == []

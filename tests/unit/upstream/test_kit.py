@@ -108,7 +108,21 @@ def test_a_repo_without_an_address_is_not_ready(kit):
 
 def test_code_wants_a_test_where_upstream_says_so(kit):
     kit.ask(url=str(kit.upstream), tested=["a"], tests=["tests/"])
-    assert kit.draft(1).why == "a test: it changes code and brings none"
+    told = "it changes code, brings none, and names none of upstream's (`Covered-By: FILE`)"
+    assert kit.draft(1).why == f"a test: {told}"
+
+
+def test_upstream_s_own_tests_are_enough_where_a_patch_names_them(kit):
+    kit.ask(url=str(kit.upstream), tested=["a"], tests=["tests/"])
+    kit.say(1, "Upstream-Status: Pending\nCovered-By: b.txt")
+    draft = kit.draft(1)
+    assert draft.state == "ready"
+    assert "Upstream's own tests hold what it leaves as it is: `pytest b.txt`" in (
+        Path(draft.text).read_text()
+    )
+    kit.say(1, "Upstream-Status: Pending\nCovered-By: b.txt, tests/gone.py")
+    told = "its message names tests/gone.py, which upstream does not have"
+    assert kit.draft(1).why == f"a test: {told}"
     files = {"a.txt": FILES["a.txt"].replace("line 9\n", "line nine\n"), "tests/a.py": "assert 1\n"}
     files["a.txt"] = files["a.txt"].replace("line 20\n", "line 20 of a.txt\n")
     kit.also(3, files, "Name nine", "Upstream-Status: Pending")

@@ -7,6 +7,7 @@ from snakedev.bump.target import Places
 from snakedev.config.read import check
 from snakedev.fetch.index_pages import PackageIndex
 from snakedev.plan.sources import Sources
+from snakedev.reports.tests.record import TestsRecord
 from snakedev.reports.upstream.page import headline, others, write_report
 from snakedev.store.artifacts import Artifacts
 from snakedev.store.layout import Layout
@@ -21,7 +22,7 @@ if __name__ == "__main__":
         index = PackageIndex(layout.cache / "index", running, offline=False)
         places = Places(config, layout, index, running)
         for repo, (smokes, environments) in wanted.ran.items():
-            tests = tuple(map(Path, wanted.tests[repo]))
+            tests = {file: TestsRecord.read(file) for file in map(Path, wanted.tests[repo])}
             ran = Ran(tuple(map(Path, smokes)), tests, tuple(environments))
             make_kit(places, sources, repo, ran)
         kits = kits_there(layout, sources.patched)

@@ -94,9 +94,8 @@ class TestRuns:
 
     def ran_of(self, repo: str) -> list[str]:
         """The records of a repo's runs, as far as they are there."""
-        stand = (run for run in self.planned() if self.artifacts.stands(run))
-        ran = (run for run in stand if isinstance(run, TestsSpec) and run.repo == repo)
-        return [str(self.artifacts.record(run)) for run in ran]
+        runs = (run for run in self.planned() if isinstance(run, TestsSpec) and run.repo == repo)
+        return [str(self.artifacts.record(run)) for run in runs if self.artifacts.stands(run)]
 
     def _chosen(self, repo: str) -> tuple[Entry, ...]:
         """What of a repo's tests is run."""

@@ -1,7 +1,7 @@
 """What shows that a patch works: tests of upstream's, and records of ours."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from snakedev.base.git import run_git
@@ -59,20 +59,19 @@ def of_smoke_runs(files: Iterable[Path]) -> list[Evidence]:
     return found
 
 
-def of_tests(files: Iterable[Path], tests: Sequence[str]) -> list[Evidence]:
+def of_tests(runs: Mapping[Path, TestsRecord], tests: Sequence[str]) -> list[Evidence]:
     """What runs of upstream's tests on a stack with the series came to, in some of their files or
     folders."""
     found = []
-    for file in files:
-        run = TestsRecord.read(file)
-        named = [
+    for file, run in runs.items():
+        passes = [
             one.outcome in PASSED
             for where in run.files
             for one in where.tests
             if any(PurePosixPath(where.file).is_relative_to(test) for test in tests)
         ]
-        if named:
-            told = f"{sum(named)} of {counted(len(named), 'test')} pass, {WORDS[run.column]}"
+        if passes:
+            told = f"{sum(passes)} of {counted(len(passes), 'test')} pass, {WORDS[run.column]}"
             found.append(Evidence(what=f"{', '.join(tests)}: {told}", where=str(file)))
     return found
 

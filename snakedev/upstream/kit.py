@@ -1,8 +1,8 @@
 """The upstream kit of a repo: a branch and a draft for each patch, and what is open about it."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from snakedev.config.repos import GitPin
 from snakedev.fetch.indexes import public_address
 from snakedev.fetch.pinned import fetch_pinned
 from snakedev.plan.sources import Sources
+from snakedev.reports.tests.record import TestsRecord
 from snakedev.reports.upstream.record import Draft, Evidence, Note, RepoKit, Rule, State
 from snakedev.sources.patch_file import PatchDetails, details, in_order, series
 from snakedev.store.layout import Layout
@@ -48,8 +49,8 @@ class Ran:
 
     smokes: tuple[Path, ...] = ()
     """Records of smoke runs with the repo's wheel."""
-    tests: tuple[Path, ...] = ()
-    """Records of upstream's tests of it."""
+    tests: Mapping[Path, TestsRecord] = field(default_factory=dict)
+    """Records of upstream's tests of it, by their files."""
     environments: tuple[str, ...] = ()
     """The run environments that hold it."""
 

@@ -17,6 +17,7 @@ WORDS: dict[Column, str] = {
     "free": "GIL off",
     "threads": "GIL off, in threads",
 }
+"""What people are told of a column."""
 
 
 class OneTest(Record):

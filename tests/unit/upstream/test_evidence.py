@@ -58,9 +58,9 @@ def test_runs_of_upstream_s_tests_count_by_file_and_folder(tmp_path):
         key="k", variant="cpu", repo="tiny", column="free", version="1", python="3.14", threads=1,
         files=tuple(files), started="now", seconds=1,
     )  # fmt: skip
-    record.write(tmp_path / "tests.json")
-    seen = of_tests([tmp_path / "tests.json"], ["tests/core"])
+    runs = {tmp_path / "tests.json": record}
+    seen = of_tests(runs, ["tests/core"])
     assert [one.what for one in seen] == ["tests/core: 3 of 4 tests pass, GIL off"]
-    (seen,) = of_tests([tmp_path / "tests.json"], ["tests/core/a.py", "tests/d.py"])
+    (seen,) = of_tests(runs, ["tests/core/a.py", "tests/d.py"])
     assert seen.what == "tests/core/a.py, tests/d.py: 2 of 4 tests pass, GIL off"
-    assert of_tests([tmp_path / "tests.json"], ["tests/e.py"]) == []
+    assert of_tests(runs, ["tests/e.py"]) == []

@@ -110,19 +110,6 @@ def test_code_wants_a_test_where_upstream_says_so(kit):
     kit.ask(url=str(kit.upstream), tested=["a"], tests=["tests/"])
     told = "it changes code, brings none, and names none of upstream's (`Covered-By: FILE`)"
     assert kit.draft(1).why == f"a test: {told}"
-
-
-def test_upstream_s_own_tests_are_enough_where_a_patch_names_them(kit):
-    kit.ask(url=str(kit.upstream), tested=["a"], tests=["tests/"])
-    kit.say(1, "Upstream-Status: Pending\nCovered-By: b.txt")
-    draft = kit.draft(1)
-    assert draft.state == "ready"
-    assert "Upstream's own tests hold what it leaves as it is: `pytest b.txt`" in (
-        Path(draft.text).read_text()
-    )
-    kit.say(1, "Upstream-Status: Pending\nCovered-By: b.txt, tests/gone.py")
-    told = "its message names tests/gone.py, which upstream does not have"
-    assert kit.draft(1).why == f"a test: {told}"
     files = {"a.txt": FILES["a.txt"].replace("line 9\n", "line nine\n"), "tests/a.py": "assert 1\n"}
     files["a.txt"] = files["a.txt"].replace("line 20\n", "line 20 of a.txt\n")
     kit.also(3, files, "Name nine", "Upstream-Status: Pending")
@@ -195,3 +182,16 @@ def test_upstreams_own_template_is_filled_in(kit):
     assert "## Summary\n\nName a.txt.\n" in text
     assert "## Test plan\n\nNot tested beyond a build.\n\n---\n- [ ] I read the rules\n" in text
     assert text.startswith("Because.\n")  # it has no place for why
+
+
+def test_upstream_s_own_tests_are_enough_where_a_patch_names_them(kit):
+    kit.ask(url=str(kit.upstream), tested=["a"], tests=["tests/"])
+    kit.say(1, "Upstream-Status: Pending\nCovered-By: b.txt")
+    draft = kit.draft(1)
+    assert draft.state == "ready"
+    assert "Upstream's own tests hold what it leaves as it is: `pytest b.txt`" in (
+        Path(draft.text).read_text()
+    )
+    kit.say(1, "Upstream-Status: Pending\nCovered-By: b.txt, tests/gone.py")
+    told = "its message names tests/gone.py, which upstream does not have"
+    assert kit.draft(1).why == f"a test: {told}"

@@ -1,9 +1,11 @@
-"""Reproducer for vllm-engines-in-threads.md: `python FILE MODEL [--engines N] [--processes]`.
+"""Have several engines answer at once, in threads or processes: `python engines.py MODEL`.
 
-MODEL is the folder of a small model. N engines answer the same prompts at the same time, each in a
-thread of this process, or in a process of its own with --processes. Prints one line of JSON: tokens
-per second of all together, and how many answers were not those that the same engine gave alone.
-Exit status 1 says that an answer was another one or an exception came; a crash ends by a signal.
+Runs inside a run environment, or with what unpack.py put together: `PYTHON_GIL=0
+PYTHONPATH=/tmp/vllm/vllm-installed /tmp/vllm/python/bin/python3 engines.py /tmp/vllm/model
+--engine '{"gpu_memory_utilization": 0.2}'`. Each engine answers prompts of its own, in a thread of
+this process, or in a process with --processes. Prints one line of JSON: tokens per second of all
+together, and how many answers were not those that the same engine gave alone. Exit status 1 says
+that one was not, or that an exception came.
 """
 
 import argparse
@@ -16,9 +18,10 @@ import sys
 import threading
 import time
 import traceback
+from typing import Any
 
 
-def work(number, options, lock, barrier, results) -> None:
+def work(number: int, options: argparse.Namespace, lock: Any, barrier: Any, results: Any) -> None:
     """One engine: loaded and asked alone, then at the same time as the others."""
     try:
         from vllm import LLM, SamplingParams
@@ -43,8 +46,7 @@ def work(number, options, lock, barrier, results) -> None:
             outputs = llm.generate(prompts, sampling, use_tqdm=False)
             seconds = time.perf_counter() - began
             wrong = sum(
-                out.outputs[0].token_ids != right
-                for out, right in zip(outputs, alone, strict=True)
+                out.outputs[0].token_ids != right for out, right in zip(outputs, alone, strict=True)
             )
             results.put({"seconds": seconds, "wrong": wrong})
     except BaseException as error:
@@ -54,7 +56,8 @@ def work(number, options, lock, barrier, results) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    """Start the engines, and say what came of them."""
+    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
     parser.add_argument("model")
     parser.add_argument("--engines", type=int, default=2)
     parser.add_argument("--processes", action="store_true")

@@ -11,24 +11,28 @@ from snakedev.recipes.lock import Table, check, current, recorded
 from tests.project import PROJECT
 
 
-def test_every_number_stands_for_the_code_as_it_is():
+@pytest.fixture(scope="module")
+def present() -> Table:
+    """The table as the code is."""
+    return current()
+
+
+def test_every_number_stands_for_the_code_as_it_is(present):
     try:
-        check(recorded(), current())
+        check(recorded(), present)
     except UserError as error:
         pytest.fail(str(error), pytrace=False)
 
 
-def changed(name: str, **fields: object) -> Table:
-    """The present table with one entry changed."""
-    table = current()
+def changed(table: Table, name: str, **fields: object) -> Table:
+    """A table with one entry changed."""
     entry = table.root[name].model_copy(update=fields)
     return Table(table.root | {name: entry})
 
 
-def test_what_to_do_is_said():
-    present = current()
+def test_what_to_do_is_said(present):
     with pytest.raises(UserError) as caught:
-        check(present, changed("wheel/vllm", code={"snakedev/wheels/build.py": "0" * 16}))
+        check(present, changed(present, "wheel/vllm", code={"snakedev/wheels/build.py": "0" * 16}))
     assert str(caught.value).splitlines() == [
         "wheel/vllm: snakedev/wheels/build.py changed and number "
         f"{present.root['wheel/vllm'].number} did not: raise it in snakedev/recipes, unless every "
@@ -37,17 +41,17 @@ def test_what_to_do_is_said():
     ]
 
 
-def test_a_raised_number_needs_the_table_written_again():
-    raised = changed("source", number=99, code={})
+def test_a_raised_number_needs_the_table_written_again(present):
+    raised = changed(present, "source", number=99, code={})
     with pytest.raises(UserError, match="source: number 99 is not in recipes"):
-        check(current(), raised)
+        check(present, raised)
     check(raised, raised)
 
 
-def test_a_number_that_is_gone_is_said():
-    fewer = Table({name: e for name, e in current().root.items() if name != "model"})
+def test_a_number_that_is_gone_is_said(present):
+    fewer = Table({name: e for name, e in present.root.items() if name != "model"})
     with pytest.raises(UserError, match="model: no such number any more"):
-        check(current(), fewer)
+        check(present, fewer)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +72,9 @@ def test_a_number_that_is_gone_is_said():
         ("environments/environment.py", "--allow-existing", "--clear", {"environment"}),
     ],
 )
-def test_a_change_is_one_of_all_numbers_that_it_has_a_part_in(tmp_path, file, text, other, numbers):
+def test_a_change_is_one_of_all_numbers_that_it_has_a_part_in(
+    present, tmp_path, file, text, other, numbers
+):
     for folder in ("snakedev", "scripts"):
         shutil.copytree(PROJECT / folder, tmp_path / folder)
     changed = tmp_path / "snakedev" / file
@@ -78,4 +84,4 @@ def test_a_change_is_one_of_all_numbers_that_it_has_a_part_in(tmp_path, file, te
     subprocess.run([sys.executable, "-m", "snakedev.recipes.lock"], cwd=tmp_path, check=True)
     written = (tmp_path / "snakedev/recipes/recipes.lock.json").read_bytes()
     after = Table.model_validate_json(written)
-    assert {n for n, entry in current().root.items() if after.root[n] != entry} == numbers
+    assert {n for n, entry in present.root.items() if after.root[n] != entry} == numbers

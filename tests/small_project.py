@@ -17,6 +17,7 @@ from snakedev.config.source_facts import SourceIdentity, facts_file
 from snakedev.environments.locks import inputs_digest
 from snakedev.recipes.registry import RECIPES
 from snakedev.sources.source_facts import read_source
+from tests import forked
 from tests.project import PROJECT
 
 _LINKED = ("Snakefile", "rules", "scripts", "snakedev", "profiles")
@@ -199,15 +200,8 @@ class Project:
 
     def run(self, *arguments: str, **variables: str) -> Result:
         """Run Snakemake in the project as a user would, with ``variables`` set."""
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=os.environ | variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        return Result(done.returncode, done.stdout)
+        command = self.command(*arguments)
+        return Result(*forked.run(command, self.folder, os.environ | variables))
 
     def ask(self, code: str) -> str:
         """What Python code prints in the run environment, PYTHON_GIL not set."""

@@ -41,6 +41,7 @@ SCENARIOS: Mapping[str, float] = {
     "tokenizer_settings": 1,
     "sampling_params": 2,
     "renderer": 2,
+    "mm_cache": 2,
     "registries": 2,
     "cpu_kernels": 1,
     "compilers": 2,
@@ -261,7 +262,7 @@ def _variables(request: Request, cache: Path) -> dict[str, str]:
     found |= settings("cpu", 1, None) | probe_variables()
     # where it has no process of its own, vLLM binds nothing
     found["OMP_NUM_THREADS"] = "1"
-    paths = [str(FOLDER.parent), str(FOLDER / "plugin"), found["PYTHONPATH"]]
+    paths = [str(FOLDER.parent), str(FOLDER / "plugin"), str(PROJECT), found["PYTHONPATH"]]
     found["PYTHONPATH"] = os.pathsep.join(paths)
     found["VLLM_PLUGINS"] += ",stress_stacks"
     # an engine's other processes take it from here

@@ -186,7 +186,7 @@ VARIANTS: tuple[Variant, ...] = get_args(Variant)
 Kernels = Literal["source", "upstream"]
 Sanitizer = Literal["thread"]
 BenchPart = Literal["threads", "import", "offline", "server"]
-BenchLoad = Literal["single", "short", "structured", "embeddings"]
+BenchLoad = Literal["single", "short", "structured", "embeddings", "images"]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]

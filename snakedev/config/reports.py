@@ -89,7 +89,8 @@ class ServerBench(Section):
         "embeddings",
     )
     """What clients ask for: `single` is one client, the others are 16 for each core, at most 256,
-    with very short answers, with answers in JSON of a schema, and with texts to embed."""
+    with very short answers, with answers in JSON of a schema, and with texts to embed; `images`
+    are 8 for each core, with a picture each for a small vision model with random weights."""
     rounds: Count = 3
     """Rounds, in each of which every server is started, put under each load, and ended."""
     seconds: Annotated[float, Field(gt=0)] = 5.0

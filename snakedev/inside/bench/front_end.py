@@ -4,11 +4,22 @@ Runs inside a run environment. Every result is compared with what a single threa
 """
 
 import json
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from snakedev.inside.bench.vision import (
+    PAGE,
+    THUMBNAIL,
+    conversation,
+    picture,
+    write_vision_model,
+)
+
 _TEXTS = 8
+_PICTURES = 4
 _WORDS = 400
 _TOPICS = (
     "The capital of France is Paris, and its river, the Seine, flows through 13 arrondissements.",
@@ -56,6 +67,7 @@ class FrontEnd:
         from vllm.renderers.registry import renderer_from_config
 
         torch.set_num_threads(1)
+        self.model = model
         arguments = EngineArgs(
             model=model, kv_cache_memory_bytes=1 << 30, renderer_num_workers=threads
         )
@@ -66,6 +78,7 @@ class FrontEnd:
         self.ids = [list(self.tokenizer.encode(text)) for text in self.texts]
         self.answer_ids = list(self.tokenizer.encode(_ANSWER, add_special_tokens=False))
         self.backends: dict[str, Any] = {}
+        self.vision: Any = None
         self._loading = threading.Lock()
         self.parts: Mapping[str, Callable[[], Work]] = {
             "tokenise": self._tokenise,
@@ -73,6 +86,8 @@ class FrontEnd:
             "chat template": self._chat_template,
             "masks (xgrammar)": lambda: self._masks("xgrammar"),
             "masks (llguidance)": lambda: self._masks("guidance"),
+            "images (pages)": lambda: self._images(PAGE),
+            "images (thumbnails)": lambda: self._images(THUMBNAIL),
         }
 
     # Each of these is called in the thread that does the work: what a thread compares with is its
@@ -154,6 +169,53 @@ class FrontEnd:
             return items
 
         return work
+
+    def _images(self, size: tuple[int, int]) -> Work:
+        """Questions on pictures, each a PNG in the request, to what the engine gets: as a server
+        does, without its cache of them."""
+        from vllm.renderers import ChatParams
+
+        renderer = self._vision()
+        params = ChatParams(chat_template_kwargs={"add_generation_prompt": True, "tokenize": False})
+        conversations = [conversation(picture(size, number)) for number in range(_PICTURES)]
+        expected: list[tuple[list[int], bytes]] = []
+
+        def work(items: int) -> int:
+            for number in range(items):
+                at = number % len(conversations)
+                _, (prompt,) = renderer.render_chat([conversations[at]], params)
+                (image,) = prompt["mm_kwargs"]["image"]
+                # of the pixels a sample, which costs nothing beside making them
+                pixels = image.get_data()["pixel_values"][::64].numpy().tobytes()
+                found = (prompt["prompt_token_ids"], pixels)
+                if at == len(expected):
+                    expected.append(found)
+                _check(found, expected[at])
+            return items
+
+        return work
+
+    def _vision(self) -> Any:
+        """A renderer of a vision model, made once for all threads."""
+        from vllm.engine.arg_utils import EngineArgs
+        from vllm.renderers.registry import renderer_from_config
+
+        with self._loading:
+            if self.vision is None:
+                with tempfile.TemporaryDirectory(prefix="snakedev-vision-") as folder:
+                    write_vision_model(Path(self.model), Path(folder))
+                    arguments = EngineArgs(
+                        model=folder,
+                        load_format="dummy",
+                        kv_cache_memory_bytes=1 << 30,
+                        renderer_num_workers=1,
+                        mm_processor_cache_gb=0,
+                        limit_mm_per_prompt={"video": 0},
+                    )
+                    self.vision = renderer_from_config(arguments.create_engine_config())
+                    # loaded from the folder while it is there
+                    self.vision.mm_processor.info.get_hf_processor()
+        return self.vision
 
     def _masks(self, name: str) -> Work:
         """The masks that let an answer be JSON of a schema, by vLLM's backends: each thread has its

@@ -1,12 +1,11 @@
-"""A load on a server, by vLLM's own `vllm bench serve`: `load.py REQUEST SOCKET`.
+"""A load on a server, by vLLM's own `vllm bench serve`: `load.py SOCKET`.
 
-A contender of turns.py, in a run environment. Each message is a round: the server's address, how
-many clients stream at once, how many requests they make of so many tokens, a seed for the random
-prompts, and further options of the tool. The tool is loaded once; all that it would print at the
-end is the answer.
+A contender of turns.py, in a run environment. Each message is a round: the server's address and
+model, how many clients stream at once, how many requests they make of so many tokens, a seed for
+the random prompts, and further options of the tool. The tool is loaded once; all that it would
+print at the end is the answer.
 """
 
-import json
 import socket
 import sys
 import time
@@ -21,11 +20,10 @@ from snakedev.base.process import die_with_parent
 from snakedev.inside.bench.turns import serve
 
 
-def main(request_file: Path, connection: socket.socket) -> None:
+def main(connection: socket.socket) -> None:
     """Load the tool and make the load that each message asks for."""
     # a server that is asked to end waits for its clients
     die_with_parent()
-    model = json.loads(request_file.read_bytes())["model"]
     from vllm.benchmarks import serve as tool
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
@@ -35,7 +33,7 @@ def main(request_file: Path, connection: socket.socket) -> None:
     def once(wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         words = {
             "base-url": wanted["url"],
-            "model": model,
+            "model": wanted["model"],
             "dataset-name": "random",
             "random-input-len": wanted["input_tokens"],
             "random-output-len": wanted["output_tokens"],
@@ -70,4 +68,4 @@ def main(request_file: Path, connection: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2])))
+    main(socket.socket(fileno=int(sys.argv[1])))

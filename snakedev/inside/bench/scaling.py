@@ -45,6 +45,8 @@ PARTS = MappingProxyType(
         "chat template": "conversations",
         "masks (xgrammar)": "masks",
         "masks (llguidance)": "masks",
+        "images (pages)": "images",
+        "images (thumbnails)": "images",
     }
 )
 """What is measured, and what is counted of it."""

@@ -14,6 +14,7 @@ vLLM cannot do is left out, and RESULT, which is written after each round, says 
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -32,6 +33,7 @@ from snakedev.inside.bench.turns import Contender, program, rotated, say
 from snakedev.inside.bench.workloads import WORKLOADS, Workload
 
 _LOAD = Path(__file__).with_name("load.py").resolve()
+_VISION = Path(__file__).with_name("vision.py").resolve()
 _LOAD_SECONDS = 900
 _ROUND_SECONDS = 900
 _CORES_PER_CLIENT = 8
@@ -45,7 +47,8 @@ def main(request_file: Path, result_file: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="snakedev-serving-") as scratch, ExitStack() as ending:
         folder = Path(request.get("folder") or scratch)
         serving = Serving(request, folder)
-        serving.start_clients(request_file.resolve(), ending)
+        serving.write_vision_model(Path(scratch, "vision"))
+        serving.start_clients(ending)
         for number in range(serving.rounds):
             for server in rotated(serving.servers, number):
                 serving.turn(server, number)
@@ -65,6 +68,7 @@ class Serving:
         self.requests: dict[str, int] = {}
         """Of each load in a round, as many for all servers."""
         self._load_processes: list[Contender] = []
+        self._vision: str | None = None
         self.interpreters: dict[str, Any] = {}
         self.left_out: dict[str, str] = {}
         self.servers: list[dict[str, Any]] = []
@@ -82,13 +86,21 @@ class Serving:
             for server in self.servers
         }
 
-    def start_clients(self, request_file: Path, ending: ExitStack) -> None:
+    def write_vision_model(self, folder: Path) -> None:
+        """Make the model of the loads that ask about pictures, if there are any."""
+        if any(load.vision for load in self.loads.values()):
+            client = self.request["contenders"][0]
+            command = [client["python"], _VISION, self.request["model"], folder]
+            subprocess.run(command, env={**os.environ, **client["variables"]}, check=True)
+            self._vision = str(folder)
+
+    def start_clients(self, ending: ExitStack) -> None:
         """Load what makes the load, in as many processes as the machine's cores may need."""
         client = self.request["contenders"][0]
         variables = {**os.environ, **client["variables"]}
         for number in range(max(1, self.cores // _CORES_PER_CLIENT)):
             log = self.folder / f"load-{number}.log"
-            command = [client["python"], _LOAD, request_file]
+            command = [client["python"], _LOAD]
             load = Contender(f"load {number}", command, variables, log, self.folder)
             ending.callback(load.end)
             self._load_processes.append(load)
@@ -139,7 +151,8 @@ class Serving:
         """What servers are started with, each with the loads that need it so."""
         kinds: dict[str, list[str]] = {}
         for name, load in self.loads.items():
-            kinds.setdefault(json.dumps(load.server), []).append(name)
+            asked = {"model": self._vision} if load.vision else {}
+            kinds.setdefault(json.dumps({**load.server, **asked}), []).append(name)
         for arguments, loads in kinds.items():
             yield json.loads(arguments), loads
 
@@ -176,6 +189,7 @@ class Serving:
 
         def ask(number: int) -> dict[str, Any]:
             message = _message(server.url, load) | {
+                "model": self._vision if load.vision else self.request["model"],
                 "clients": _part(clients, number, len(processes)),
                 "requests": _part(requests, number, len(processes)),
                 "seed": 100 * seed + number,

@@ -36,6 +36,8 @@ class Workload:
     """Of `vllm bench serve`, besides the prompts."""
     server: Mapping[str, Any] = field(default_factory=dict)
     """Arguments that the server has to be started with for it."""
+    vision: bool = False
+    """Whether it asks the vision model of vision.py."""
 
     def clients(self, cores: int) -> int:
         """How many stream at once on a machine of so many cores."""
@@ -59,6 +61,25 @@ WORKLOADS: Mapping[str, Workload] = {
         1,
         {"backend": "openai-embeddings", "endpoint": "/v1/embeddings"},
         {"runner": "pooling", "convert": "embed"},
+    ),
+    "images": Workload(
+        "many clients, a picture each, very short answers",
+        8,
+        16,
+        4,
+        {
+            "backend": "openai-chat",
+            "endpoint": "/v1/chat/completions",
+            "temperature": 0,
+            "dataset-name": "random-mm",
+            "random-mm-bucket-config": json.dumps({"(448, 448, 1)": 1.0}),
+        },
+        {
+            "load_format": "dummy",
+            "max_model_len": 4096,
+            "limit_mm_per_prompt": json.dumps({"image": 1, "video": 0}),
+        },
+        vision=True,
     ),
 }
 """By their names in config.yaml (`bench_report.server.loads`)."""

@@ -286,7 +286,7 @@ def test_work_folders_are_a_list_or_names_with_commas_between():
             "bench_report",
             {"server": {"loads": ["structurd"]}},
             "bench_report.server.loads.0: 'structurd' is not allowed: one of single, short, "
-            "structured, embeddings (did you mean 'structured'?)",
+            "structured, embeddings, images (did you mean 'structured'?)",
         ),
         (
             "bench_report",

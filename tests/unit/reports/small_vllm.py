@@ -39,7 +39,7 @@ class LLM:
         return [Of(outputs=[answer]) for prompt in prompts]
 """
 COMMAND = """
-import argparse, multiprocessing, os, time
+import argparse, json, multiprocessing, os, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 
@@ -66,6 +66,9 @@ def main():
     if os.path.exists(os.path.join(asked.model, "broken-server")):
         raise OSError("the port is taken")
     assert asked.max_num_seqs and asked.enforce_eager
+    if asked.load_format == "dummy":
+        with open(os.path.join(asked.model, "config.json")) as config:
+            assert json.load(config)["image_token_id"] == 103
     Handler.pools = asked.runner == "pooling"
     Handler.loops = getattr(asked, "api_server_threads", 1)
     for _ in range(asked.api_server_count):
@@ -76,7 +79,8 @@ SERVE = """
 class ServeSubcommand:
     def subparser_init(self, subparsers):
         parser = subparsers.add_parser("serve")
-        for name in ("model", "host", "runner", "convert", "dtype"):
+        for name in ("model", "host", "runner", "convert", "dtype", "load-format",
+                     "limit-mm-per-prompt"):
             parser.add_argument(f"--{name}")
         for name in ("port", "max-model-len", "max-num-batched-tokens", "max-num-seqs",
                      "kv-cache-memory-bytes"):
@@ -91,7 +95,8 @@ LOAD = """
 import json, urllib.request
 
 def add_cli_args(parser):
-    for name in ("backend", "base-url", "model", "dataset-name", "endpoint"):
+    for name in ("backend", "base-url", "model", "dataset-name", "endpoint",
+                 "random-mm-bucket-config"):
         parser.add_argument(f"--{name}")
     for name in ("random-input-len", "random-output-len", "num-prompts", "max-concurrency",
                  "seed", "temperature", "ready-check-timeout-sec"):
@@ -102,6 +107,7 @@ def add_cli_args(parser):
 
 def main(asked):
     count, tokens = asked.num_prompts, asked.random_output_len
+    assert (asked.dataset_name == "random-mm") == asked.model.endswith("vision")
     with urllib.request.urlopen(asked.base_url + asked.endpoint) as answer:
         seconds = float(answer.read())
     told = {"duration": count * seconds, "completed": count, "errors": [""] * count}
@@ -111,6 +117,26 @@ def main(asked):
     assert (asked.extra_body is None) == (tokens < 32 or asked.max_concurrency == 1)
     return told | {"total_output_tokens": count * tokens, "ttfts": [0.1] * count,
                    "itls": [[0.05] * (tokens - 1)] * count}
+"""
+TRANSFORMERS = """
+class AutoTokenizer:
+    bos_token_id, eos_token_id = 1, 2
+
+    @classmethod
+    def from_pretrained(cls, folder):
+        return cls()
+
+    def add_special_tokens(self, tokens):
+        self.tokens = tokens["additional_special_tokens"]
+
+    def convert_tokens_to_ids(self, token):
+        return 100 + self.tokens.index(token)
+
+    def save_pretrained(self, folder):
+        pass
+
+    def __len__(self):
+        return 100 + len(self.tokens)
 """
 CLIENT = """
 class EngineCoreClient:
@@ -132,6 +158,7 @@ sys._is_gil_enabled = lambda: os.environ.get("PYTHON_GIL") != "0"
 """
 FILES = {
     "sitecustomize.py": FREE_THREADED,
+    "transformers/__init__.py": TRANSFORMERS,
     "vllm/__init__.py": VLLM,
     "vllm/entrypoints/cli/main.py": COMMAND,
     "vllm/entrypoints/cli/serve.py": SERVE.replace("LOOPS", LOOPS),

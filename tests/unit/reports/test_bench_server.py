@@ -90,5 +90,6 @@ def test_loads_are_those_of_the_configuration() -> None:
         "short": 32,
         "structured": 32,
         "embeddings": 32,
+        "images": 16,
     }
     assert WORKLOADS["short"].clients(64) == 256

@@ -14,7 +14,9 @@ from tools.gpu.record import record
 from tools.gpu.servers import lines, measured
 
 
-def test_servers_are_compared_with_the_first(tmp_path: Path) -> None:
+@pytest.fixture
+def options(tmp_path: Path) -> Namespace:
+    """What servers.py is asked for, of two small engines."""
     for name, text in FILES.items():
         path = tmp_path / "vllm-installed" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +29,7 @@ def test_servers_are_compared_with_the_first(tmp_path: Path) -> None:
     pin = {"version": "0.33.0", "source_key": "0123456789abcdef", "patches": 3}
     built = {"environment_key": "e", "model": "small", "model_key": "m", "pins": {"vllm": pin}}
     (tmp_path / "manifest.json").write_text(json.dumps({"request": request, "built": built}))
-    options = Namespace(
+    return Namespace(
         folder=tmp_path,
         contenders=["installed:PYTHON_GIL=1", "installed"],
         api_servers=[1],
@@ -39,6 +41,9 @@ def test_servers_are_compared_with_the_first(tmp_path: Path) -> None:
         logs=tmp_path / "logs",
         result=tmp_path / "result.json",
     )
+
+
+def test_servers_are_compared_with_the_first(options: Namespace) -> None:
     said = [line.split(" of the first")[0] for line in lines(measured(options))]
     assert said == [
         "single: installed:PYTHON_GIL=1: 50.0 requests/s (50.0 to 50.0), 1.00",
@@ -63,3 +68,11 @@ def test_servers_are_compared_with_the_first(tmp_path: Path) -> None:
     result["interpreters"]["installed:PYTHON_GIL=1"]["gil_enabled"] = False
     with pytest.raises(UserError, match="one contender as GIL off, GIL on, stock"):
         record(result)
+
+
+def test_pictures_are_asked_of_a_vision_model(options: Namespace) -> None:
+    options.loads = ["single", "images"]
+    result = measured(options)
+    assert [*result["loads"]] == ["single", "images"]
+    for server in result["contenders"].values():
+        assert [len(rounds) for rounds in server["loads"].values()] == [1, 1]

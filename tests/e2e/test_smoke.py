@@ -50,6 +50,8 @@ def test_what_threads_give_is_measured(clone):
         "chat template",
         "masks (xgrammar)",
         "masks (llguidance)",
+        "images (pages)",
+        "images (thumbnails)",
     ]
     for part in run["threads"]:
         measured = [(point["contender"], point["threads"]) for point in part["points"]]

@@ -38,7 +38,7 @@ def test_vllm_starts_with_the_gil_off_without_being_told_to(clone):
 
 
 def test_what_threads_give_is_measured(clone):
-    quick = "{parts: [threads], rounds: 2, seconds: 0.3, threads: 2, stock: false}"
+    quick = "{parts: [threads], rounds: 2, seconds: 0.1, threads: 2, stock: false}"
     clone.snakemake("bench_report", "--config", f"bench_report={quick}")
     report = json.loads((clone.folder / "results/reports/bench.json").read_text())
     (run,) = report["latest"]

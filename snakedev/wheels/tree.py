@@ -52,6 +52,9 @@ def move(tree: Path, source: Path, subdirectory: str, running: Job) -> Path:
     run_git(["clean", "-q", "-ffdx", *kept], tree)
     for leftover in (tree / subdirectory).glob("build/lib*"):
         shutil.rmtree(leftover)
+    # defaults of this source or of another that it builds in, which were others' in another commit
+    for cache in (tree / subdirectory).glob("build/temp.*/CMakeCache.txt"):
+        cache.unlink()
     untracked.copy(source, tree)
     untracked.lay_out(tree)
     return tree

@@ -61,11 +61,17 @@ def test_what_git_does_not_track_comes_and_goes_with_its_source(
 def test_compiled_objects_stay_and_nothing_else(tmp_path: Path, running: Job) -> None:
     origin = source(tmp_path / "source", {"a.c": "x\n", "sub/a.c": "x\n"}, {})
     tree = move(tmp_path / "tree", origin, ".", running)
-    for name in ("build/temp.linux/a.o", "build/lib.linux/a.so", "left/over"):
+    for name in (
+        "build/temp.linux/a.o",
+        "build/temp.linux/CMakeCache.txt",
+        "build/lib.linux/a.so",
+        "left/over",
+    ):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text("x")
     move(tree, origin, ".", running)
     assert (tree / "build/temp.linux/a.o").is_file()
+    assert not (tree / "build/temp.linux/CMakeCache.txt").exists()
     assert not (tree / "build/lib.linux").exists() and not (tree / "left").exists()
 
 

@@ -5,6 +5,7 @@ import pytest
 from snakedev.recipes.vllm import KERNELS
 from snakedev.wheels.kernel_patches import Behind
 from tests.project import PROJECT
+from tests.unit.default_config import DEFAULT
 
 PATCH = """From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
 From: A. Tester <tester@example.org>
@@ -109,7 +110,7 @@ def test_for_cpus_other_files_count(file: str, counts: bool) -> None:
     assert not counts or "which variants.cpu.kernels: upstream does not compile" in lines[0]
 
 
-@pytest.mark.parametrize("variant", ["cpu", "cuda"])
+@pytest.mark.parametrize("variant", DEFAULT["repos"]["vllm"]["kernels"])
 def test_patches_of_ours_that_touch_such_files_say_why(variant: str) -> None:
     series = [(path.name, path.read_bytes()) for path in (PROJECT / "patches/vllm").glob("*.patch")]
     behind = Behind("vllm", variant, KERNELS)

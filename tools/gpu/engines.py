@@ -49,6 +49,8 @@ def work(number: int, options: argparse.Namespace, lock: Any, barrier: Any, resu
                 out.outputs[0].token_ids != right for out, right in zip(outputs, alone, strict=True)
             )
             results.put({"seconds": seconds, "wrong": wrong})
+        # one that ends takes the parallel groups of the process with it
+        barrier.wait(timeout=600)
     except BaseException as error:
         traceback.print_exc()
         barrier.abort()

@@ -16,7 +16,7 @@ from snakedev.sources import untracked
 from snakedev.sources.source import keep_bytes
 
 # Left in place between builds: compiled objects. Everything else that is not the source's goes.
-_KEPT_BUILD_FOLDERS = ("build/temp.*",)
+_KEPT_BUILD_FOLDERS = "build/temp.*"
 
 
 def place(trees: str | None, shared: Path) -> Path:
@@ -48,12 +48,11 @@ def move(tree: Path, source: Path, subdirectory: str, running: Job) -> Path:
     run_git(["fetch", "--quiet", "--no-tags", "--force", str(source.resolve()), "HEAD"], tree)
     run_git(["checkout", "--quiet", "--force", "--detach", "FETCH_HEAD"], tree)
     running.note(f"tree at {run_git(['rev-parse', 'HEAD'], tree)}")
-    kept = [word for pattern in _KEPT_BUILD_FOLDERS for word in ("-e", pattern)]
-    run_git(["clean", "-q", "-ffdx", *kept], tree)
+    run_git(["clean", "-q", "-ffdx", "-e", _KEPT_BUILD_FOLDERS], tree)
     for leftover in (tree / subdirectory).glob("build/lib*"):
         shutil.rmtree(leftover)
-    # defaults of this source or of another that it builds in, which were others' in another commit
-    for cache in (tree / subdirectory).glob("build/temp.*/CMakeCache.txt"):
+    # what another source, or another version of a project that is built in, had for defaults
+    for cache in (tree / subdirectory).glob(f"{_KEPT_BUILD_FOLDERS}/CMakeCache.txt"):
         cache.unlink()
     untracked.copy(source, tree)
     untracked.lay_out(tree)

@@ -46,7 +46,7 @@ class Smoke(Section):
     """The GPUs of the machines that a cluster's jobs run on, by compute capability, such as
     `["9.0"]` for H100, or AMD's names, such as `[gfx942]` (empty: those of this machine). They
     decide which variants such a run smokes, and are what `native` stands for."""
-    force_gil_off: tuple[Variant, ...] = ("cuda", "rocm")
+    force_gil_off: tuple[Variant, ...] = ("rocm",)
     """Variants whose stack still needs PYTHON_GIL=0, for smoke runs and for the line that activates
     their environment. The others run without it, and a run in which a module turns the GIL on
     fails."""

@@ -1,7 +1,7 @@
 """Have several engines answer at once, in threads or processes: `python engines.py MODEL`.
 
-Runs inside a run environment, or with what unpack.py put together: `PYTHON_GIL=0
-PYTHONPATH=/tmp/vllm/vllm-installed /tmp/vllm/python/bin/python3 engines.py /tmp/vllm/model
+Runs inside a run environment, or with what unpack.py put together:
+`PYTHONPATH=/tmp/vllm/vllm-installed /tmp/vllm/python/bin/python3 engines.py /tmp/vllm/model
 --engine '{"gpu_memory_utilization": 0.2}'`. Each engine answers prompts of its own, in a thread of
 this process, or in a process with --processes. Prints one line of JSON: tokens per second of all
 together, and how many answers were not those that the same engine gave alone. Exit status 1 says

@@ -1,9 +1,9 @@
 """Run a vLLM that unpack.py put there: `python3 run.py FOLDER VLLM`, one line of JSON.
 
 Runs with an ordinary Python 3.12 or later and its standard library. VLLM is a layer's name without
-`vllm-`: those of our wheels run in the unpacked interpreter with the GIL off, `stock` and what else
-begins so in the machine's own Python. It answers the prompts of config.yaml and times 512 prompts
-of 128 new tokens; the line says what came of it, and in what state the GIL of every process was.
+`vllm-`: those of our wheels run in the unpacked interpreter, `stock` and what else begins so in the
+machine's own Python. It answers the prompts of config.yaml and times 512 prompts of 128 new tokens;
+the line says what came of it, and in what state the GIL of every process was.
 """
 
 import argparse
@@ -31,26 +31,21 @@ _BACKEND = re.compile(r"Using (\w+) attention backend|Using AttentionBackendEnum
 
 def variables(folder: Path, name: str) -> dict[str, str]:
     """What the engine's processes see: this machine's own variables, and where the packages are."""
-    gil = {} if stock(name) else {"PYTHON_GIL": "0"}
     own = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    return (
-        own
-        | gil
-        | {
-            "PYTHONPATH": f"{_INFERENCE / 'plugin'}{os.pathsep}{folder / f'vllm-{name}'}",
-            "PYTHONUNBUFFERED": "1",
-            "VLLM_PLUGINS": "snakedev_probe",
-            "SNAKEDEV_PROBE": f"snakedev-{secrets.token_hex(6)}",
-            "HF_HUB_OFFLINE": "1",
-            "VLLM_NO_USAGE_STATS": "1",
-            # compiled with nvcc at the start otherwise; greedy answers do without
-            "VLLM_USE_FLASHINFER_SAMPLER": "0",
-            "VLLM_CACHE_ROOT": str(folder / "cache" / name / "vllm"),
-            "TRITON_CACHE_DIR": str(folder / "cache" / name / "triton"),
-            "TORCHINDUCTOR_CACHE_DIR": str(folder / "cache" / name / "inductor"),
-            "FLASHINFER_WORKSPACE_BASE": str(folder / "cache" / name),
-        }
-    )
+    return own | {
+        "PYTHONPATH": f"{_INFERENCE / 'plugin'}{os.pathsep}{folder / f'vllm-{name}'}",
+        "PYTHONUNBUFFERED": "1",
+        "VLLM_PLUGINS": "snakedev_probe",
+        "SNAKEDEV_PROBE": f"snakedev-{secrets.token_hex(6)}",
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        # compiled with nvcc at the start otherwise; greedy answers do without
+        "VLLM_USE_FLASHINFER_SAMPLER": "0",
+        "VLLM_CACHE_ROOT": str(folder / "cache" / name / "vllm"),
+        "TRITON_CACHE_DIR": str(folder / "cache" / name / "triton"),
+        "TORCHINDUCTOR_CACHE_DIR": str(folder / "cache" / name / "inductor"),
+        "FLASHINFER_WORKSPACE_BASE": str(folder / "cache" / name),
+    }
 
 
 def interpreter(folder: Path, name: str) -> str:

@@ -34,7 +34,7 @@ def contender(options: argparse.Namespace, text: str) -> dict:
     layer, _, settings = text.partition(":")
     chosen = dict(setting.split("=", 1) for setting in settings.split(",") if setting)
     environment = variables(options.folder, layer) | chosen
-    free = not stock(layer) and environment.get("PYTHON_GIL") == "0"
+    free = not stock(layer) and environment.get("PYTHON_GIL") != "1"
     return {
         "name": text,
         "python": interpreter(options.folder, layer),
@@ -57,15 +57,16 @@ def measured(options: argparse.Namespace) -> dict:
         "seconds": options.seconds,
         "folder": str(options.logs),
     }
-    first = wanted["contenders"][0]
+    layer = options.contenders[0].partition(":")[0]
     # read first: what lacks it shall not fail after minutes of measuring
     built = json.loads((options.folder / "manifest.json").read_bytes())["built"]
     began, load = time.time(), os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as scratch:
         given = Path(scratch, "request.json")
         given.write_text(json.dumps(wanted))
-        command = [first["python"], _SERVING, given, options.result]
-        subprocess.run(command, env=first["variables"], check=True)
+        command = [interpreter(options.folder, layer), _SERVING, given, options.result]
+        # the contenders' settings are their own: servers inherit what is set here
+        subprocess.run(command, env=variables(options.folder, layer), check=True)
     told = {
         "request": {key: wanted[key] for key in ("rounds", "seconds")}
         | {"api_servers": options.api_servers, "loops": options.loops},

@@ -34,7 +34,7 @@ class LLM:
 
     def generate(self, prompts, sampling, use_tqdm):
         # the GIL costs the half
-        time.sleep(0.02 if os.environ["PYTHON_GIL"] == "0" else 0.04)
+        time.sleep(0.02 if os.environ.get("PYTHON_GIL") != "1" else 0.04)
         answer = Of(token_ids=[0] * sampling.max_tokens)
         return [Of(outputs=[answer]) for prompt in prompts]
 """
@@ -48,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(404 if self.path == "/v1/embeddings" and not self.pools else 200)
         self.end_headers()
         # what a request takes: the half without the GIL, half of that in one process
-        seconds = 0.01 if os.environ["PYTHON_GIL"] == "0" else 0.02
+        seconds = 0.01 if os.environ.get("PYTHON_GIL") != "1" else 0.02
         if os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") == "0":
             seconds /= 2
         self.wfile.write(str(seconds / self.loops).encode())
@@ -154,7 +154,7 @@ PARSER = "from argparse import ArgumentParser as FlexibleArgumentParser\n"
 # says of its GIL what a free-threaded Python does
 FREE_THREADED = """
 import os, sys
-sys._is_gil_enabled = lambda: os.environ.get("PYTHON_GIL") != "0"
+sys._is_gil_enabled = lambda: os.environ.get("PYTHON_GIL") == "1"
 """
 FILES = {
     "sitecustomize.py": FREE_THREADED,

@@ -14,7 +14,7 @@ from snakedev.inside.bench.vision import (
     PAGE,
     THUMBNAIL,
     conversation,
-    picture,
+    pictures,
     write_vision_model,
 )
 
@@ -79,7 +79,6 @@ class FrontEnd:
         self.answer_ids = list(self.tokenizer.encode(_ANSWER, add_special_tokens=False))
         self.backends: dict[str, Any] = {}
         self.vision: Any = None
-        self.pictures: dict[tuple[int, int], list[str]] = {}
         self._loading = threading.Lock()
         self.parts: Mapping[str, Callable[[], Work]] = {
             "tokenise": self._tokenise,
@@ -178,7 +177,9 @@ class FrontEnd:
 
         renderer = self._vision()
         params = ChatParams(chat_template_kwargs={"add_generation_prompt": True, "tokenize": False})
-        conversations = [conversation(url) for url in _copied(self._pictures(size))]
+        with self._loading:
+            urls = pictures(size, _PICTURES)
+        conversations = [conversation(url) for url in _copied(urls)]
         expected: list[tuple[list[int], bytes]] = []
 
         def work(items: int) -> int:
@@ -195,13 +196,6 @@ class FrontEnd:
             return items
 
         return work
-
-    def _pictures(self, size: tuple[int, int]) -> list[str]:
-        """Pictures of a size, drawn once for all threads."""
-        with self._loading:
-            if size not in self.pictures:
-                self.pictures[size] = [picture(size, number) for number in range(_PICTURES)]
-        return self.pictures[size]
 
     def _vision(self) -> Any:
         """A renderer of a vision model, made once for all threads."""

@@ -6,6 +6,7 @@ layers, its processor, and the tokenizer of MODEL, a text model's folder. It has
 """
 
 import base64
+import functools
 import io
 import json
 import sys
@@ -69,6 +70,12 @@ def picture(size: tuple[int, int], number: int) -> str:
     file = io.BytesIO()
     image.save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+@functools.cache
+def pictures(size: tuple[int, int], count: int) -> list[str]:
+    """So many different pictures, which are drawn once."""
+    return [picture(size, number) for number in range(count)]
 
 
 def conversation(url: str) -> Sequence[dict]:

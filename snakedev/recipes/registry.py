@@ -33,7 +33,7 @@ RECIPE_NUMBERS = {
     "environment": 2,
     "model": 1,
     "smoke": 3,
-    "gil": 1,
+    "gil": 2,
     "image": 2,
     "workflow_image": 1,
     "patches": 1,

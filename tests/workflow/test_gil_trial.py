@@ -195,6 +195,17 @@ def test_each_module_is_told_by_what_it_does(environment: Environment, running: 
     assert found["several.old"].evidence.init == "single-phase"
 
 
+def test_a_module_is_imported_by_its_name_where_a_pth_file_has_its_folder_looked_into(
+    environment: Environment, running: Job
+) -> None:
+    environment.add("several", {"several/packages/there/silent.c": multi("silent", slot="")})
+    line = "import sys, os; sys.path.insert(0, os.path.join(sitedir, 'several', 'packages'))\n"
+    (environment.site_packages / "several.pth").write_text(line)
+    ((name, silent),) = modules(environment.tried(running)).items()
+    assert (name, silent.outcome) == ("there.silent", "on")
+    assert silent.file == f"several/packages/there/silent.{TAG}.so"
+
+
 def test_a_module_that_hangs_is_ended(
     environment: Environment, running: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,16 +43,27 @@ def entry_points(variant: str) -> dict[str, str]:
     }
 
 
-def extension_modules(site_packages: Path) -> Iterator[ExtensionModule]:
+def extension_modules(
+    site_packages: Path, search_path: Sequence[Path] = ()
+) -> Iterator[ExtensionModule]:
     """The extension modules among the files of all installed distributions.
 
-    Of two files of one module, the one with the ABI in its name stands in front of the other.
+    ``search_path`` is the interpreter's ``sys.path``: a module below a folder of it that lies in
+    site-packages is imported by its name there. Of two files of one module, the one with the ABI in
+    its name stands in front of the other.
     """
+    roots = [
+        folder.relative_to(site_packages)
+        for folder in (site_packages, *search_path)
+        if folder.is_relative_to(site_packages)
+    ]
     for distribution in distributions(path=[str(site_packages)]):
         found: dict[str, ExtensionModule] = {}
         for listed in distribution.files or ():
             file = PurePosixPath(listed)
-            if (name := module_name(file)) and (evidence := examine(site_packages / file)):
+            root = max(filter(file.is_relative_to, roots), key=lambda root: len(root.parts))
+            name = module_name(file.relative_to(root))
+            if name and (evidence := examine(site_packages / file)):
                 if name not in found or found[name].evidence.abi is None:
                     found[name] = ExtensionModule(name, file, distribution, evidence)
         yield from found.values()

@@ -38,6 +38,7 @@ from snakedev.store.publish import made_once, published
 from snakedev.store.specs import GilSpec
 
 _PROGRAM = inside.FOLDER / "import_recorder.py"
+_SEARCH_PATH = "import json, sys; print(json.dumps(sys.path))"
 _MODULE_SECONDS, _ENTRY_SECONDS = 180, 600
 """Time limits: what takes longer hangs."""
 
@@ -126,7 +127,7 @@ class Trial:
     def record(self, threads: int) -> GilRecord:
         """Do it all, ``threads`` processes at once."""
         started, clock = datetime.now(UTC), time.monotonic()
-        modules = list(extension_modules(self.site_packages))
+        modules = list(extension_modules(self.site_packages, self._search_path()))
         entries = entry_points(self.spec.variant)
         self.running.say(
             f"importing {len(modules)} extension modules, each in a process of its own"
@@ -162,6 +163,11 @@ class Trial:
             seconds=round(time.monotonic() - clock, 1),
             work=self.spec.work,
         )
+
+    def _search_path(self) -> list[Path]:
+        """Where the interpreter looks for modules, with what `.pth` files add."""
+        asked = output([self.python, "-Ic", _SEARCH_PATH], env=self.variables[True])
+        return [Path(folder) for folder in json.loads(asked)]
 
     def _told(self, futures: Sequence["Future[ModuleTrial]"]) -> list[ModuleTrial]:
         """The trials of modules as they end, with a word on how far they are."""

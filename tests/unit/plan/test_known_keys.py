@@ -264,7 +264,7 @@ def test_other_keys_are_as_ever(project):
         "run": "ad7503a05666487a",
         "model": "37a479db168420c4",
         "smoke": "31c4997cc88bc496",
-        "gil": "1195063c0b3b33b7",
+        "gil": "ec216a245daa7850",
         "bench": "72b5f64b80c4d91a",
         "build tree": "df8e888812ce4d05",
     }

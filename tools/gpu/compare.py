@@ -21,7 +21,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from snakedev.inside.bench.turns import Contender, TurnError, rotated
-from tools.gpu.run import interpreter, request, variables
+from tools.gpu.run import interpreter, layer_and_settings, request, variables
 
 _ENGINE = Path(__file__).resolve().parents[2] / "snakedev" / "inside" / "bench" / "engine.py"
 _ROUND_SECONDS = 120
@@ -39,12 +39,12 @@ class Engine(Contender):
     """An engine of a layer, started and told when to work."""
 
     def __init__(self, text: str, number: int, folder: Path, given: Path, logs: Path):
-        layer, _, settings = text.partition(":")
+        layer, settings = layer_and_settings(text)
         environment = variables(folder, layer)
         # caches of its own: two of one layer would write the same at once
         for key in environment.keys() & _CACHES:
             environment[key] = str(logs / f"cache-{number}" / key)
-        environment |= dict(setting.split("=", 1) for setting in settings.split(",") if setting)
+        environment |= settings
         self.speeds = list[float]()
         self.ready = False
         command = [interpreter(folder, layer), _ENGINE, given]

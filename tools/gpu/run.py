@@ -48,6 +48,12 @@ def variables(folder: Path, name: str) -> dict[str, str]:
     }
 
 
+def layer_and_settings(contender: str) -> tuple[str, dict[str, str]]:
+    """What `layer:NAME=VALUE,NAME=VALUE` names: a layer, and variables of its own."""
+    layer, _, settings = contender.partition(":")
+    return layer, dict(setting.split("=", 1) for setting in settings.split(",") if setting)
+
+
 def interpreter(folder: Path, name: str) -> str:
     """The Python that a layer's vLLM runs in."""
     return str(folder / ("stock" if stock(name) else "python") / "bin" / "python3")

@@ -24,16 +24,15 @@ if __name__ == "__main__":
 
 from snakedev.base.capacity import available_cores
 from snakedev.machine.facts import machine_facts
-from tools.gpu.run import interpreter, request, stock, variables
+from tools.gpu.run import interpreter, layer_and_settings, request, stock, variables
 
 _SERVING = Path(__file__).resolve().parents[2] / "snakedev" / "inside" / "bench" / "serving.py"
 
 
 def contender(options: argparse.Namespace, text: str) -> dict:
     """A contender as serving.py takes one."""
-    layer, _, settings = text.partition(":")
-    chosen = dict(setting.split("=", 1) for setting in settings.split(",") if setting)
-    environment = variables(options.folder, layer) | chosen
+    layer, settings = layer_and_settings(text)
+    environment = variables(options.folder, layer) | settings
     free = not stock(layer) and environment.get("PYTHON_GIL") != "1"
     return {
         "name": text,
@@ -57,7 +56,7 @@ def measured(options: argparse.Namespace) -> dict:
         "seconds": options.seconds,
         "folder": str(options.logs),
     }
-    layer = options.contenders[0].partition(":")[0]
+    layer, _ = layer_and_settings(options.contenders[0])
     # read first: what lacks it shall not fail after minutes of measuring
     built = json.loads((options.folder / "manifest.json").read_bytes())["built"]
     began, load = time.time(), os.getloadavg()[0]
